@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* config.h - the configuration file, checked and with its defaults filled in */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_WORKERS_MAX 64
+#define CONFIG_PORTS_MAX 8
+#define CONFIG_ADDRESSES_MAX 8
+#define CONFIG_GATEWAYS_MAX 4
+
+enum config_memory { MEMORY_AUTO, MEMORY_HUGE, MEMORY_NO_HUGE };
+enum config_acknowledge { ACKNOWLEDGE_RING, ACKNOWLEDGE_COMMIT };
+enum config_unanswered { UNANSWERED_IF_SILENT, UNANSWERED_END, UNANSWERED_NEVER };
+
+/** struct config_address - an IPv4 address with its prefix; network byte order */
+struct config_address {
+	uint32_t address;
+	uint8_t prefix;
+};
+
+struct config_port {
+	char *device; /* DPDK vdev string or PCI address */
+	struct config_address addresses[CONFIG_ADDRESSES_MAX];
+	unsigned address_count;
+	uint32_t gateways[CONFIG_GATEWAYS_MAX];
+	unsigned gateway_count;
+};
+
+/** struct config - every member has a value; paths are absolute or relative to the working
+ * directory (those in the file are relative to the file) */
+struct config {
+	char *file;
+	struct {
+		enum config_memory mode;
+		uint32_t megabytes;
+	} memory;
+	struct {
+		uint32_t devices, sessions, connections, pending_logins;
+	} limits;
+	unsigned workers[CONFIG_WORKERS_MAX];
+	unsigned worker_count;
+	struct config_port ports[CONFIG_PORTS_MAX];
+	unsigned port_count;
+	struct {
+		uint16_t login_tcp;                  /* host order; all ports */
+		uint16_t connect_tcp, connect_udp;   /* 0: not offered */
+		char *advertise_tcp, *advertise_udp; /* "HOST:PORT", or "" where not offered */
+		uint32_t heartbeat, auth_interval, time_window, token_seconds;
+		uint32_t frame_tcp, frame_udp; /* bytes */
+		uint32_t udp_gap;
+		uint32_t command_sends;
+		enum config_unanswered unanswered;
+		bool subdevices_strict;
+	} mc;
+	char *registry_path;
+	struct {
+		char *path;
+		uint64_t bytes; /* per worker */
+		enum config_acknowledge acknowledge;
+	} feed;
+	char *control_socket;
+};
+
+/**
+ * config_load() - read and check a configuration file
+ * @warn: called with one line for each thing that is accepted but has no effect (IPv6 addresses
+ *	until they are built); may be NULL
+ * @error: receives "FILE:LINE: what is wrong and what would be right"
+ * Return: the configuration, to be freed with config_free(); NULL if it is refused.
+ */
+struct config *config_load(
+	const char *file, void (*warn)(const char *line), char *error, size_t size);
+
+/** config_free() - NULL is allowed. */
+void config_free(struct config *config);

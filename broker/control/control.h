@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* control.h - the control socket: operators' requests, served off the workers' cores */
+#pragma once
+
+#include "config.h"
+#include "counter.h"
+#include "feed/feed.h"
+#include "protocol.h"
+#include "registry/registry.h"
+#include "session/session.h"
+
+#include <jansson.h>
+
+/*
+ * Protocol on the socket: one JSON object per line each way. Request {"verb":"device add",
+ * "id":..,...}; answer {"ok":true,...} or {"ok":false,"error":"..","remedy":".."}. hearthctl is the
+ * one client; a request is bounded (CONTROL_LINE_MAX), so is the number of clients. "device import"
+ * carries its file as a descriptor beside the line (SCM_RIGHTS), so that a million rows need no line.
+ */
+#define CONTROL_LINE_MAX 65536
+#define CONTROL_CLIENTS_MAX 32
+
+/** struct turn_view - a worker's turn accounting, cumulative since the start */
+struct turn_view {
+	uint64_t tsc_hz;
+	uint64_t turns, busy_turns;
+	uint64_t idle_cycles;              /* of turns that found nothing to do */
+	uint64_t busy_cycles[STAGE_COUNT]; /* of turns that did, by stage */
+	uint64_t gaps; /* turns that began more than 50 us after the last ended */
+	uint64_t gap_cycles, gap_longest_cycles;
+};
+
+/** struct counter_view - one layer's counters of one worker, for status */
+struct counter_view {
+	const char *layer;
+	const struct counter_info *info;
+	const uint64_t *values;
+	unsigned count;
+};
+
+/** struct broker_view - what the control thread may look at and ask for; implemented by main.c
+ * on the running broker, by tests on plain memory */
+struct broker_view {
+	const struct config *config;
+	struct store *store;
+	struct registry *registry;
+	struct session_table *table;
+	struct feed *feed;
+	unsigned workers;
+	uint64_t started_unix; /* seconds */
+	const char *memory_line;
+	/* counters of a worker; returns how many views were filled (at most 8) */
+	unsigned (*counters)(struct broker_view *view, unsigned worker, struct counter_view *views);
+	/* turn accounting of a worker: cycles by stage, turns, idle cycles, tsc per second, gaps */
+	void (*turns)(struct broker_view *view, unsigned worker, struct turn_view *turns);
+	/* hand a request to the worker that owns the session; -EAGAIN when its mailbox is full */
+	int (*control)(struct broker_view *view, enum control_op op, session_handle handle);
+	/* address of a live session as "a.b.c.d:port"; "" when it is not known */
+	void (*peer_text)(struct broker_view *view, uint32_t index, char *out, size_t size);
+};
+
+struct control;
+
+/**
+ * control_open() - listen on the configuration's control socket
+ *
+ * A stale socket file is removed; one that answers is another broker's: -EADDRINUSE.
+ * The socket is mode 0600. Return: NULL with errno set and one line in @error.
+ */
+struct control *control_open(struct broker_view *view, char *error, size_t size);
+
+/**
+ * control_serve() - serve requests for up to @milliseconds, then return
+ *
+ * Called in a loop by the main thread, which is registered with urcu-qsbr and offline while it
+ * waits in here. Also keeps once-a-second figures for rates.
+ */
+void control_serve(struct control *control, unsigned milliseconds);
+
+/** control_close() - end all clients, remove the socket. NULL is allowed. */
+void control_close(struct control *control);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* hearth_feed.h - read Hearth's event rings: the one public header, free of DPDK and of our own */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* hearth_record.event */
+enum hearth_event {
+	HEARTH_ONLINE = 1,
+	HEARTH_OFFLINE = 2,
+	HEARTH_UPLINK = 3,
+	HEARTH_RESPONSE = 4,
+	HEARTH_UNDELIVERED = 5,
+	HEARTH_ALERT = 6
+};
+
+/* hearth_record.reason, by event */
+enum hearth_reason {
+	HEARTH_REASON_NONE = 0,
+	/* offline */
+	HEARTH_TIMEOUT = 1,
+	HEARTH_CLOSED = 2,
+	HEARTH_REPLACED = 3,
+	HEARTH_SEQUENCE = 4,
+	HEARTH_UNANSWERED = 5,
+	HEARTH_KICKED = 6,
+	HEARTH_REMOVED = 7,
+	HEARTH_SHUTDOWN = 8,
+	/* undelivered */
+	HEARTH_NO_ANSWER = 16,
+	HEARTH_WAS_OFFLINE = 17,
+	HEARTH_UNKNOWN = 18,
+	HEARTH_EXPIRED = 19,
+	HEARTH_QUEUE_FULL = 20,
+	HEARTH_TOO_LARGE = 21,
+	HEARTH_REFUSED = 22,
+	/* alert */
+	HEARTH_FLAPPING = 32,
+	HEARTH_CLONE = 33
+};
+
+/* hearth_record.protocol */
+enum hearth_protocol { HEARTH_MC = 1 };
+
+/* hearth_record.via */
+enum hearth_via { HEARTH_VIA_NONE = 0, HEARTH_VIA_TCP = 1, HEARTH_VIA_UDP = 2 };
+
+/* hearth_record.flags */
+#define HEARTH_SEQUENCE_WAS_NUMBER 0x01 /* the sequence came as a JSON number, not a string */
+
+/**
+ * struct hearth_record - record v1 as it lies in the ring, little endian, 16-byte aligned
+ *
+ * Followed by device id, gateway id and payload, then zero bytes up to @length.
+ *
+ * @length: of the whole record, padding included; a multiple of 16
+ * @checksum: CRC-32C of the bytes from @id to the end of the payload
+ * @id: the ring's cursor at the record's first byte; strictly increasing, never used twice, also
+ *	over restarts and reboots
+ * @time: Unix time, ms
+ * @session: number of the device's session; grows with every accepted connect
+ * @handle: the broker's session handle (worker, generation, index)
+ * @request: platform request this answers (response, undelivered), else 0
+ * @count: the request's number since the connect, unwrapped; 0 for the connect itself
+ * @window: the session's sequence window after this record (bit n: count - n was accepted)
+ * @code: frame code, 0 if none
+ * @result: the answer's result
+ * @device_time: the frame's own time, Unix seconds, 0 if none
+ * @payload_length: bytes of payload (a JSON object), 0 if none
+ * @sequence: as it came
+ * @peer_port, @peer: the device's address (IPv4 as ::ffff:a.b.c.d); host order, network order
+ */
+struct hearth_record {
+	uint32_t length;
+	uint32_t checksum;
+	uint64_t id;
+	uint64_t time;
+	uint64_t session;
+	uint64_t handle;
+	uint64_t request;
+	uint32_t count;
+	uint32_t window;
+	uint32_t code;
+	int32_t result;
+	uint32_t device_time;
+	uint32_t payload_length;
+	uint16_t sequence;
+	uint16_t peer_port;
+	uint8_t event;
+	uint8_t reason;
+	uint8_t protocol;
+	uint8_t via;
+	uint8_t flags;
+	uint8_t device_length;
+	uint8_t gateway_length;
+	uint8_t reserved[5];
+	uint8_t peer[16];
+};
+
+/**
+ * struct hearth_item - one event as hearth_feed_next() returns it
+ *
+ * Pointers lead into the ring: valid until the next hearth_feed_commit() or, in an observer, until
+ * hearth_feed_valid() says otherwise. device and gateway are not NUL-terminated.
+ */
+struct hearth_item {
+	const struct hearth_record *record;
+	const char *device;
+	const char *gateway;
+	const char *payload;
+	unsigned worker;
+};
+
+struct hearth_feed;
+
+#define HEARTH_FEED_OBSERVE 0x1 /* read without committing and without delaying the broker */
+
+/**
+ * hearth_feed_open() - attach to the rings at @path
+ * @error: receives one line for people when it fails
+ *
+ * Starts at the commit cursors (an observer: at the newest record). Only one process may consume.
+ * Return: the reader; NULL with errno ENOENT (no ring yet: try again), EBUSY (another consumer),
+ * EPROTO (not a ring, or another layout version), or what the system said.
+ */
+struct hearth_feed *hearth_feed_open(const char *path, unsigned flags, char *error, size_t size);
+
+/**
+ * hearth_feed_next() - the next event
+ *
+ * Records are checked before they are returned. Order within a worker is the order of acceptance.
+ * Return: 1 and @item; 0 if there is none now; -ESTALE if the broker replaced the file: close and
+ * open again; -EBADMSG if a record is damaged (nothing more can be read from that worker's ring);
+ * -EOVERFLOW, once, if an observer was overtaken: it goes on at the newest record.
+ */
+int hearth_feed_next(struct hearth_feed *feed, struct hearth_item *item);
+
+/**
+ * hearth_feed_commit() - everything returned so far is safe with the caller
+ *
+ * The broker may overwrite it after this. An observer has nothing to commit: -EPERM.
+ */
+int hearth_feed_commit(struct hearth_feed *feed);
+
+/** hearth_feed_valid() - for observers: is the last item still whole in the ring (not overwritten
+ * while it was being used)? */
+int hearth_feed_valid(struct hearth_feed *feed);
+
+/** hearth_feed_lag() - bytes published but not yet returned, over all workers. */
+uint64_t hearth_feed_lag(const struct hearth_feed *feed);
+
+/** hearth_feed_close() - NULL is allowed. Nothing is committed by closing. */
+void hearth_feed_close(struct hearth_feed *feed);
+
+/**
+ * hearth_item_json() - an event as one line of JSON, without a line end
+ *
+ * Line breaks between the payload's tokens become spaces.
+ * Return: bytes written, or, when @size is too small, the bytes needed (nothing is written then).
+ */
+size_t hearth_item_json(const struct hearth_item *item, char *out, size_t size);
+
+/** hearth_event_name(), hearth_reason_name(), hearth_via_name(), hearth_protocol_name() - the
+ * contract's words; "" for an unknown value. */
+const char *hearth_event_name(unsigned event);
+const char *hearth_reason_name(unsigned reason);
+const char *hearth_via_name(unsigned via);
+const char *hearth_protocol_name(unsigned protocol);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* protocol.h - the seam: what a protocol offers the worker, and the calls it has back */
+#pragma once
+
+#include "config.h"
+#include "counter.h"
+#include "crypto/aes.h"
+#include "feed/feed.h"
+#include "random.h"
+#include "registry/registry.h"
+#include "session/session.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where a worker's cycles go; each stage's share is accounted per turn. */
+#define STAGES(X)                                                                                  \
+	X(STAGE_RECEIVE, "receive", "port receive, parsing, TCP and UDP input")                    \
+	X(STAGE_FRAME, "frame", "framing and envelopes")                                           \
+	X(STAGE_LOOKUP, "lookup", "sessions, devices and keys")                                    \
+	X(STAGE_BASE64, "base64", "Base64, both ways")                                             \
+	X(STAGE_AES, "aes", "AES-CBC, both ways")                                                  \
+	X(STAGE_JSON, "json", "JSON scan")                                                         \
+	X(STAGE_DECIDE, "decide", "decisions and event records")                                   \
+	X(STAGE_ANSWER, "answer", "building answers")                                              \
+	X(STAGE_PUBLISH, "publish", "ring head, session commit")                                   \
+	X(STAGE_TRANSMIT, "transmit", "TCP output, port transmit")                                 \
+	X(STAGE_TIMERS, "timers", "timers, sweeps, control requests, RCU")
+COUNTER_ENUM(stage, STAGES, STAGE_COUNT);
+extern const struct counter_info stage_info[STAGE_COUNT];
+
+/** struct turn_clock - the one time-stamp of a turn */
+struct turn_clock {
+	uint64_t us;      /* monotonic, microseconds */
+	uint32_t tick;    /* monotonic, seconds (CLOCK_MONOTONIC: comes through a restart) */
+	uint64_t unix_ms; /* wall clock */
+};
+
+/**
+ * struct peer - where a message came from, and so where its answer goes
+ * @via: enum session_via
+ * @listener: index of the protocol's listener that it came to
+ * @connection: VIA_TCP: the connection
+ * @udp: VIA_UDP: the device's address and the address of ours that it spoke to
+ */
+struct peer {
+	uint8_t via;
+	uint8_t listener;
+	uint32_t connection;
+	struct session_peer udp;
+};
+
+/** struct message - one whole frame; @data stays valid until the batch call returns */
+struct message {
+	const uint8_t *data;
+	uint32_t length;
+	struct peer peer;
+};
+
+/** struct listener - a port that a protocol wants to be served on; host order */
+struct listener {
+	uint8_t via;
+	uint16_t port;
+	uint32_t
+		first_bytes; /* VIA_TCP: longest frame before the connection is bound to a session */
+	uint32_t frame_bytes; /* longest frame */
+};
+
+/** Messages handed over at once, at most. */
+#define PROTOCOL_BATCH 256
+
+/**
+ * struct host - what a worker offers its protocols
+ *
+ * The calls below this struct are implemented by the worker (and by tests on plain memory).
+ */
+struct host {
+	const struct config *config;
+	struct turn_clock clock;
+	unsigned worker;
+	struct session_table *table;
+	struct session_worker *sessions;
+	struct registry *registry;
+	struct feed_ring *feed;
+	struct aes_burst *aes;
+	struct random *random;
+	void *context; /* the worker's own */
+};
+
+/** host_stage() - from here on cycles belong to @stage. */
+void host_stage(struct host *host, enum stage stage);
+
+/**
+ * host_reserve() - room for one frame to @to; it leaves with the end of the turn
+ * @bytes: its largest size
+ * @ticket: names the reservation
+ * Return: where to write, or NULL (counted by the worker): the connection is closing, no room, the
+ * next hop is unknown.
+ */
+uint8_t *host_reserve(struct host *host, const struct peer *to, uint32_t bytes, uint32_t *ticket);
+
+/** host_commit() - the frame is @bytes long; 0 gives the reservation up. */
+void host_commit(struct host *host, const struct peer *to, uint32_t ticket, uint32_t bytes);
+
+/** host_close() - close a connection once what is queued for it has left. closed() is not called. */
+void host_close(struct host *host, uint32_t connection);
+
+/** host_bind() - a connection now belongs to a session: frames up to frame_bytes are taken, and
+ * closed() will name it. @handle 0 unbinds. */
+void host_bind(struct host *host, uint32_t connection, session_handle handle);
+
+/** host_bound() - the session a connection is bound to, 0 if none or the connection is gone. */
+session_handle host_bound(struct host *host, uint32_t connection);
+
+/** host_deadline() - have the connection closed @seconds from now (0: never); later calls win.
+ * closed() is called then as if the peer had closed. */
+void host_deadline(struct host *host, uint32_t connection, uint32_t seconds);
+
+/** host_peer_text() - a session's or message's address for events: 16 bytes and host-order port. */
+void host_peer_address(
+	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port);
+
+/** enum control_op - what the control thread asks a worker to do to a session */
+enum control_op { CONTROL_KICK, CONTROL_REMOVED };
+
+/**
+ * struct protocol - a protocol's handlers, all called on the worker's thread
+ * @name: as in the events
+ * @start: make the per-worker state; fills in @listeners (room for 8), returns their number or -errno
+ * @stop: free it
+ * @frame_end: offset just past the first whole frame at @data, 0 if there is none yet; @from bytes
+ *	were looked at before
+ * @messages: a batch in order of arrival; answers and records are made before it returns
+ * @closed: a bound connection ended (peer closed, reset, timed out, deadline)
+ * @restored: on attach: one record of [applied, head), to be applied again by session_restore()
+ * @attached: on attach, after all records: the session is what the slab says; rebuild what refers
+ *	to it (the device's index) and give it one more timeout period
+ * @sweep: a bounded slice of time-outs, lapsed logins, owed events
+ * @control: a request of the control thread for a session of this worker
+ * @counters: its counters, and their names in @counter_info, @counter_count
+ */
+struct protocol {
+	const char *name;
+	int (*start)(void **state, struct host *host, struct listener *listeners);
+	void (*stop)(void *state);
+	uint32_t (*frame_end)(const uint8_t *data, uint32_t length, uint32_t from);
+	void (*messages)(void *state, const struct message *messages, unsigned count);
+	void (*closed)(void *state, uint32_t connection, session_handle handle);
+	void (*restored)(void *state, const struct hearth_item *item);
+	void (*attached)(void *state, uint32_t index);
+	void (*sweep)(void *state, uint32_t budget);
+	void (*control)(void *state, enum control_op op, session_handle handle);
+	const uint64_t *(*counters)(void *state);
+	const struct counter_info *counter_info;
+	unsigned counter_count;
+};
+
+/** The protocols that are built in; the one table that a new one is added to (protocols.c). */
+extern const struct protocol *const protocols[];
+extern const unsigned protocol_count;

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* registry.h - provisioned devices: LMDB on disk, an RCU table in memory for the workers */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <urcu/rculfhash.h>
+
+#define DEVICE_ID_MAX 64
+#define DEVICE_PIN_BYTES 32
+#define DEVICE_BIND_BYTES 8
+#define DEVICE_MODEL_MAX 64
+#define DEVICE_ID_INLINE 39
+#define DEVICE_NONE UINT32_MAX
+
+/*
+ * The store (store.c): who may write. One process at a time opens it for writing (flock on
+ * PATH/lock): the broker's control thread, or hearthctl --registry while no broker runs.
+ */
+
+/** struct device_record - a device as it is provisioned */
+struct device_record {
+	char id[DEVICE_ID_MAX + 1];
+	char pin[DEVICE_PIN_BYTES];
+	char bind_password[DEVICE_BIND_BYTES + 1]; /* "" if none */
+	char model[DEVICE_MODEL_MAX + 1];          /* "" if none */
+	char gateway[DEVICE_ID_MAX + 1];           /* "" if none */
+	uint32_t number; /* dense, given by the store; reused after removal */
+	uint32_t serial; /* given by the store; never reused */
+};
+
+struct store;
+
+/**
+ * store_open() - open or make the registry at directory @path for writing
+ * @error: receives one line for people, with the remedy, when it fails
+ * @limit: devices it may hold, 0 for no limit but the store's own
+ * Return: NULL with errno set: EBUSY (another process has it), or what the system said.
+ */
+struct store *store_open(const char *path, uint32_t limit, char *error, size_t size);
+
+/** store_close() - NULL is allowed. */
+void store_close(struct store *store);
+
+/**
+ * store_add() - provision devices: all of them or none; durable when it returns
+ * @records: number and serial are filled in
+ * @failed: receives the index of the record that could not be added
+ * Return: 0, -EEXIST (that id is there already, or twice in @records), -EINVAL (see
+ * device_record_check()), -ENOSPC (limit, or disk full), -EIO.
+ */
+int store_add(struct store *store, struct device_record *records, size_t count, size_t *failed);
+
+/** store_remove() - durable when it returns. Return: 0, -ENOENT, -EIO. */
+int store_remove(struct store *store, const char *id, struct device_record *removed);
+
+/** store_get() - Return: 0, -ENOENT, -EIO. */
+int store_get(struct store *store, const char *id, struct device_record *record);
+
+/**
+ * store_each() - devices in the order of their ids, beginning after @after (NULL: from the start)
+ * @visit: returns false to stop
+ * Return: devices visited, or -errno. Gives the map's pages back when done (MADV_DONTNEED).
+ */
+int64_t store_each(struct store *store, const char *after,
+	bool (*visit)(void *context, const struct device_record *record), void *context);
+
+/** store_count() - devices in the store. */
+uint64_t store_count(struct store *store);
+
+/** store_epoch_next() - one more than ever before; durable when it returns. <0: -errno. */
+int64_t store_epoch_next(struct store *store);
+
+/** store_value_get(), store_value_put() - small durable numbers by name ("feed_limit"); 0 if new. */
+int store_value_get(struct store *store, const char *name, uint64_t *value);
+int store_value_put(struct store *store, const char *name, uint64_t value);
+
+/**
+ * device_record_check() - are id, PIN, bind password, model and gateway well-formed?
+ * Id: 1..64 bytes of printable ASCII without '"' and '\'; PIN: 32 bytes of printable ASCII; bind
+ * password: empty or 8 bytes of printable ASCII; model: printable UTF-8 up to 64 bytes.
+ * Return: NULL, or what is wrong in one line (it never quotes a PIN).
+ */
+const char *device_record_check(const struct device_record *record);
+
+/*
+ * The table (table.c): what workers read, lock-free under RCU QSBR. Written by the control thread.
+ */
+
+/**
+ * struct device - a device as workers see it; lies at index "number" of the device slab
+ *
+ * @live, @login: indexes of its session entries (SESSION_NONE): written by the worker that owns
+ *	the sessions, with relaxed atomics
+ * @last_session: number of its newest session
+ */
+struct device {
+	struct cds_lfht_node node; /* 16 */
+	uint8_t pin[DEVICE_PIN_BYTES];
+	uint32_t number;
+	uint32_t serial;
+	uint32_t live;
+	uint32_t login;
+	uint64_t last_session;
+	uint8_t id_length;
+	char id[DEVICE_ID_INLINE]; /* not NUL-terminated; a longer id's pointer lies at id + 7 */
+};
+_Static_assert(sizeof(struct device) == 112, "device record and table node: 112 bytes");
+
+struct registry;
+
+/**
+ * registry_load() - build the table from the store
+ * @devices: most devices it can hold (limits.devices)
+ * @huge: memory from huge pages where there are any
+ * @first_session: last_session of every device
+ *
+ * The calling thread must be registered with urcu-qsbr. 1 M devices take a few seconds at most.
+ * Return: NULL with errno set and one line in @error.
+ */
+struct registry *registry_load(struct store *store, uint32_t devices, bool huge,
+	uint64_t first_session, char *error, size_t size);
+
+/** registry_free() - after all readers are gone. */
+void registry_free(struct registry *registry);
+
+/** registry_find() - by id; read side. Return: NULL if unknown. No pointer outlives the caller's
+ * next quiescent state. */
+struct device *registry_find(struct registry *registry, const void *id, uint32_t length);
+
+/** registry_hash(), registry_find_hashed() - the same in two steps, to prefetch in between. */
+uint64_t registry_hash(const struct registry *registry, const void *id, uint32_t length);
+struct device *registry_find_hashed(
+	struct registry *registry, uint64_t hash, const void *id, uint32_t length);
+
+/** registry_at() - by number; read side. NULL if no device has that number (now). */
+struct device *registry_at(struct registry *registry, uint32_t number);
+
+/** device_id() - its id and length. */
+const char *device_id(const struct device *device);
+
+/**
+ * registry_add() - make a stored device known to the workers. Control thread only.
+ * Return: 0, -EEXIST, -ENOSPC.
+ */
+int registry_add(struct registry *registry, const struct device_record *record);
+
+/**
+ * registry_remove() - workers no longer find it. Control thread only.
+ * Its slot is wiped and given back after a grace period, by registry_reclaim() at the latest.
+ * Return: 0, -ENOENT.
+ */
+int registry_remove(struct registry *registry, const char *id);
+
+/** registry_reclaim() - wait for a grace period and free what was removed. Control thread. */
+void registry_reclaim(struct registry *registry);
+
+/** registry_count() - devices in the table; registry_bytes() - memory it takes. */
+uint32_t registry_count(const struct registry *registry);
+size_t registry_bytes(const struct registry *registry);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* session.h - live sessions in a shared-memory slab that outlives the process */
+#pragma once
+
+#include "counter.h"
+#include "random.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * PATH.sessions holds a header page and one 96-byte entry per session. Each worker owns a range of
+ * entries and is the only one that writes them. An entry's immutable part (key, token, device) is
+ * written when a login is granted and covered by a checksum; its valid flag is written last.
+ *
+ * The mutable part is never changed while a turn decides: decisions work on a struct session_turn,
+ * a private copy, and session_commit() stores all copies once the turn's records are published
+ * (DESIGN "Crash order", step c). A kill in between is repaired from the records themselves.
+ */
+
+/* worker 8 bits | generation 24 bits | index 32 bits; 0 names no session */
+typedef uint64_t session_handle;
+
+static inline unsigned session_handle_worker(session_handle handle)
+{
+	return handle >> 56;
+}
+
+static inline uint32_t session_handle_generation(session_handle handle)
+{
+	return (handle >> 32) & 0xffffff;
+}
+
+static inline uint32_t session_handle_index(session_handle handle)
+{
+	return (uint32_t)handle;
+}
+
+/* No entry: indexes are 0-based. */
+#define SESSION_NONE UINT32_MAX
+
+#define SESSION_KEY_BYTES 16
+#define SESSION_TOKEN_CHARS 16 /* 96 bits, 6 per character */
+
+/* Keys and tokens are written with these 64 characters. */
+extern const char session_alphabet[65];
+
+enum session_state {
+	SESSION_FREE,  /* on the free list */
+	SESSION_LOGIN, /* key and token handed out, not connected yet */
+	SESSION_LIVE,  /* connected */
+	SESSION_RESTING /* ended, its token still good for a connect; first to go when room is short */
+};
+
+enum session_via { SESSION_VIA_NONE, SESSION_VIA_TCP, SESSION_VIA_UDP }; /* as enum hearth_via */
+
+/* session_entry.flags, session_turn.flags */
+#define SESSION_SYNCHRONISED 0x0001 /* the full report after this connect is complete */
+#define SESSION_REPORTED 0x0002     /* a 2006 was accepted since this connect */
+#define SESSION_OWED_ONLINE 0x0004  /* event not written yet: the ring was full */
+#define SESSION_OWED_OFFLINE 0x0008
+#define SESSION_OWED_REASON 0xff00 /* enum hearth_reason of the owed offline */
+
+/** struct session_peer - where a UDP session's device is; network byte order */
+struct session_peer {
+	uint32_t address;
+	uint16_t port;
+	uint8_t link;
+	uint8_t local; /* index of our address on that link */
+};
+
+/**
+ * struct session_progress - what every accepted or refused request moves: one 8-byte store
+ * @count: requests since the connect (the connect is 0); newest sequence = base + count mod 2^16
+ * @window: bit n set: request count - n was accepted
+ */
+struct session_progress {
+	uint32_t count;
+	uint32_t window;
+};
+
+/**
+ * struct session_turn - a session's mutable part while a turn decides
+ */
+struct session_turn {
+	uint32_t index;
+	enum session_state state;
+	uint32_t generation; /* grows with each accepted connect and each end */
+	struct session_progress progress;
+	uint64_t number; /* "session" of the events */
+	enum session_via via;
+	uint32_t connection;          /* VIA_TCP: the tcp_id, 0 if none */
+	struct session_peer peer;     /* VIA_UDP: address of the newest fresh frame */
+	uint32_t heard;               /* tick of the last fresh frame */
+	uint32_t connect_device_time; /* the newest accepted connect: its own time, */
+	uint32_t connect_time;        /* the platform's Unix time then, */
+	uint16_t base;                /* its sequence */
+	uint16_t platform_sequence;   /* next number for a platform request */
+	uint16_t report_tick;         /* low 16 bits of the tick of the latest 2006 or 2028 */
+	uint16_t flags;               /* SESSION_* */
+	/* immutable while the entry is not free */
+	uint32_t device;     /* device number in the registry */
+	uint32_t login_time; /* Unix seconds */
+};
+
+struct session_table;
+struct session_worker; /* one worker's range */
+
+/**
+ * struct session_config
+ * @path: of the slab file
+ * @entries: of all workers together (limits.sessions + limits.pending_logins)
+ * @workers: ranges
+ * @huge: the file lies on hugetlbfs
+ */
+struct session_config {
+	const char *path;
+	uint32_t entries;
+	unsigned workers;
+	struct random *random;
+};
+
+#define SESSION_COUNTERS(X)                                                                        \
+	X(SESSION_LOGINS, "session_logins", "logins granted")                                      \
+	X(SESSION_FULL, "session_full", "logins refused because no session entry was free")        \
+	X(SESSION_LAPSED, "session_lapsed", "logins that were not used in time")                   \
+	X(SESSION_RECLAIMED, "session_reclaimed",                                                  \
+		"ended sessions whose token was given up to make room")                            \
+	X(SESSION_EXPIRED, "session_expired", "ended sessions whose token came to its end")
+COUNTER_ENUM(session_counter, SESSION_COUNTERS, SESSION_COUNTER_COUNT);
+extern const struct counter_info session_counter_info[SESSION_COUNTER_COUNT];
+
+/**
+ * session_table_open() - make the slab, or attach to a predecessor's
+ * @error: receives one line for people, with the remedy, when it fails
+ *
+ * Mode 0600. Another size or worker count: entries are carried over when they fit their new place,
+ * else refused with -EEXIST; another layout version: -EPROTO; another broker on it: -EBUSY.
+ * After attaching, call session_worker_attach() for every worker before anything else.
+ */
+int session_table_open(struct session_table **table, const struct session_config *config,
+	char *error, size_t size);
+
+/** session_table_attached() - did session_table_open() find a predecessor's slab? */
+bool session_table_attached(const struct session_table *table);
+
+/** session_table_close() - unmap and unlock; the file stays. NULL is allowed. */
+void session_table_close(struct session_table *table);
+
+/** session_worker() - worker @worker's range. */
+struct session_worker *session_worker(struct session_table *table, unsigned worker);
+
+/**
+ * session_worker_attach() - rebuild the free and resting lists of a range
+ * @keep: for each entry that is whole: does this device still exist, is it the same? It may look
+ *	at the entry through session_peek() and returns false to have it freed. @serial is what
+ *	session_login() was given.
+ * Return: entries kept.
+ */
+uint32_t session_worker_attach(struct session_worker *worker, uint32_t tick,
+	bool (*keep)(void *context, uint32_t index, uint32_t device, uint32_t serial),
+	void *context);
+
+/**
+ * session_login() - take an entry, draw key and token, state SESSION_LOGIN
+ * @device: device number; @serial: the device's provisioning serial
+ * @tick, @now: seconds on the monotonic clock, Unix seconds
+ * @key: receives SESSION_KEY_BYTES, @token SESSION_TOKEN_CHARS characters
+ *
+ * Takes a free entry, else the entry that has rested longest.
+ * Return: its index, or SESSION_NONE (counted).
+ */
+uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t serial,
+	uint32_t tick, uint32_t now, uint8_t *key, char *token);
+
+/**
+ * session_find() - the entry that a token names
+ * @token: SESSION_TOKEN_CHARS bytes, any bytes
+ * @worker: receives the range it lies in
+ * Return: its index, or SESSION_NONE: malformed, not handed out, or void. All cost the same; the
+ * random bits are compared in constant time.
+ */
+uint32_t session_find(const struct session_table *table, const uint8_t *token);
+
+/** session_prefetch() - bring an entry's lines near. */
+void session_prefetch(const struct session_table *table, uint32_t index);
+
+/** session_key() - the 16 bytes of an entry's session key. */
+const uint8_t *session_key(const struct session_table *table, uint32_t index);
+
+/** session_token() - write an entry's token, SESSION_TOKEN_CHARS characters. */
+void session_token(const struct session_table *table, uint32_t index, char *token);
+
+/**
+ * session_touch() - this turn's copy of an entry, made on first touch
+ *
+ * At most SESSION_TOUCH_MAX entries can be touched between two commits.
+ * Return: it, valid until session_commit(); NULL when the turn has no room for another.
+ */
+#define SESSION_TOUCH_MAX 2048
+struct session_turn *session_touch(struct session_worker *worker, uint32_t index);
+
+/** session_handle_of() - the handle of a touched session as it now is. */
+session_handle session_handle_of(
+	const struct session_worker *worker, const struct session_turn *turn);
+
+/** session_peek() - a copy of an entry's committed state; any thread, may be a turn behind.
+ * Return: false if the entry is free. */
+bool session_peek(const struct session_table *table, uint32_t index, struct session_turn *copy);
+
+/**
+ * session_commit() - step (c): store every touched copy
+ *
+ * progress is one 8-byte store. Entries whose copy says SESSION_FREE go back to the free list
+ * (their key is wiped), SESSION_RESTING to the resting list; entries that owe an event are kept.
+ */
+void session_commit(struct session_worker *worker);
+
+/**
+ * session_restore() - on attach: make an entry what a record says (idempotent)
+ * @turn: index, generation, state and all mutable members as of that record. Ignored when the entry
+ *	is free, belongs to another device or its generation is newer.
+ */
+void session_restore(struct session_worker *worker, const struct session_turn *turn);
+
+/**
+ * session_sweep() - look at the next @budget entries of a range
+ * @visit: called for each that is not free; it may touch and change it
+ * Return: entries looked at.
+ */
+uint32_t session_sweep(struct session_worker *worker, uint32_t budget,
+	void (*visit)(void *context, uint32_t index), void *context);
+
+/** struct session_counts - entries by state, for status */
+struct session_counts {
+	uint32_t entries, login, live_tcp, live_udp, resting;
+};
+
+/** session_counts() - as of the last commit; any thread. */
+struct session_counts session_counts(const struct session_worker *worker);
+
+/** session_counters() - SESSION_COUNTER_COUNT counters. */
+uint64_t *session_counters(struct session_worker *worker);
+
+/** session_entries() - entries of the whole table, and of one range. */
+uint32_t session_entries(const struct session_table *table, uint32_t *per_worker);
+
+/*
+ * The 32-bit sequence window, pure functions (specs: the newest number and 32 behind it).
+ */
+
+enum session_order {
+	SESSION_NEXT,   /* newest + 1 */
+	SESSION_NEWEST, /* the newest number again */
+	SESSION_BEHIND, /* 1..32 behind the newest, and not before the connect */
+	SESSION_STALE,  /* further behind */
+	SESSION_AHEAD   /* a gap: further ahead than newest + 1 */
+};
+
+/**
+ * session_order() - where a sequence stands
+ * @distance: receives how far behind the newest (BEHIND, STALE) or ahead (NEXT = 1, AHEAD)
+ *
+ * Numbers are judged modulo 2^16: up to 2^15 behind the newest is behind, the rest ahead.
+ */
+enum session_order session_order(uint16_t newest, uint16_t sequence, uint16_t *distance);
+
+/** session_newest() - base + count mod 2^16. */
+static inline uint16_t session_newest(const struct session_turn *turn)
+{
+	return (uint16_t)(turn->base + turn->progress.count);
+}
+
+/** session_advance() - the newest number moves by @by (1..); the new one is marked if @accepted. */
+void session_advance(struct session_progress *progress, uint32_t by, bool accepted);
+
+/** session_accepted() - was the request @behind (0..31) the newest accepted? */
+bool session_accepted(const struct session_progress *progress, unsigned behind);
+
+/** session_mark() - a request @behind the newest, refused before, is accepted now. */
+void session_mark(struct session_progress *progress, unsigned behind);

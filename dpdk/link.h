@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* link.h - what the stack sees of a port: frames in, buffers out, never an mbuf */
+#pragma once
+
+#include <stdint.h>
+
+/* frame.flags of a received frame: what the port already verified. Absent means "verify". */
+#define FRAME_L3_GOOD 0x0001 /* IPv4 header checksum was verified good */
+#define FRAME_L4_GOOD 0x0002 /* TCP or UDP checksum was verified good */
+/* frame.flags of a frame to send: what the port is asked to fill in (its offloads say it can) */
+#define FRAME_L3_FILL 0x0010 /* IPv4 header checksum; the field is 0 */
+#define FRAME_L4_FILL 0x0020 /* TCP or UDP checksum; the field holds the pseudo-header sum */
+#define FRAME_L4_UDP 0x0040  /* FRAME_L4_FILL is for UDP (else TCP) */
+
+/** Longest Ethernet frame, without FCS, that the stack builds or accepts (one VLAN tag counted). */
+#define LINK_FRAME_MAX 1518
+
+/**
+ * struct frame - one Ethernet frame
+ * @data: first byte of the Ethernet header; contiguous and, for received frames, writable by
+ *	nobody but the port
+ * @length: bytes at @data, FCS excluded
+ * @flags: FRAME_*
+ * @l2_length, @l3_length: header lengths, set by the stack on frames to send with FRAME_*_FILL
+ */
+struct frame {
+	uint8_t *data;
+	uint16_t length;
+	uint16_t flags;
+	uint8_t l2_length;
+	uint8_t l3_length;
+};
+
+/**
+ * struct link - one queue pair of one port, as one worker's stack uses it
+ * @mac: the port's own Ethernet address
+ * @mtu: largest IP packet, bytes
+ * @offload: FRAME_L3_FILL | FRAME_L4_FILL where the port can fill checksums in
+ * @receive: fills up to @max frames, returns how many; they stay valid until @release
+ * @release: gives all frames of the last @receive back
+ * @reserve: points up to @count frames at empty buffers of LINK_FRAME_MAX bytes; returns how many
+ * @send: sends the first @count reserved frames in order (length 0: not sent, given back); returns
+ *	how many left the port - the others are dropped and given back
+ *
+ * Implemented by port.c on DPDK, by tests and simulators on plain memory. Single-threaded.
+ */
+struct link {
+	uint8_t mac[6];
+	uint16_t mtu;
+	uint16_t offload;
+	unsigned (*receive)(struct link *link, struct frame *frames, unsigned max);
+	void (*release)(struct link *link);
+	unsigned (*reserve)(struct link *link, struct frame *frames, unsigned count);
+	unsigned (*send)(struct link *link, struct frame *frames, unsigned count);
+};

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* stack.h - one worker's network stack: a burst in, connections and datagrams up, a burst out */
+#pragma once
+
+#include "counter.h"
+#include "link.h"
+#include "random.h"
+#include "rss.h"
+#include "tcp/tcp.h"
+
+/** Frames taken from a link at once, and datagrams that may wait for the end of a turn. */
+#define STACK_BURST 64
+#define STACK_LINKS_MAX 8
+#define STACK_ADDRESSES_MAX 8
+#define STACK_GATEWAYS_MAX 4
+
+/** struct stack_address - one of our IPv4 addresses on a link (network byte order) */
+struct stack_address {
+	uint32_t address;
+	uint8_t prefix; /* 0..32 */
+};
+
+/** struct stack_link - a link and what we are on it */
+struct stack_link {
+	struct link *link;
+	struct stack_address addresses[STACK_ADDRESSES_MAX];
+	unsigned address_count;
+	uint32_t gateways[STACK_GATEWAYS_MAX]; /* next hops for what is on no subnet of this link */
+	unsigned gateway_count;
+};
+
+/** struct udp_path - both ends of a UDP exchange, seen from us; network byte order */
+struct udp_path {
+	uint32_t remote, local;
+	uint16_t remote_port, local_port;
+	uint8_t link;
+};
+
+/** struct datagram - one UDP datagram; @data stays valid until stack_transmit() */
+struct datagram {
+	struct udp_path path;
+	const uint8_t *data;
+	uint32_t length;
+};
+
+/**
+ * struct stack_user - the one above; every call comes from stack_receive() or stack_timers()
+ * @opened: a connection to a listening port was established
+ * @stream: in-order bytes; true if all were taken, false if there is no room (the peer sends them
+ *	again). @data stays valid until stack_transmit().
+ * @finished: the peer sent FIN
+ * @closed: the connection is gone; @id is void after this
+ * @deadline: the connection's deadline came
+ * @datagram: a datagram to a bound UDP port
+ */
+struct stack_user {
+	void *context;
+	void (*opened)(void *context, tcp_id id, const struct tcp_tuple *tuple);
+	bool (*stream)(void *context, tcp_id id, const uint8_t *data, uint32_t length);
+	void (*finished)(void *context, tcp_id id);
+	void (*closed)(void *context, tcp_id id, enum tcp_reason reason);
+	void (*deadline)(void *context, tcp_id id);
+	void (*datagram)(void *context, const struct datagram *datagram);
+};
+
+/**
+ * struct stack_config
+ * @worker: our number, for the ownership check
+ * @rss: the ownership function, shared by all workers
+ * @tcp: TCP's sizes; its keys, ports and chunks are filled in by the caller
+ * @udp_ports: bound UDP ports, network byte order
+ * @neighbours: neighbour entries, at most
+ * @huge: memory from huge pages where there are any
+ */
+struct stack_config {
+	unsigned worker;
+	const struct rss *rss;
+	struct stack_link links[STACK_LINKS_MAX];
+	unsigned link_count;
+	struct tcp_config tcp;
+	const uint16_t *udp_ports;
+	unsigned udp_port_count;
+	uint32_t neighbours;
+	bool huge;
+	struct random *random;
+	struct stack_user user;
+};
+
+#define STACK_COUNTERS(X)                                                                          \
+	X(STACK_RX_FRAMES, "rx_frames", "frames received")                                         \
+	X(STACK_RX_BYTES, "rx_bytes", "bytes received, Ethernet headers included")                 \
+	X(STACK_TX_FRAMES, "tx_frames", "frames handed to the port")                               \
+	X(STACK_TX_BYTES, "tx_bytes", "bytes handed to the port, Ethernet headers included")       \
+	X(STACK_DROP_ETHER_SHORT, "drop_ether_short", "frames shorter than an Ethernet header")    \
+	X(STACK_DROP_ETHER_NOT_OURS, "drop_ether_not_ours", "frames to another Ethernet address")  \
+	X(STACK_DROP_ETHER_SOURCE, "drop_ether_source", "frames from a group address")             \
+	X(STACK_DROP_ETHER_TYPE, "drop_ether_type",                                                \
+		"frames of a protocol that is not spoken here (VLAN tags among them)")             \
+	X(STACK_DROP_ARP_MALFORMED, "drop_arp_malformed",                                          \
+		"ARP packets that are not Ethernet/IPv4 requests or replies")                      \
+	X(STACK_DROP_ARP_UNSOLICITED, "drop_arp_unsolicited", "ARP replies that nobody asked for") \
+	X(STACK_DROP_ARP_CONFLICT, "drop_arp_conflict", "ARP packets that claim our own address")  \
+	X(STACK_DROP_ARP_LIMIT, "drop_arp_limit",                                                  \
+		"ARP requests left unanswered by the rate limit")                                  \
+	X(STACK_NEIGHBOUR_FULL, "neighbour_full", "neighbours not learnt: the table is full")      \
+	X(STACK_DROP_IPV4_MALFORMED, "drop_ipv4_malformed",                                        \
+		"IPv4 packets with a wrong version, header or total length")                       \
+	X(STACK_DROP_IPV4_CHECKSUM, "drop_ipv4_checksum",                                          \
+		"IPv4 packets with a wrong header checksum")                                       \
+	X(STACK_DROP_IPV4_OPTIONS, "drop_ipv4_options",                                            \
+		"IPv4 packets with a source route or malformed options")                           \
+	X(STACK_DROP_IPV4_SOURCE, "drop_ipv4_source",                                              \
+		"IPv4 packets from an address nobody can have")                                    \
+	X(STACK_DROP_IPV4_NOT_OURS, "drop_ipv4_not_ours",                                          \
+		"IPv4 packets to an address that is not ours")                                     \
+	X(STACK_DROP_IPV4_FRAGMENT, "drop_ipv4_fragment", "IPv4 fragments")                        \
+	X(STACK_DROP_IPV4_PROTOCOL, "drop_ipv4_protocol",                                          \
+		"IPv4 packets of a protocol that is not spoken here")                              \
+	X(STACK_DROP_ICMP, "drop_icmp", "ICMP packets other than a valid echo request")            \
+	X(STACK_DROP_ICMP_LIMIT, "drop_icmp_limit",                                                \
+		"echo requests left unanswered by the rate limit")                                 \
+	X(STACK_DROP_UDP_MALFORMED, "drop_udp_malformed",                                          \
+		"UDP datagrams with a wrong length or port 0")                                     \
+	X(STACK_DROP_UDP_CHECKSUM, "drop_udp_checksum", "UDP datagrams with a wrong checksum")     \
+	X(STACK_DROP_UDP_PORT, "drop_udp_port",                                                    \
+		"UDP datagrams to a port nobody listens on, or from an echo-like port")            \
+	X(STACK_DROP_TCP_MALFORMED, "drop_tcp_malformed",                                          \
+		"TCP segments with a wrong header length or port 0")                               \
+	X(STACK_DROP_TCP_CHECKSUM, "drop_tcp_checksum", "TCP segments with a wrong checksum")      \
+	X(STACK_DROP_WRONG_WORKER, "drop_wrong_worker", "packets that another worker owns")        \
+	X(STACK_DROP_NO_ROUTE, "drop_no_route",                                                    \
+		"packets to send whose destination no subnet or gateway covers")                   \
+	X(STACK_DROP_UNRESOLVED, "drop_unresolved",                                                \
+		"packets to send whose next hop has not answered ARP yet")                         \
+	X(STACK_DROP_TX_FULL, "drop_tx_full", "packets to send that the port did not take")        \
+	X(STACK_DROP_TX_BUFFER, "drop_tx_buffer", "packets to send for which no buffer was free")
+COUNTER_ENUM(stack_counter, STACK_COUNTERS, STACK_COUNTER_COUNT);
+extern const struct counter_info stack_counter_info[STACK_COUNTER_COUNT];
+
+struct stack;
+
+/** stack_new() - a stack and its TCP; NULL with errno set (EINVAL, ENOMEM). Takes its memory once. */
+struct stack *stack_new(const struct stack_config *config, uint64_t now);
+
+/** stack_free() - forgets everything without sending; NULL is allowed. */
+void stack_free(struct stack *stack);
+
+/** stack_bytes() - memory a stack takes, for the start-up line. */
+size_t stack_bytes(const struct stack_config *config);
+
+/** stack_receive() - one burst of every link, parsed and handed up. Return: frames taken. */
+unsigned stack_receive(struct stack *stack, uint64_t now);
+
+/** stack_tcp() - its TCP, for tcp_reserve(), tcp_close() and the like. */
+struct tcp *stack_tcp(struct stack *stack);
+
+/**
+ * stack_datagram() - room for one datagram's payload
+ * @bytes: its largest size, at most the link's MTU - 28
+ *
+ * Datagrams leave with stack_transmit(), in order. Several reservations may be open at once.
+ * Return: where to write the payload, with its number in @ticket; NULL (and a counter) when no
+ * buffer is free or the next hop is not known (it is then asked for).
+ */
+uint8_t *stack_datagram(
+	struct stack *stack, const struct udp_path *path, uint32_t bytes, unsigned *ticket);
+
+/** stack_datagram_commit() - the reservation's payload is @bytes long; 0 gives it up. */
+void stack_datagram_commit(struct stack *stack, unsigned ticket, uint32_t bytes);
+
+/** stack_transmit() - send datagrams and segments, ACKs included; give received frames back.
+ * Return: frames sent. */
+unsigned stack_transmit(struct stack *stack, uint64_t now);
+
+/** stack_timers() - a bounded slice of TCP's timers and sweep and of the neighbour table. */
+void stack_timers(struct stack *stack, uint64_t now);
+
+/** stack_counters() - STACK_COUNTER_COUNT counters, written by the owner, read by anyone. */
+const uint64_t *stack_counters(const struct stack *stack);

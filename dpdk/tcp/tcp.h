@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* tcp.h - server-side TCP as a pure state machine (RFC 9293): segment and time in, actions out */
+#pragma once
+
+#include "chunk.h"
+#include "counter.h"
+#include "crypto/siphash.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * No DPDK, no clock, no malloc, no I/O in this folder: memory comes from the caller once, time
+ * with each call (microseconds, monotonic), segments as structs. One thread per struct tcp.
+ *
+ * The one above (the "user") learns of things through struct tcp_up, one per tcp_input() call or
+ * several per tcp_timers()/tcp_sweep() call, and must handle each before its next call.
+ */
+
+/* Generation in the top 8 bits, slab index below; 0 names no connection. */
+typedef uint32_t tcp_id;
+
+/** struct tcp_tuple - a flow as the server sees it; all fields in network byte order */
+struct tcp_tuple {
+	uint32_t remote, local;
+	uint16_t remote_port, local_port;
+};
+
+/* Header flags, RFC 9293 section 3.1. */
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+#define TCP_URG 0x20
+
+/**
+ * struct tcp_segment - one segment that arrived; checksum verified, lengths checked, host order
+ * @link: index of the link it came by; answers leave there
+ */
+struct tcp_segment {
+	struct tcp_tuple tuple;
+	uint32_t seq, ack;
+	uint16_t window;
+	uint8_t flags;
+	uint8_t link;
+	uint8_t options_length; /* 0..40 */
+	const uint8_t *options;
+	const uint8_t *payload;
+	uint32_t length;
+};
+
+/**
+ * struct tcp_out - one segment to send, for the one below to write headers and checksum around
+ * @payload: valid until the next call into this struct tcp
+ */
+struct tcp_out {
+	struct tcp_tuple tuple;
+	uint32_t seq, ack;
+	uint16_t window;
+	uint8_t flags;
+	uint8_t link;
+	uint8_t options_length; /* a multiple of 4 */
+	uint8_t options[40];
+	const uint8_t *payload;
+	uint32_t length;
+};
+
+/* What the user is told. Several may be set at once; handle them in this order. */
+#define TCP_UP_OPENED 0x01   /* the handshake is complete; user bytes are zeroed */
+#define TCP_UP_DATA 0x02     /* in-order bytes at data/length: call tcp_accept() at once */
+#define TCP_UP_FINISHED 0x04 /* the peer sent FIN: no more data will come */
+#define TCP_UP_CLOSED 0x08   /* the connection is gone, see reason; the id is void after this */
+#define TCP_UP_DEADLINE 0x10 /* the time set by tcp_set_deadline() has come (it is cleared) */
+
+/* Why TCP_UP_CLOSED. */
+enum tcp_reason {
+	TCP_REASON_NONE,
+	TCP_REASON_RESET,   /* the peer sent RST */
+	TCP_REASON_TIMEOUT, /* retransmissions gave up */
+	TCP_REASON_IDLE,    /* no progress for config.idle_us */
+	TCP_REASON_FINISHED /* both sides closed in order */
+};
+
+struct tcp_up {
+	tcp_id id;
+	uint8_t events; /* TCP_UP_*; 0: nothing for the user */
+	uint8_t reason; /* enum tcp_reason */
+	const uint8_t *data;
+	uint32_t length;
+};
+
+/** Bytes of each connection that belong to the user (tcp_user()). */
+#define TCP_USER_BYTES 16
+
+/**
+ * struct tcp_config - sizes and times, fixed for the life of a struct tcp
+ * @connections: live connections, at most 2^24 - 1
+ * @embryonic: handshakes under way (SYN-RECEIVED), at most
+ * @time_wait: TIME_WAIT records, at most (the oldest gives way)
+ * @receive_window: bytes offered while chunks are to be had
+ * @send_bytes: unacknowledged plus unsent bytes a connection may hold
+ * @mss: largest payload we offer to receive
+ * @idle_us: a connection without any valid segment for so long is reset
+ * @ports, @port_count: local ports that listen, network byte order
+ * @flow_key, @isn_key: random keys
+ * @chunks: where unacknowledged bytes are kept; shared with the user
+ */
+struct tcp_config {
+	uint32_t connections;
+	uint32_t embryonic;
+	uint32_t time_wait;
+	uint32_t receive_window;
+	uint32_t send_bytes;
+	uint16_t mss;
+	uint64_t idle_us;
+	const uint16_t *ports;
+	unsigned port_count;
+	struct siphash_key flow_key;
+	struct siphash_key isn_key;
+	struct chunk_pool *chunks;
+};
+
+#define TCP_COUNTERS(X)                                                                            \
+	X(TCP_OPENED, "tcp_opened", "connections whose handshake completed")                       \
+	X(TCP_CLOSED, "tcp_closed", "connections ended, for whatever reason")                      \
+	X(TCP_RESET_IN, "tcp_reset_in", "connections ended by a peer's RST")                       \
+	X(TCP_RESET_OUT, "tcp_reset_out", "RST segments sent")                                     \
+	X(TCP_TIMED_OUT, "tcp_timed_out", "connections ended because retransmissions gave up")     \
+	X(TCP_IDLE, "tcp_idle", "connections ended because nothing valid came for the idle time")  \
+	X(TCP_RETRANSMIT, "tcp_retransmit", "segments sent again")                                 \
+	X(TCP_DROP_NO_LISTENER, "tcp_drop_no_listener", "segments to a port nobody listens on")    \
+	X(TCP_DROP_NO_CONNECTION, "tcp_drop_no_connection", "segments of an unknown connection")   \
+	X(TCP_DROP_FLAGS, "tcp_drop_flags", "segments whose flags make no sense in the state")     \
+	X(TCP_DROP_OUT_OF_WINDOW, "tcp_drop_out_of_window", "segments outside the receive window") \
+	X(TCP_DROP_OUT_OF_ORDER, "tcp_drop_out_of_order",                                          \
+		"segments ahead of the next byte: asked for again")                                \
+	X(TCP_DROP_BAD_ACK, "tcp_drop_bad_ack", "segments that acknowledge what was never sent")   \
+	X(TCP_DROP_NO_CHUNK, "tcp_drop_no_chunk", "bytes refused because no chunk was free")       \
+	X(TCP_DROP_AFTER_CLOSE, "tcp_drop_after_close", "bytes that came after the user closed")   \
+	X(TCP_FULL_CONNECTIONS, "tcp_full_connections",                                            \
+		"handshakes refused: all connections in use")                                      \
+	X(TCP_FULL_EMBRYONIC, "tcp_full_embryonic", "SYNs refused: too many handshakes under way") \
+	X(TCP_FULL_FLOWS, "tcp_full_flows", "SYNs refused: no flow slot within the probe limit")   \
+	X(TCP_SYN_EXPIRED, "tcp_syn_expired", "handshakes that were never completed")              \
+	X(TCP_CHALLENGE_ACK, "tcp_challenge_ack", "challenge ACKs sent (RFC 5961)")
+COUNTER_ENUM(tcp_counter, TCP_COUNTERS, TCP_COUNTER_COUNT);
+extern const struct counter_info tcp_counter_info[TCP_COUNTER_COUNT];
+
+struct tcp;
+
+/** tcp_bytes() - memory that tcp_init() needs for @config. */
+size_t tcp_bytes(const struct tcp_config *config);
+
+/**
+ * tcp_init() - lay a TCP out in zeroed, 64-byte aligned @memory of tcp_bytes()
+ * Return: it, or NULL if @config is out of range.
+ */
+struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now);
+
+/** tcp_prefetch_flow() - first pass over a burst: hash @segment's tuple, prefetch its flow slots.
+ * Return: the hash, to be handed to the next two passes. */
+uint64_t tcp_prefetch_flow(struct tcp *tcp, const struct tcp_tuple *tuple);
+
+/** tcp_prefetch_connection() - second pass: match tags, prefetch the likely connection. */
+void tcp_prefetch_connection(struct tcp *tcp, uint64_t hash);
+
+/**
+ * tcp_input() - third pass: one segment (RFC 9293 section 3.10.7)
+ * @hash: what tcp_prefetch_flow() returned for its tuple
+ * @up: filled in; up->events == 0 when the user has nothing to do
+ *
+ * ACKs, SYN-ACKs and RSTs that it causes are queued for tcp_output().
+ */
+void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash, uint64_t now,
+	struct tcp_up *up);
+
+/**
+ * tcp_accept() - take or refuse the bytes of a TCP_UP_DATA
+ * @taken: true: all bytes were used or copied, they are acknowledged with the next segment out;
+ *	false: no room: nothing is acknowledged, the window closes until chunks are free again
+ */
+void tcp_accept(struct tcp *tcp, tcp_id id, bool taken);
+
+/**
+ * tcp_reserve() - room for one message to send
+ * @bytes: its largest size
+ *
+ * Every message leaves in segments of its own (several where it is longer than the MSS), also when
+ * it is sent again: known peers read one message per recv().
+ * Return: where to write it, valid until tcp_commit(); NULL if the connection is closed or closing,
+ * its send_bytes are used up, or no chunk is free.
+ */
+uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes);
+
+/** tcp_commit() - queue the first @bytes of the last reservation; 0 gives it up. Several
+ * reservations, also of different connections, may be open at once: at most one per connection
+ * and commit/reserve of one connection in order.
+ */
+void tcp_commit(struct tcp *tcp, tcp_id id, uint32_t bytes);
+
+/** tcp_close() - send what is queued, then FIN. The user is told nothing more of @id. */
+void tcp_close(struct tcp *tcp, tcp_id id);
+
+/** tcp_abort() - send RST, forget the connection. The user is told nothing more of @id. */
+void tcp_abort(struct tcp *tcp, tcp_id id);
+
+/** tcp_user() - the user's TCP_USER_BYTES of a connection; NULL if @id is no longer live. */
+void *tcp_user(struct tcp *tcp, tcp_id id);
+
+/** tcp_tuple_of() - the 4-tuple of a live connection. Return: false if @id is no longer live. */
+bool tcp_tuple_of(struct tcp *tcp, tcp_id id, struct tcp_tuple *tuple);
+
+/**
+ * tcp_set_deadline() - have TCP_UP_DEADLINE reported once @at has passed
+ * @at: microseconds on tcp_input()'s clock, at most 2^31 ms ahead; 0 clears it. Kept in
+ *	milliseconds; reported by tcp_sweep(), so late by at most one sweep of the table.
+ */
+void tcp_set_deadline(struct tcp *tcp, tcp_id id, uint64_t at);
+
+/**
+ * tcp_output() - the next segments to send
+ * Return: how many of @out were filled, at most @max; call until it returns less. A caller whose
+ * link is full stops calling: what is pending stays pending.
+ */
+unsigned tcp_output(struct tcp *tcp, uint64_t now, struct tcp_out *out, unsigned max);
+
+/**
+ * tcp_timers() - retransmission, handshake and TIME_WAIT timers that are due
+ * @budget: timers handled at most in this call
+ * @up: room for @budget entries; connections that ended (TCP_UP_CLOSED)
+ * Return: entries filled in @up.
+ */
+unsigned tcp_timers(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned budget);
+
+/**
+ * tcp_sweep() - look at the next @budget connections for idleness and deadlines
+ *
+ * Call each turn with a budget that walks the table about once a second (at 10 M connections within
+ * 10 s). Also reopens windows that closed for lack of chunks.
+ * Return: entries filled in @up (room for @budget).
+ */
+unsigned tcp_sweep(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned budget);
+
+/** tcp_connections() - live connections now, and how many there can be. */
+uint32_t tcp_connections(const struct tcp *tcp, uint32_t *limit);
+
+/** tcp_counters() - TCP_COUNTER_COUNT counters, written by the owner, read by anyone. */
+uint64_t *tcp_counters(struct tcp *tcp);
