@@ -100,6 +100,7 @@ struct session_turn {
 	uint16_t platform_sequence;   /* next number for a platform request */
 	uint16_t report_tick;         /* low 16 bits of the tick of the latest 2006 or 2028 */
 	uint16_t flags;               /* SESSION_* */
+	uint16_t code;                /* code of the newest request */
 	/* immutable while the entry is not free */
 	uint32_t device;     /* device number in the registry */
 	uint32_t login_time; /* Unix seconds */
