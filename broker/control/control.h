@@ -31,6 +31,9 @@ struct turn_view {
 	uint64_t gap_cycles, gap_longest_cycles;
 };
 
+/** Views that one worker has, at most. */
+#define COUNTER_VIEWS_MAX 8
+
 /** struct counter_view - one layer's counters of one worker, for status */
 struct counter_view {
 	const char *layer;
@@ -50,7 +53,7 @@ struct broker_view {
 	unsigned workers;
 	uint64_t started_unix; /* seconds */
 	const char *memory_line;
-	/* counters of a worker; returns how many views were filled (at most 8) */
+	/* counters of a worker; returns how many views were filled (at most COUNTER_VIEWS_MAX) */
 	unsigned (*counters)(struct broker_view *view, unsigned worker, struct counter_view *views);
 	/* turn accounting of a worker: cycles by stage, turns, idle cycles, tsc per second, gaps */
 	void (*turns)(struct broker_view *view, unsigned worker, struct turn_view *turns);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mailbox.h - requests from the control thread to one worker: a bounded queue, one end each */
+#pragma once
+
+#include "protocol.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MAILBOX_SLOTS 256
+
+struct mail {
+	enum control_op op;
+	session_handle handle;
+};
+
+/** struct mailbox - zeroed is empty; head is the sender's, tail the worker's */
+struct mailbox {
+	_Alignas(64) uint32_t head;
+	_Alignas(64) uint32_t tail;
+	_Alignas(64) struct mail slots[MAILBOX_SLOTS];
+};
+
+/** mailbox_post() - the sending end. Return: 0, or -EAGAIN when it is full. */
+static inline int mailbox_post(struct mailbox *box, struct mail mail)
+{
+	uint32_t tail = __atomic_load_n(&box->tail, __ATOMIC_ACQUIRE);
+
+	if (box->head - tail == MAILBOX_SLOTS)
+		return -EAGAIN;
+	box->slots[box->head % MAILBOX_SLOTS] = mail;
+	__atomic_store_n(&box->head, box->head + 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/** mailbox_take() - the worker's end. Return: false when it is empty. */
+static inline bool mailbox_take(struct mailbox *box, struct mail *mail)
+{
+	if (box->tail == __atomic_load_n(&box->head, __ATOMIC_ACQUIRE))
+		return false;
+	*mail = box->slots[box->tail % MAILBOX_SLOTS];
+	__atomic_store_n(&box->tail, box->tail + 1, __ATOMIC_RELEASE);
+	return true;
+}

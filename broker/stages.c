@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* stages.c - where the cycles of a worker's turn go */
+#include "stages.h"
+
+#include <string.h>
+
+COUNTER_TABLE(stage_info, STAGES);
+
+void stages_init(struct stages *stages, uint64_t tsc_hz)
+{
+	memset(stages, 0, sizeof(*stages));
+	stages->total.tsc_hz = tsc_hz;
+	stages->gap_cycles = tsc_hz / 1000000 * STAGES_GAP_US;
+	stages->mark = __rdtsc();
+}
+
+void stages_begin(struct stages *stages)
+{
+	struct turn_view *total = &stages->total;
+	uint64_t now = __rdtsc(), gap = now - stages->mark;
+
+	if (gap > stages->gap_cycles) {
+		counter_add(&total->gaps, 1);
+		counter_add(&total->gap_cycles, gap);
+		if (gap > total->gap_longest_cycles)
+			__atomic_store_n(&total->gap_longest_cycles, gap, __ATOMIC_RELAXED);
+	}
+	memset(stages->turn, 0, sizeof(stages->turn));
+	stages->mark = now;
+	stages->current = STAGE_RECEIVE;
+}
+
+void stages_end(struct stages *stages, bool busy)
+{
+	struct turn_view *total = &stages->total;
+	uint64_t idle = 0;
+
+	stages_enter(stages, STAGE_TIMERS);
+	counter_add(&total->turns, 1);
+	if (busy) {
+		counter_add(&total->busy_turns, 1);
+		for (unsigned i = 0; i < STAGE_COUNT; i++)
+			counter_add(&total->busy_cycles[i], stages->turn[i]);
+		return;
+	}
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		idle += stages->turn[i];
+	counter_add(&total->idle_cycles, idle);
+}

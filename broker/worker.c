@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* worker.c - the poll loop's one turn, stage by stage */
+#include "worker.h"
+
+#include "worker_state.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <urcu/urcu-qsbr.h>
+
+COUNTER_TABLE(worker_counter_info, WORKER_COUNTERS);
+
+static void count(struct worker *worker, enum worker_counter counter)
+{
+	counter_add(&worker->counters[counter], 1);
+}
+
+static struct connection *connection(struct worker *worker, tcp_id id)
+{
+	return tcp_user(worker->tcp, id);
+}
+
+/* The listener of a local port (network byte order), or NULL. */
+static const struct worker_listener *listener(
+	const struct worker *worker, enum session_via via, uint16_t port)
+{
+	for (unsigned i = 0; i < worker->listener_count; i++) {
+		const struct worker_listener *l = &worker->listeners[i];
+
+		if (l->via == via && l->port == port)
+			return l;
+	}
+	return NULL;
+}
+
+/* Which of our addresses on a link: its index, so that a session remembers one byte. */
+static uint8_t local_index(const struct worker *worker, uint8_t link, uint32_t local)
+{
+	const struct stack_link *l = &worker->links[link];
+
+	for (unsigned i = 0; i < l->address_count; i++) {
+		if (l->addresses[i].address == local)
+			return i;
+	}
+	return 0;
+}
+
+static uint64_t seconds_from_now(const struct worker *worker, uint32_t seconds)
+{
+	return worker->host.clock.us + seconds * 1000000ull;
+}
+
+/* ---- up from the stack ---- */
+
+static void on_opened(void *context, tcp_id id, const struct tcp_tuple *tuple)
+{
+	struct worker *worker = context;
+	const struct worker_listener *l = listener(worker, SESSION_VIA_TCP, tuple->local_port);
+	struct connection *c = connection(worker, id);
+
+	count(worker, WORKER_CONNECTIONS);
+	c->stream.listener = (uint8_t)(l - worker->listeners);
+	tcp_set_deadline(worker->tcp, id, seconds_from_now(worker, WORKER_FRAME_SECONDS));
+}
+
+static bool batch_room(void *context, uint32_t frames)
+{
+	struct worker *worker = context;
+
+	return worker->message_count + frames <= WORKER_MESSAGES;
+}
+
+static void on_frame(void *context, const uint8_t *data, uint32_t length, chunk_id chunk)
+{
+	struct worker *worker = context;
+	struct message *message = &worker->messages[worker->message_count];
+
+	message->data = data;
+	message->length = length;
+	message->peer = worker->peer;
+	worker->message_listener[worker->message_count++] = worker->peer_listener;
+	if (chunk)
+		worker->chunks_used[worker->chunk_count++] = chunk;
+}
+
+static void stop_stream(struct worker *worker, tcp_id id)
+{
+	struct connection *c = connection(worker, id);
+
+	stream_reset(&c->stream, worker->chunks);
+}
+
+/* Remember that a connection ended; its session hears of it after the messages that came before. */
+static void note_end(struct worker *worker, tcp_id id, session_handle handle, enum end_kind kind)
+{
+	worker->ends[worker->end_count++] = (struct end){.connection = id,
+		.handle = handle,
+		.listener = connection(worker, id)->stream.listener,
+		.kind = kind};
+	if (worker->end_count == WORKER_ENDS)
+		worker_end_connections(worker);
+}
+
+/*
+ * A frame's time runs from its first byte. @same: the one that was under way still is.
+ * Before a session is bound the deadline is the connection's own and is left alone.
+ */
+static void frame_deadline(struct worker *worker, tcp_id id, bool same, bool pending)
+{
+	if (pending && !same)
+		tcp_set_deadline(worker->tcp, id, seconds_from_now(worker, WORKER_FRAME_SECONDS));
+	else if (!pending)
+		tcp_set_deadline(worker->tcp, id, 0);
+}
+
+static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t length)
+{
+	struct worker *worker = context;
+	struct connection *c = connection(worker, id);
+	const struct worker_listener *l = &worker->listeners[c->stream.listener];
+	bool pending = stream_pending(&c->stream);
+	unsigned before = worker->message_count;
+	struct stream_rules rules = {
+		.frame_end = l->protocol->frame_end,
+		.shortest = WORKER_FRAME_SHORTEST,
+		.longest = c->handle ? l->frame_bytes : l->first_bytes,
+		.close_long = !c->handle,
+	};
+	enum stream_verdict verdict;
+
+	worker->peer =
+		(struct peer){.via = SESSION_VIA_TCP, .listener = l->index, .connection = id};
+	worker->peer_listener = c->stream.listener;
+	stages_enter(&worker->stages, STAGE_FRAME);
+	verdict = stream_input(&c->stream, &rules, &worker->sink, data, length);
+	stages_enter(&worker->stages, STAGE_RECEIVE);
+	if (verdict == STREAM_TOO_LONG) {
+		note_end(worker, id, c->handle, END_TOO_LONG);
+		return true;
+	}
+	if (c->handle)
+		frame_deadline(worker, id, pending && worker->message_count == before,
+			stream_pending(&c->stream));
+	return verdict == STREAM_TAKEN;
+}
+
+/* The peer's FIN ends the connection, after what it sent before is answered. */
+static void on_finished(void *context, tcp_id id)
+{
+	struct worker *worker = context;
+
+	note_end(worker, id, connection(worker, id)->handle, END_FINISHED);
+}
+
+static void on_closed(void *context, tcp_id id, enum tcp_reason reason)
+{
+	struct worker *worker = context;
+
+	stop_stream(worker, id);
+	note_end(worker, id, connection(worker, id)->handle, END_GONE);
+}
+
+static void on_deadline(void *context, tcp_id id)
+{
+	struct worker *worker = context;
+
+	count(worker, WORKER_DEADLINE);
+	note_end(worker, id, connection(worker, id)->handle, END_DEADLINE);
+}
+
+static void on_datagram(void *context, const struct datagram *datagram)
+{
+	struct worker *worker = context;
+	const struct udp_path *path = &datagram->path;
+	const struct worker_listener *l = listener(worker, SESSION_VIA_UDP, path->local_port);
+
+	count(worker, WORKER_DATAGRAMS);
+	if (datagram->length < WORKER_FRAME_SHORTEST || datagram->length > l->frame_bytes) {
+		count(worker, WORKER_DROP_DATAGRAM);
+		return;
+	}
+	if (!batch_room(worker, 1)) {
+		count(worker, WORKER_DROP_BATCH);
+		return;
+	}
+	worker->peer = (struct peer){.via = SESSION_VIA_UDP,
+		.listener = l->index,
+		.udp = {.address = path->remote,
+			.port = path->remote_port,
+			.link = path->link,
+			.local = local_index(worker, path->link, path->local)}};
+	worker->peer_listener = (uint8_t)(l - worker->listeners);
+	on_frame(worker, datagram->data, datagram->length, 0);
+}
+
+void worker_stack_user(struct worker *worker, struct stack_user *user)
+{
+	*user = (struct stack_user){.context = worker,
+		.opened = on_opened,
+		.stream = on_stream,
+		.finished = on_finished,
+		.closed = on_closed,
+		.deadline = on_deadline,
+		.datagram = on_datagram};
+	worker->sink = (struct stream_sink){.chunks = worker->chunks,
+		.counters = worker->stream_counters,
+		.context = worker,
+		.room = batch_room,
+		.frame = on_frame};
+}
+
+/* ---- the turn ---- */
+
+/* Hand the turn's frames to their protocols, in order, as many as one batch takes at a time. */
+static void decide(struct worker *worker)
+{
+	unsigned first = 0, end;
+
+	while (first < worker->message_count) {
+		unsigned slot = worker->listeners[worker->message_listener[first]].slot;
+
+		end = first + 1;
+		while (end < worker->message_count && end - first < PROTOCOL_BATCH &&
+			worker->listeners[worker->message_listener[end]].slot == slot)
+			end++;
+		protocols[slot]->messages(
+			worker->states[slot], &worker->messages[first], end - first);
+		first = end;
+	}
+	worker->message_count = 0;
+	for (unsigned i = 0; i < worker->chunk_count; i++)
+		chunk_put(worker->chunks, worker->chunks_used[i]);
+	worker->chunk_count = 0;
+}
+
+/* Let go of a connection that TCP still has. Return: the session it was bound to. */
+static session_handle end_connection(struct worker *worker, const struct end *end)
+{
+	session_handle handle = host_bound(&worker->host, end->connection);
+
+	if (!tcp_user(worker->tcp, end->connection))
+		return 0; /* ended earlier in this turn */
+	if (end->kind == END_DEADLINE && handle != end->handle)
+		return 0; /* the deadline was of the time before it was bound */
+	stop_stream(worker, end->connection);
+	if (end->kind == END_FINISHED)
+		tcp_close(worker->tcp, end->connection);
+	else
+		tcp_abort(worker->tcp, end->connection);
+	return handle;
+}
+
+void worker_end_connections(struct worker *worker)
+{
+	for (unsigned i = 0; i < worker->end_count; i++) {
+		const struct end *end = &worker->ends[i];
+		unsigned slot = worker->listeners[end->listener].slot;
+		session_handle handle = end->handle;
+
+		if (end->kind != END_GONE)
+			handle = end_connection(worker, end);
+		if (handle)
+			protocols[slot]->closed(worker->states[slot], end->connection, handle);
+	}
+	worker->end_count = 0;
+}
+
+/* How many of @entries to look at so that all are seen in @period_us; bounded per turn. */
+static uint32_t pace(struct pace *pace, uint64_t now, uint32_t entries, uint64_t period_us)
+{
+	uint64_t due;
+
+	pace->credit += (now - pace->last) * entries;
+	pace->last = now;
+	due = pace->credit / period_us;
+	if (due > WORKER_SWEEP_MAX) { /* late: catch up in bounded slices, forget the rest */
+		due = WORKER_SWEEP_MAX;
+		pace->credit = 0;
+	} else {
+		pace->credit -= due * period_us;
+	}
+	return due;
+}
+
+static bool serve_mail(struct worker *worker)
+{
+	struct mail mail;
+	unsigned served = 0;
+
+	while (served < WORKER_MAIL_MAX && mailbox_take(&worker->mailbox, &mail)) {
+		count(worker, WORKER_MAIL);
+		for (unsigned i = 0; i < protocol_count; i++)
+			protocols[i]->control(worker->states[i], mail.op, mail.handle);
+		served++;
+	}
+	return served;
+}
+
+/* Step 5 of a turn, the slices: what they decide is published with the same turn. */
+static bool slices(struct worker *worker)
+{
+	uint32_t budget;
+	bool busy;
+
+	stages_enter(&worker->stages, STAGE_TIMERS);
+	stack_timers(worker->stack, worker->host.clock.us);
+	busy = worker->end_count;
+	worker_end_connections(worker);
+	budget = pace(&worker->sweep, worker->host.clock.us, worker->entries,
+		worker->entries > 1000000 ? 10000000 : 1000000);
+	if (budget) {
+		for (unsigned i = 0; i < protocol_count; i++)
+			protocols[i]->sweep(worker->states[i], budget);
+	}
+	return serve_mail(worker) || busy;
+}
+
+bool worker_turn(struct worker *worker, const struct turn_clock *now)
+{
+	bool busy;
+
+	stages_begin(&worker->stages);
+	worker->host.clock = *now;
+	busy = stack_receive(worker->stack, now->us);
+	stages_enter(&worker->stages, STAGE_FRAME);
+	decide(worker);
+	worker_end_connections(worker);
+	busy |= slices(worker);
+
+	/* The crash order: records readable, sessions stored, both marked, and only then answers. */
+	stages_enter(&worker->stages, STAGE_PUBLISH);
+	feed_publish(worker->host.feed);
+	session_commit(worker->host.sessions);
+	feed_applied(worker->host.feed);
+	stages_enter(&worker->stages, STAGE_TRANSMIT);
+	busy |= stack_transmit(worker->stack, now->us) != 0;
+	stages_enter(&worker->stages, STAGE_TIMERS);
+	urcu_qsbr_quiescent_state();
+	stages_end(&worker->stages, busy);
+	return busy;
+}
+
+int worker_post(struct worker *worker, enum control_op op, session_handle handle)
+{
+	return mailbox_post(&worker->mailbox, (struct mail){.op = op, .handle = handle});
+}
+
+void worker_turns(const struct worker *worker, struct turn_view *view)
+{
+	const uint64_t *from = (const uint64_t *)&worker->stages.total;
+	uint64_t *to = (uint64_t *)view;
+
+	_Static_assert(sizeof(*view) % sizeof(uint64_t) == 0, "a view is counters only");
+	for (size_t i = 0; i < sizeof(*view) / sizeof(uint64_t); i++)
+		to[i] = counter_read(&from[i]);
+}

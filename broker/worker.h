@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* worker.h - one poll-mode worker: everything it owns, and one turn of its loop */
+#pragma once
+
+#include "control/control.h"
+#include "mailbox.h"
+#include "protocol.h"
+#include "stack.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORKER_COUNTERS(X)                                                                         \
+	X(WORKER_CONNECTIONS, "connections", "TCP connections established")                        \
+	X(WORKER_DATAGRAMS, "datagrams", "UDP datagrams taken")                                    \
+	X(WORKER_DROP_DATAGRAM, "drop_datagram", "UDP datagrams of a length no frame has")         \
+	X(WORKER_DROP_BATCH, "drop_batch", "UDP datagrams dropped: too many frames in one turn")   \
+	X(WORKER_DROP_ANSWER, "drop_answer", "frames to devices that found no room to leave")      \
+	X(WORKER_DEADLINE, "deadline", "connections closed because their deadline came")           \
+	X(WORKER_MAIL, "mail", "requests taken from the control thread")
+COUNTER_ENUM(worker_counter, WORKER_COUNTERS, WORKER_COUNTER_COUNT);
+extern const struct counter_info worker_counter_info[WORKER_COUNTER_COUNT];
+
+/** A frame must be complete so long after its first byte; a connection must have a session so long
+ * after it was opened. Seconds. */
+#define WORKER_FRAME_SECONDS 30
+
+/**
+ * struct worker_setup - what a worker is made of; everything is borrowed and outlives it
+ * @number, @count: which worker, of how many
+ * @links: one per configured port
+ * @tsc_hz: for the stage accounting
+ */
+struct worker_setup {
+	const struct config *config;
+	unsigned number, count;
+	struct link *links[CONFIG_PORTS_MAX];
+	const struct rss *rss;
+	struct session_table *table;
+	struct registry *registry;
+	struct feed *feed;
+	struct random *random;
+	bool huge;
+	uint64_t tsc_hz;
+};
+
+struct worker;
+
+/**
+ * worker_new() - make a worker, attach to the sessions and records a predecessor left
+ * @now: the time of the first turn
+ * @error: receives one line for people when it fails
+ *
+ * The calling thread is registered with urcu-qsbr. Return: NULL with errno set.
+ */
+struct worker *worker_new(
+	const struct worker_setup *setup, const struct turn_clock *now, char *error, size_t size);
+
+/** worker_free() - NULL is allowed. Sessions and ring stay as they are. */
+void worker_free(struct worker *worker);
+
+/** worker_bytes() - memory a worker takes, for the start-up line. */
+size_t worker_bytes(const struct worker_setup *setup);
+
+/** worker_attached() - sessions that were live when worker_new() attached. */
+uint32_t worker_attached(const struct worker *worker);
+
+/**
+ * worker_turn() - one turn (DESIGN "One turn of a worker"): a burst in, decided, answered, out
+ * Return: whether there was anything to do. No lock, allocation, log or system call.
+ */
+bool worker_turn(struct worker *worker, const struct turn_clock *now);
+
+/** worker_post() - hand it a request; called by the control thread only. 0 or -EAGAIN. */
+int worker_post(struct worker *worker, enum control_op op, session_handle handle);
+
+/** worker_views() - its counters by layer, for status; any thread. Return: views filled,
+ * at most COUNTER_VIEWS_MAX. */
+unsigned worker_views(struct worker *worker, struct counter_view *views);
+
+/** worker_turns() - its turn accounting; any thread. */
+void worker_turns(const struct worker *worker, struct turn_view *view);

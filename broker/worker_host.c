@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* worker_host.c - the calls that a protocol has back into its worker (protocol.h) */
+#include "worker_state.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+static struct worker *of(struct host *host)
+{
+	return host->context;
+}
+
+void host_stage(struct host *host, enum stage stage)
+{
+	stages_enter(&of(host)->stages, stage);
+}
+
+/* The UDP path of a peer; our port is that of the listener it came to. */
+static struct udp_path path_to(const struct worker *worker, const struct peer *to)
+{
+	const struct stack_link *link = &worker->links[to->udp.link % CONFIG_PORTS_MAX];
+	struct udp_path path = {.remote = to->udp.address,
+		.remote_port = to->udp.port,
+		.local = link->addresses[to->udp.local % STACK_ADDRESSES_MAX].address,
+		.link = to->udp.link % CONFIG_PORTS_MAX};
+
+	for (unsigned i = 0; i < worker->listener_count; i++) {
+		const struct worker_listener *l = &worker->listeners[i];
+
+		if (l->via == SESSION_VIA_UDP && l->index == to->listener)
+			path.local_port = l->port;
+	}
+	return path;
+}
+
+uint8_t *host_reserve(struct host *host, const struct peer *to, uint32_t bytes, uint32_t *ticket)
+{
+	struct worker *worker = of(host);
+	struct udp_path path;
+	uint8_t *room;
+
+	*ticket = 0;
+	if (to->via == SESSION_VIA_TCP) {
+		room = tcp_reserve(worker->tcp, to->connection, bytes);
+	} else {
+		path = path_to(worker, to);
+		room = stack_datagram(worker->stack, &path, bytes, ticket);
+	}
+	if (!room)
+		counter_add(&worker->counters[WORKER_DROP_ANSWER], 1);
+	return room;
+}
+
+void host_commit(struct host *host, const struct peer *to, uint32_t ticket, uint32_t bytes)
+{
+	struct worker *worker = of(host);
+
+	if (to->via == SESSION_VIA_TCP)
+		tcp_commit(worker->tcp, to->connection, bytes);
+	else
+		stack_datagram_commit(worker->stack, ticket, bytes);
+}
+
+void host_close(struct host *host, uint32_t connection)
+{
+	struct worker *worker = of(host);
+	struct connection *c = tcp_user(worker->tcp, connection);
+
+	if (!c)
+		return;
+	stream_reset(&c->stream, worker->chunks);
+	c->handle = 0;
+	tcp_close(worker->tcp, connection);
+}
+
+void host_bind(struct host *host, uint32_t connection, session_handle handle)
+{
+	struct worker *worker = of(host);
+	struct connection *c = tcp_user(worker->tcp, connection);
+
+	if (!c)
+		return;
+	c->handle = handle;
+	if (handle && !stream_pending(&c->stream))
+		tcp_set_deadline(worker->tcp, connection, 0);
+}
+
+session_handle host_bound(struct host *host, uint32_t connection)
+{
+	const struct connection *c = tcp_user(of(host)->tcp, connection);
+
+	return c ? c->handle : 0;
+}
+
+void host_deadline(struct host *host, uint32_t connection, uint32_t seconds)
+{
+	tcp_set_deadline(
+		of(host)->tcp, connection, seconds ? host->clock.us + seconds * 1000000ull : 0);
+}
+
+void host_peer_address(
+	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port)
+{
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	uint32_t v4 = peer->udp.address;
+	struct tcp_tuple tuple;
+
+	*port = ntohs(peer->udp.port);
+	if (peer->via == SESSION_VIA_TCP) {
+		memset(&tuple, 0, sizeof(tuple));
+		tcp_tuple_of(of(host)->tcp, peer->connection, &tuple);
+		v4 = tuple.remote;
+		*port = ntohs(tuple.remote_port);
+	}
+	memcpy(address, mapped, sizeof(mapped));
+	memcpy(address + sizeof(mapped), &v4, sizeof(v4));
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* worker_state.h - a worker's own memory; for worker*.c only */
+#pragma once
+
+#include "chunk.h"
+#include "mailbox.h"
+#include "stages.h"
+#include "stream.h"
+#include "worker.h"
+
+#define WORKER_PROTOCOLS_MAX 8
+#define WORKER_LISTENERS_MAX 16
+/* Frames of one turn. A frame of the protocols spoken here has never fewer bytes than SHORTEST. */
+#define WORKER_MESSAGES 2048
+#define WORKER_FRAME_SHORTEST 32
+#define WORKER_ENDS 1024
+#define WORKER_SWEEP_MAX 64
+#define WORKER_MAIL_MAX 16
+/* What a connection may have under way to its device. */
+#define WORKER_SEND_BYTES 32768
+
+/** struct connection - what the worker keeps in each TCP connection (TCP_USER_BYTES) */
+struct connection {
+	session_handle handle; /* the session it is bound to, 0 if none */
+	struct stream stream;  /* its listener: index in worker->listeners */
+};
+_Static_assert(sizeof(struct connection) <= TCP_USER_BYTES, "fits what TCP keeps for its user");
+
+/** struct worker_listener - a listener of some protocol */
+struct worker_listener {
+	const struct protocol *protocol;
+	uint8_t slot;  /* of the protocol in protocols[] */
+	uint8_t index; /* among the protocol's listeners */
+	uint8_t via;
+	uint16_t port; /* network byte order */
+	uint32_t first_bytes, frame_bytes;
+};
+
+enum end_kind {
+	END_GONE,     /* TCP has forgotten it */
+	END_FINISHED, /* the device sent FIN */
+	END_DEADLINE, /* its time is over */
+	END_TOO_LONG  /* too many bytes before login */
+};
+
+/** struct end - a connection that ended in this turn */
+struct end {
+	session_handle handle;
+	tcp_id connection;
+	uint8_t listener;
+	uint8_t kind;
+};
+
+/** struct pace - spreads a sweep over time */
+struct pace {
+	uint64_t last;
+	uint64_t credit; /* entries times microseconds */
+};
+
+struct worker {
+	struct host host; /* first: a protocol's calls come back with it */
+	struct stack *stack;
+	struct tcp *tcp;
+	struct chunk_pool *chunks;
+	void *states[WORKER_PROTOCOLS_MAX];
+	struct worker_listener listeners[WORKER_LISTENERS_MAX];
+	unsigned listener_count;
+	struct stack_link links[CONFIG_PORTS_MAX];
+	unsigned link_count;
+	uint32_t entries; /* of its session range */
+	uint32_t attached;
+	struct pace sweep;
+	struct stages stages;
+	struct stream_sink sink;
+	/* the connection or datagram whose frames are being cut */
+	struct peer peer;
+	uint8_t peer_listener;
+	/* this turn's frames, the chunks they lie in, and the connections that ended */
+	unsigned message_count, chunk_count, end_count;
+	struct message messages[WORKER_MESSAGES];
+	uint8_t message_listener[WORKER_MESSAGES];
+	chunk_id chunks_used[WORKER_MESSAGES];
+	struct end ends[WORKER_ENDS];
+	uint64_t counters[WORKER_COUNTER_COUNT];
+	uint64_t stream_counters[STREAM_COUNTER_COUNT];
+	struct mailbox mailbox;
+	void *chunk_memory;
+	size_t chunk_bytes;
+};
+
+/** worker_stack_user() - fill in what the stack calls up */
+void worker_stack_user(struct worker *worker, struct stack_user *user);
+
+/** worker_end_connections() - tell protocols of the connections that ended, and let go of them */
+void worker_end_connections(struct worker *worker);
