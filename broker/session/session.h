@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 /*
- * PATH.sessions holds a header page and one 96-byte entry per session. Each worker owns a range of
- * entries and is the only one that writes them. An entry's immutable part (key, token, device) is
- * written when a login is granted and covered by a checksum; its valid flag is written last.
+ * PATH.sessions holds a header page and one 96-byte entry per session; nothing else is kept per
+ * session (the touch slot and the list links lie in the entry). Each worker owns a range of entries
+ * and is the only one that writes them. An entry's immutable part (key, token, device) is written
+ * when a login is granted and covered by a checksum; its state, which makes it valid, is written
+ * last.
  *
  * The mutable part is never changed while a turn decides: decisions work on a struct session_turn,
  * a private copy, and session_commit() stores all copies once the turn's records are published
@@ -48,7 +50,7 @@ static inline uint32_t session_handle_index(session_handle handle)
 extern const char session_alphabet[65];
 
 enum session_state {
-	SESSION_FREE,  /* on the free list */
+	SESSION_FREE,  /* on the free list, or void and kept until its owed event is written */
 	SESSION_LOGIN, /* key and token handed out, not connected yet */
 	SESSION_LIVE,  /* connected */
 	SESSION_RESTING /* ended, its token still good for a connect; first to go when room is short */
@@ -75,11 +77,14 @@ struct session_peer {
  * struct session_progress - what every accepted or refused request moves: one 8-byte store
  * @count: requests since the connect (the connect is 0); newest sequence = base + count mod 2^16
  * @window: bit n set: request count - n was accepted
+ * @oldest: request count - 32 was accepted: the newest and 32 behind it are 33 bits
  */
 struct session_progress {
-	uint32_t count;
-	uint32_t window;
+	uint64_t count : 31;
+	uint64_t window : 32;
+	uint64_t oldest : 1;
 };
+_Static_assert(sizeof(struct session_progress) == 8, "progress is one 8-byte store");
 
 /**
  * struct session_turn - a session's mutable part while a turn decides
@@ -87,7 +92,8 @@ struct session_progress {
 struct session_turn {
 	uint32_t index;
 	enum session_state state;
-	uint32_t generation; /* grows with each accepted connect and each end */
+	uint32_t
+		generation; /* 24 bits; whoever decides adds 1 at each accepted connect and each end */
 	struct session_progress progress;
 	uint64_t number; /* "session" of the events */
 	enum session_via via;
@@ -102,7 +108,8 @@ struct session_turn {
 	uint16_t flags;               /* SESSION_* */
 	uint16_t code;                /* code of the newest request */
 	/* immutable while the entry is not free */
-	uint32_t device;     /* device number in the registry */
+	uint32_t device; /* device number in the registry */
+	uint32_t serial; /* the device's serial: another one has taken its number if they differ */
 	uint32_t login_time; /* Unix seconds */
 };
 
@@ -113,16 +120,20 @@ struct session_worker; /* one worker's range */
  * struct session_config
  * @path: of the slab file
  * @entries: of all workers together (limits.sessions + limits.pending_logins)
- * @workers: ranges
- * @huge: the file lies on hugetlbfs
+ * @workers: ranges; entries are rounded up to a multiple of them
+ * @huge: advise huge pages where the file does not lie on hugetlbfs (there they come by themselves)
+ * @random: keys and tokens are drawn from it, by the thread that calls session_login(); each worker
+ *	may be given its own with session_worker_random()
  */
 struct session_config {
 	const char *path;
 	uint32_t entries;
 	unsigned workers;
+	bool huge;
 	struct random *random;
 };
 
+/* The last two are counted by the protocol: it knows why it frees an entry. */
 #define SESSION_COUNTERS(X)                                                                        \
 	X(SESSION_LOGINS, "session_logins", "logins granted")                                      \
 	X(SESSION_FULL, "session_full", "logins refused because no session entry was free")        \
@@ -137,8 +148,9 @@ extern const struct counter_info session_counter_info[SESSION_COUNTER_COUNT];
  * session_table_open() - make the slab, or attach to a predecessor's
  * @error: receives one line for people, with the remedy, when it fails
  *
- * Mode 0600. Another size or worker count: entries are carried over when they fit their new place,
- * else refused with -EEXIST; another layout version: -EPROTO; another broker on it: -EBUSY.
+ * Mode 0600. Another size or worker count: entries are carried over when they fit their new place
+ * (the same index, in the same worker's range), else refused with -EEXIST; another layout version
+ * or a damaged header: -EPROTO; another broker on it: -EBUSY; another user's file: -EPERM.
  * After attaching, call session_worker_attach() for every worker before anything else.
  */
 int session_table_open(struct session_table **table, const struct session_config *config,
@@ -153,11 +165,18 @@ void session_table_close(struct session_table *table);
 /** session_worker() - worker @worker's range. */
 struct session_worker *session_worker(struct session_table *table, unsigned worker);
 
+/** session_worker_random() - draw this worker's keys and tokens from @random from now on. */
+void session_worker_random(struct session_worker *worker, struct random *random);
+
 /**
  * session_worker_attach() - rebuild the free and resting lists of a range
+ * @tick: seconds on the monotonic clock; no entry was heard later than now
  * @keep: for each entry that is whole: does this device still exist, is it the same? It may look
  *	at the entry through session_peek() and returns false to have it freed. @serial is what
- *	session_login() was given.
+ *	session_login() was given. NULL keeps all.
+ *
+ * Entries that are not whole are freed. Connections did not come through: those of live sessions
+ * are 0. Resting entries are put in the order in which they were last heard.
  * Return: entries kept.
  */
 uint32_t session_worker_attach(struct session_worker *worker, uint32_t tick,
@@ -170,7 +189,8 @@ uint32_t session_worker_attach(struct session_worker *worker, uint32_t tick,
  * @tick, @now: seconds on the monotonic clock, Unix seconds
  * @key: receives SESSION_KEY_BYTES, @token SESSION_TOKEN_CHARS characters
  *
- * Takes a free entry, else the entry that has rested longest.
+ * Takes a free entry, else the entry that has rested longest (and is not being decided on). Its
+ * generation grows, so that no handle of its former session fits; "heard" is @tick.
  * Return: its index, or SESSION_NONE (counted).
  */
 uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t serial,
@@ -179,7 +199,8 @@ uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t 
 /**
  * session_find() - the entry that a token names
  * @token: SESSION_TOKEN_CHARS bytes, any bytes
- * @worker: receives the range it lies in
+ *
+ * Any thread; the worker in whose range it lies (session_entries()) looks again before it decides.
  * Return: its index, or SESSION_NONE: malformed, not handed out, or void. All cost the same; the
  * random bits are compared in constant time.
  */
@@ -198,7 +219,8 @@ void session_token(const struct session_table *table, uint32_t index, char *toke
  * session_touch() - this turn's copy of an entry, made on first touch
  *
  * At most SESSION_TOUCH_MAX entries can be touched between two commits.
- * Return: it, valid until session_commit(); NULL when the turn has no room for another.
+ * Return: it, valid until session_commit(); NULL when the turn has no room for another or @index
+ * does not lie in this worker's range. A free entry's copy says SESSION_FREE and stays so.
  */
 #define SESSION_TOUCH_MAX 2048
 struct session_turn *session_touch(struct session_worker *worker, uint32_t index);
@@ -208,28 +230,34 @@ session_handle session_handle_of(
 	const struct session_worker *worker, const struct session_turn *turn);
 
 /** session_peek() - a copy of an entry's committed state; any thread, may be a turn behind.
- * Return: false if the entry is free. */
+ * Return: false if the entry is free; one that is void but owes an event is not, its copy says
+ * SESSION_FREE. */
 bool session_peek(const struct session_table *table, uint32_t index, struct session_turn *copy);
 
 /**
  * session_commit() - step (c): store every touched copy
  *
- * progress is one 8-byte store. Entries whose copy says SESSION_FREE go back to the free list
- * (their key is wiped), SESSION_RESTING to the resting list; entries that owe an event are kept.
+ * progress is one 8-byte store; generation, state, via and flags are another, stored last. Entries
+ * whose copy says SESSION_FREE go back to the free list (their key is wiped), SESSION_RESTING to the
+ * end of the resting list. Entries that owe an event are on neither until it is written; one that is
+ * SESSION_FREE is void from here on, and still swept.
  */
 void session_commit(struct session_worker *worker);
 
 /**
  * session_restore() - on attach: make an entry what a record says (idempotent)
- * @turn: index, generation, state and all mutable members as of that record. Ignored when the entry
- *	is free, belongs to another device or its generation is newer.
+ * @turn: index, device, generation, state and all mutable members as of that record. Ignored when
+ *	the entry is free, belongs to another device or its generation is newer.
+ *
+ * Within one generation nothing moves back: an entry that is further than the record only takes
+ * over which requests were accepted. Records are applied in their order, before the first touch.
  */
 void session_restore(struct session_worker *worker, const struct session_turn *turn);
 
 /**
  * session_sweep() - look at the next @budget entries of a range
  * @visit: called for each that is not free; it may touch and change it
- * Return: entries looked at.
+ * Return: entries looked at: @budget, or the whole range where that is less.
  */
 uint32_t session_sweep(struct session_worker *worker, uint32_t budget,
 	void (*visit)(void *context, uint32_t index), void *context);
@@ -255,7 +283,7 @@ uint32_t session_entries(const struct session_table *table, uint32_t *per_worker
 enum session_order {
 	SESSION_NEXT,   /* newest + 1 */
 	SESSION_NEWEST, /* the newest number again */
-	SESSION_BEHIND, /* 1..32 behind the newest, and not before the connect */
+	SESSION_BEHIND, /* 1..32 behind the newest; before the connect if distance > count */
 	SESSION_STALE,  /* further behind */
 	SESSION_AHEAD   /* a gap: further ahead than newest + 1 */
 };
@@ -277,8 +305,8 @@ static inline uint16_t session_newest(const struct session_turn *turn)
 /** session_advance() - the newest number moves by @by (1..); the new one is marked if @accepted. */
 void session_advance(struct session_progress *progress, uint32_t by, bool accepted);
 
-/** session_accepted() - was the request @behind (0..31) the newest accepted? */
+/** session_accepted() - was the request @behind (0..32) the newest accepted? Further: false. */
 bool session_accepted(const struct session_progress *progress, unsigned behind);
 
-/** session_mark() - a request @behind the newest, refused before, is accepted now. */
+/** session_mark() - a request @behind (0..32) the newest, refused before, is accepted now. */
 void session_mark(struct session_progress *progress, unsigned behind);

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* slab.c - the file PATH.sessions: made whole or not at all, owned by one broker */
+
+#include "session/slab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* Others may make or replace the file between two looks at it; then we look again. */
+#define OPEN_ATTEMPTS 16
+
+/** struct slab_file - a slab file that is open and locked by us; map is NULL until it is mapped */
+struct slab_file {
+	int fd;
+	size_t bytes;
+	struct slab_header *header;
+};
+
+struct opening {
+	const struct session_config *config;
+	uint32_t per_worker;
+	uint32_t entries;
+	char *error;
+	size_t size;
+};
+
+#define refuse(opening, code, format, ...)                                                         \
+	(snprintf((opening)->error, (opening)->size, "%s: " format, (opening)->config->path,       \
+		 ##__VA_ARGS__),                                                                   \
+		code)
+
+static struct slab_entry *file_entries(const struct slab_file *file)
+{
+	return (struct slab_entry *)((uint8_t *)file->header + SLAB_HEADER_BYTES);
+}
+
+static void file_close(struct slab_file *file)
+{
+	if (file->header)
+		munmap(file->header, file->bytes);
+	if (file->fd >= 0)
+		close(file->fd); /* gives up the lock */
+	*file = (struct slab_file){.fd = -1};
+}
+
+uint64_t slab_header_checksum(const struct slab_header *header)
+{
+	static const struct siphash_key key = {SLAB_MAGIC, SLAB_VERSION};
+
+	return siphash(&key, header, offsetof(struct slab_header, checksum));
+}
+
+/* A file's size for this many entries, in whole (huge) pages of its file system. */
+static int slab_bytes(int fd, uint32_t entries, size_t *bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (fs.f_type == HUGETLBFS_MAGIC)
+		page = (size_t)fs.f_bsize;
+	*bytes = SLAB_HEADER_BYTES + (size_t)entries * sizeof(struct slab_entry);
+	*bytes = (*bytes + page - 1) / page * page;
+	return 0;
+}
+
+static int file_map(struct slab_file *file, bool huge)
+{
+	void *map = mmap(NULL, file->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	file->header = map;
+	/* keys are in it: never in a core dump */
+	madvise(map, file->bytes, MADV_DONTDUMP);
+	if (huge)
+		madvise(map, file->bytes, MADV_HUGEPAGE);
+	return 0;
+}
+
+/* Open @path and become its owner. -ESTALE: it was replaced meanwhile. */
+static int file_lock(const char *path, int flags, struct slab_file *file)
+{
+	struct stat opened, named;
+	int rc = -ESTALE;
+
+	file->header = NULL;
+	file->fd = open(path, flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (file->fd < 0)
+		return -errno;
+	if (flock(file->fd, LOCK_EX | LOCK_NB) < 0) {
+		rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		goto fail;
+	}
+	if (fstat(file->fd, &opened) < 0 || stat(path, &named) < 0 ||
+		opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+		goto fail;
+	/* whoever made it may know its keys, whoever may read it does */
+	rc = -EPERM;
+	if (!S_ISREG(opened.st_mode) || opened.st_uid != geteuid() || (opened.st_mode & 0077))
+		goto fail;
+	file->bytes = (size_t)opened.st_size;
+	return 0;
+fail:
+	file_close(file);
+	return rc;
+}
+
+/* A new file beside the old one, whole and locked, without its name yet. */
+static int file_make(struct opening *opening, const char *name, const struct slab_header *keys,
+	struct slab_file *file)
+{
+	struct slab_header *header;
+	int rc = file_lock(name, O_CREAT, file);
+
+	if (rc < 0)
+		return rc;
+	rc = slab_bytes(file->fd, opening->entries, &file->bytes);
+	if (rc == 0 && ftruncate(file->fd, 0) < 0) /* what a killed broker left of it */
+		rc = -errno;
+	if (rc == 0 && ftruncate(file->fd, (off_t)file->bytes) < 0)
+		rc = -errno;
+	if (rc == 0) /* all of it now: a full file system must not become a SIGBUS later */
+		rc = -posix_fallocate(file->fd, 0, (off_t)file->bytes);
+	if (rc == 0)
+		rc = file_map(file, opening->config->huge);
+	if (rc < 0) {
+		unlink(name);
+		file_close(file);
+		return rc;
+	}
+	header = file->header;
+	*header = (struct slab_header){
+		.magic = SLAB_MAGIC,
+		.version = SLAB_VERSION,
+		.entry_bytes = sizeof(struct slab_entry),
+		.entries = opening->entries,
+		.workers = opening->config->workers,
+		.bytes = file->bytes,
+	};
+	if (keys) {
+		header->token_key = keys->token_key;
+		header->entry_key = keys->entry_key;
+	} else {
+		struct random *random = opening->config->random;
+
+		random->fill(random, &header->token_key, sizeof(header->token_key));
+		random->fill(random, &header->entry_key, sizeof(header->entry_key));
+	}
+	header->checksum = slab_header_checksum(header);
+	return 0;
+}
+
+static void file_ready(struct slab_file *file)
+{
+	__atomic_store_n(&file->header->state, SLAB_READY, __ATOMIC_RELEASE);
+}
+
+static int made_error(struct opening *opening, int rc)
+{
+	if (rc == -ENOSPC || rc == -ENOMEM)
+		return refuse(opening, rc,
+			"no room for %u session entries (%zu MiB): lower limits.sessions, or give "
+			"its file system more memory",
+			opening->entries,
+			((size_t)opening->entries * sizeof(struct slab_entry) >> 20) + 1);
+	if (rc == -EBUSY)
+		return refuse(opening, rc, "another broker is just starting with it");
+	return refuse(opening, rc, "cannot make it: %s", strerror(-rc));
+}
+
+/* There is none yet. -EEXIST: there is one now. */
+static int slab_make(struct opening *opening, const char *name, struct slab_file *file)
+{
+	int rc = file_make(opening, name, NULL, file);
+
+	if (rc == -ESTALE)
+		return -EEXIST; /* another broker took its temporary name away: look again */
+	if (rc < 0)
+		return made_error(opening, rc);
+	file_ready(file);
+	if (link(name, opening->config->path) < 0)
+		rc = -errno;
+	unlink(name);
+	if (rc == 0)
+		return 0;
+	file_close(file);
+	return rc == -EEXIST ? rc : made_error(opening, rc);
+}
+
+static int header_check(struct opening *opening, struct slab_file *file)
+{
+	const struct slab_header *header;
+	size_t bytes = 0;
+	int rc;
+
+	if (file->bytes < SLAB_HEADER_BYTES)
+		return refuse(opening, -EPROTO,
+			"not a session file: remove it (its devices log in again)");
+	rc = file_map(file, opening->config->huge);
+	if (rc < 0)
+		return refuse(opening, rc, "cannot map it: %s", strerror(-rc));
+	header = file->header;
+	if (header->magic != SLAB_MAGIC)
+		return refuse(opening, -EPROTO,
+			"not a session file: remove it (its devices log in again)");
+	if (header->version != SLAB_VERSION || header->entry_bytes != sizeof(struct slab_entry))
+		return refuse(opening, -EPROTO,
+			"layout version %u, this broker writes %u: start the broker that wrote it "
+			"and "
+			"drain it, or remove the file (its devices log in again)",
+			header->version, SLAB_VERSION);
+	rc = slab_bytes(file->fd, header->entries, &bytes);
+	if (rc < 0 || header->checksum != slab_header_checksum(header) ||
+		header->state != SLAB_READY || header->bytes != file->bytes ||
+		bytes != file->bytes || header->entries == 0 ||
+		header->entries > SLAB_ENTRIES_MAX || header->workers == 0 ||
+		header->workers > SLAB_WORKERS_MAX || header->entries % header->workers != 0)
+		return refuse(opening, -EPROTO,
+			"its header is damaged: remove the file (its devices log in again)");
+	return 0;
+}
+
+/* The same index has to lie in the same worker's range: tokens and handles name both. */
+static bool entries_fit(const struct opening *opening, const struct slab_file *old)
+{
+	const uint32_t old_per_worker = old->header->entries / old->header->workers;
+	const struct slab_entry *entries = file_entries(old);
+
+	for (uint32_t i = 0; i < old->header->entries; i++) {
+		if (life_list(entries[i].life) == LIST_FREE)
+			continue;
+		if (i >= opening->entries || i / opening->per_worker != i / old_per_worker)
+			return false;
+	}
+	return true;
+}
+
+/* Another size or number of workers: a new file with the same keys takes the old one's place. */
+static int slab_carry(struct opening *opening, const char *name, struct slab_file *file)
+{
+	const uint32_t old_entries = file->header->entries;
+	struct slab_file made;
+	int rc;
+
+	if (!entries_fit(opening, file))
+		return refuse(opening, -EEXIST,
+			"holds sessions of %u workers and %u entries that have no place with %u "
+			"and "
+			"%u: put workers and limits back, or drain the broker, or remove the file "
+			"(its devices log in again)",
+			file->header->workers, old_entries, opening->config->workers,
+			opening->entries);
+	rc = file_make(opening, name, file->header, &made);
+	if (rc < 0)
+		return made_error(opening, rc);
+	memcpy(file_entries(&made), file_entries(file),
+		(size_t)(old_entries < opening->entries ? old_entries : opening->entries) *
+			sizeof(struct slab_entry));
+	file_ready(&made);
+	if (rename(name, opening->config->path) < 0) {
+		rc = -errno;
+		unlink(name);
+		file_close(&made);
+		return made_error(opening, rc);
+	}
+	file_close(file);
+	*file = made;
+	return 0;
+}
+
+/* The file that is there. -ENOENT: there is none. */
+static int slab_attach(struct opening *opening, const char *name, struct slab_file *file)
+{
+	int rc = file_lock(opening->config->path, 0, file);
+
+	if (rc == -ENOENT || rc == -ESTALE)
+		return rc;
+	if (rc == -EBUSY)
+		return refuse(opening, rc,
+			"another broker has it: stop that one, or give this one another feed.path");
+	if (rc == -EPERM || rc == -ELOOP)
+		return refuse(opening, -EPERM,
+			"not a file that only this user can read and write: remove it");
+	if (rc < 0)
+		return refuse(opening, rc, "cannot open it: %s", strerror(-rc));
+	rc = header_check(opening, file);
+	if (rc == 0 && (file->header->entries != opening->entries ||
+			       file->header->workers != opening->config->workers))
+		rc = slab_carry(opening, name, file);
+	if (rc < 0)
+		file_close(file);
+	return rc;
+}
+
+static int slab_open(struct opening *opening, struct slab_file *file, bool *attached)
+{
+	char *name = NULL;
+	int rc = -EAGAIN;
+
+	if (asprintf(&name, "%s.new", opening->config->path) < 0)
+		return refuse(opening, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < OPEN_ATTEMPTS && rc == -EAGAIN; i++) {
+		*attached = true;
+		rc = slab_attach(opening, name, file);
+		if (rc == -ENOENT) {
+			*attached = false;
+			rc = slab_make(opening, name, file);
+			if (rc == -EEXIST)
+				rc = -EAGAIN;
+		} else if (rc == -ESTALE) {
+			rc = -EAGAIN;
+		}
+	}
+	free(name);
+	if (rc == -EAGAIN)
+		return refuse(opening, -EBUSY, "another broker keeps making it");
+	return rc;
+}
+
+static int workers_new(struct session_table *table, struct random *random)
+{
+	table->workers = calloc(table->worker_count, sizeof(struct session_worker *));
+	if (!table->workers)
+		return -ENOMEM;
+	for (unsigned i = 0; i < table->worker_count; i++) {
+		struct session_worker *worker =
+			aligned_alloc(64, (sizeof(struct session_worker) + 63) / 64 * 64);
+
+		if (!worker)
+			return -ENOMEM;
+		memset(worker, 0, sizeof(*worker));
+		worker->table = table;
+		worker->entries = table->entries;
+		worker->random = random;
+		worker->number = i;
+		worker->first = i * table->per_worker;
+		worker->count = table->per_worker;
+		worker->free_head = worker->resting_head = worker->resting_tail = SESSION_NONE;
+		table->workers[i] = worker;
+		if (!table->attached)
+			slab_lists(worker);
+	}
+	return 0;
+}
+
+int session_table_open(
+	struct session_table **out, const struct session_config *config, char *error, size_t size)
+{
+	struct opening opening = {.config = config, .error = error, .size = size};
+	struct session_table *table;
+	struct slab_file file = {.fd = -1};
+	uint64_t per_worker;
+	int rc;
+
+	*out = NULL;
+	if (config->workers == 0 || config->workers > SLAB_WORKERS_MAX || config->entries == 0)
+		return refuse(&opening, -EINVAL, "needs 1..%d workers and at least one entry",
+			SLAB_WORKERS_MAX);
+	per_worker = ((uint64_t)config->entries + config->workers - 1) / config->workers;
+	if (per_worker * config->workers > SLAB_ENTRIES_MAX)
+		return refuse(&opening, -EINVAL, "more than %u entries: lower limits.sessions",
+			SLAB_ENTRIES_MAX);
+	opening.per_worker = (uint32_t)per_worker;
+	opening.entries = opening.per_worker * config->workers;
+
+	table = calloc(1, sizeof(*table));
+	if (!table)
+		return refuse(&opening, -ENOMEM, "out of memory");
+	table->fd = -1;
+	rc = slab_open(&opening, &file, &table->attached);
+	if (rc < 0)
+		goto fail;
+	table->fd = file.fd;
+	table->bytes = file.bytes;
+	table->header = file.header;
+	table->entries = file_entries(&file);
+	table->count = opening.entries;
+	table->per_worker = opening.per_worker;
+	table->worker_count = config->workers;
+	rc = workers_new(table, config->random);
+	if (rc < 0) {
+		rc = refuse(&opening, rc, "out of memory");
+		goto fail;
+	}
+	*out = table;
+	return 0;
+fail:
+	session_table_close(table);
+	return rc;
+}
+
+void session_table_close(struct session_table *table)
+{
+	if (!table)
+		return;
+	if (table->workers) {
+		for (unsigned i = 0; i < table->worker_count; i++)
+			free(table->workers[i]);
+		free(table->workers);
+	}
+	if (table->header)
+		munmap(table->header, table->bytes);
+	if (table->fd >= 0)
+		close(table->fd);
+	free(table);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* slab.h - layout of PATH.sessions, and what the session files share */
+#pragma once
+
+#include "crypto/siphash.h"
+#include "session/session.h"
+
+#include <string.h>
+
+#define SLAB_MAGIC 0x5353455348545248ull /* "HRTHSESS" */
+#define SLAB_VERSION 1
+#define SLAB_HEADER_BYTES 4096
+#define SLAB_ENTRIES_MAX (1u << 30) /* a token names 30 bits of index */
+#define SLAB_WORKERS_MAX 256        /* a handle names 8 bits of worker */
+#define SLAB_GENERATION 0xffffffu
+
+enum slab_state { SLAB_MAKING, SLAB_READY };
+
+/**
+ * struct slab_header - the file's first page
+ * @token_key: masks the index in tokens
+ * @entry_key: of the entries' checksums
+ * @checksum: of all before it
+ * @state: SLAB_READY, written last
+ */
+struct slab_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t entry_bytes;
+	uint32_t entries;
+	uint32_t workers;
+	uint64_t bytes; /* the file's size */
+	struct siphash_key token_key;
+	struct siphash_key entry_key;
+	uint64_t checksum;
+	uint32_t state;
+};
+
+/**
+ * struct slab_entry - one session
+ *
+ * Written by the worker whose range it lies in, read by any thread: every access is a relaxed atomic
+ * one, "life" is stored with release.
+ *
+ * @progress: struct session_progress
+ * @life: generation 24 bits | state 4 | via 4 | flags 16 | report tick 16: one store moves them all
+ * @place: live: connection or struct session_peer; on a list: previous << 32 | next
+ * @request: index of the side record of an outstanding platform request, 0 if none
+ * @touch: slot of this turn's copy; only believed if that slot names this entry
+ * @token_low: 64 of the token's 66 random bits
+ * @seal: checksum over the immutable part, 30 bits | the token's two other random bits
+ */
+struct slab_entry {
+	uint64_t progress;
+	uint64_t life;
+	uint64_t number;
+	uint64_t place;
+	uint32_t heard;
+	uint32_t connect_device_time;
+	uint32_t connect_time;
+	uint16_t base;
+	uint16_t platform_sequence;
+	uint32_t request;
+	uint16_t touch;
+	uint16_t code;
+	/* immutable */
+	uint64_t key[SESSION_KEY_BYTES / 8];
+	uint64_t token_low;
+	uint32_t device;
+	uint32_t serial;
+	uint32_t login_time;
+	uint32_t seal;
+};
+_Static_assert(sizeof(struct slab_entry) == 96, "a session takes 96 bytes");
+_Static_assert(sizeof(struct session_peer) == 8, "a peer is one place");
+
+/* Which list an entry is on follows from its life alone. */
+enum slab_list { LIST_NONE, LIST_FREE, LIST_RESTING };
+
+/**
+ * struct session_worker - one worker's range
+ * @entries: of the whole table
+ * @sequence: odd while this worker stores: session_peek() reads again
+ */
+struct session_worker {
+	struct session_table *table;
+	struct slab_entry *entries;
+	struct random *random;
+	unsigned number;
+	uint32_t first, count;
+	uint32_t free_head;
+	uint32_t resting_head, resting_tail;
+	uint32_t cursor;
+	uint32_t touched;
+	uint32_t sequence;
+	struct session_counts counts;
+	uint64_t counters[SESSION_COUNTER_COUNT];
+	struct session_turn turns[SESSION_TOUCH_MAX];
+};
+
+struct session_table {
+	int fd;
+	bool attached;
+	size_t bytes;
+	struct slab_header *header;
+	struct slab_entry *entries;
+	uint32_t count, per_worker;
+	unsigned worker_count;
+	struct session_worker **workers;
+};
+
+#define slab_get(member) __atomic_load_n(&(member), __ATOMIC_RELAXED)
+#define slab_set(member, value) __atomic_store_n(&(member), value, __ATOMIC_RELAXED)
+
+static inline enum session_state life_state(uint64_t life)
+{
+	return (enum session_state)((life >> 36) & 0xf);
+}
+
+static inline enum session_via life_via(uint64_t life)
+{
+	return (enum session_via)((life >> 32) & 0xf);
+}
+
+static inline uint32_t life_generation(uint64_t life)
+{
+	return life >> 40;
+}
+
+static inline uint16_t life_flags(uint64_t life)
+{
+	return (uint16_t)(life >> 16);
+}
+
+/* Generation 0 would let a handle be 0: it is never used. */
+static inline uint32_t slab_generation(uint32_t generation)
+{
+	return generation & SLAB_GENERATION ? generation & SLAB_GENERATION : 1;
+}
+
+static inline uint64_t life_of(uint32_t generation, enum session_state state, enum session_via via,
+	uint16_t flags, uint16_t report_tick)
+{
+	return (uint64_t)slab_generation(generation) << 40 | (uint64_t)state << 36 |
+	       (uint64_t)via << 32 | (uint64_t)flags << 16 | report_tick;
+}
+
+static inline enum slab_list life_list(uint64_t life)
+{
+	if (life_flags(life) & (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE))
+		return LIST_NONE;
+	switch (life_state(life)) {
+	case SESSION_FREE:
+		return LIST_FREE;
+	case SESSION_RESTING:
+		return LIST_RESTING;
+	default:
+		return LIST_NONE;
+	}
+}
+
+static inline uint64_t slab_link(uint32_t previous, uint32_t next)
+{
+	return (uint64_t)previous << 32 | next;
+}
+
+/** slab_header_checksum() - what a header's checksum should be. */
+uint64_t slab_header_checksum(const struct slab_header *header);
+
+/** slab_seal() - what an entry's seal should be, with these two high bits of its token. */
+uint32_t slab_seal(
+	const struct slab_header *header, const struct slab_entry *entry, unsigned token_high);
+
+/** slab_draw() - write a new key and token into an entry that is free. Return: token_high. */
+unsigned slab_draw(struct slab_entry *entry, struct random *random);
+
+/** slab_load() - an entry as a struct session_turn. */
+void slab_load(const struct slab_entry *entry, uint32_t index, struct session_turn *turn);
+
+/** slab_free() - make an entry free, wipe its secrets, put it first on the free list. */
+void slab_free(struct session_worker *worker, uint32_t index, uint32_t generation);
+
+/** slab_lists() - make the lists of a range that is all free. */
+void slab_lists(struct session_worker *worker);
+
+/** slab_rest() - put an entry last on the resting list. */
+void slab_rest(struct session_worker *worker, uint32_t index);
+
+/** slab_count() - add @by to the count that an entry with this life stands in. */
+void slab_count(struct session_worker *worker, uint64_t life, int32_t by);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* view.c - what other threads may read of the table */
+
+#include "session/slab.h"
+
+/* A commit stores at most SESSION_TOUCH_MAX entries: well under this many looks. */
+#define PEEK_LOOKS 100000
+
+bool session_peek(const struct session_table *table, uint32_t index, struct session_turn *copy)
+{
+	const struct session_worker *worker;
+	const struct slab_entry *entry;
+	bool listed_free = true;
+
+	if (index >= table->count)
+		return false;
+	worker = table->workers[index / table->per_worker];
+	entry = &table->entries[index];
+	/* bounded: a worker that was stopped in the middle of a store must not hold up the reader */
+	for (unsigned look = 0; look < PEEK_LOOKS; look++) {
+		const uint32_t before = __atomic_load_n(&worker->sequence, __ATOMIC_ACQUIRE);
+
+		slab_load(entry, index, copy);
+		listed_free = copy->state == SESSION_FREE &&
+			      !(copy->flags & (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(before & 1) && slab_get(worker->sequence) == before)
+			break;
+		__builtin_ia32_pause();
+	}
+	return !listed_free;
+}
+
+struct session_counts session_counts(const struct session_worker *worker)
+{
+	const struct session_counts *counts = &worker->counts;
+
+	return (struct session_counts){
+		.entries = worker->count,
+		.login = slab_get(counts->login),
+		.live_tcp = slab_get(counts->live_tcp),
+		.live_udp = slab_get(counts->live_udp),
+		.resting = slab_get(counts->resting),
+	};
+}
+
+uint64_t *session_counters(struct session_worker *worker)
+{
+	return worker->counters;
+}
+
+uint32_t session_entries(const struct session_table *table, uint32_t *per_worker)
+{
+	if (per_worker)
+		*per_worker = table->per_worker;
+	return table->count;
+}
+
+void session_prefetch(const struct session_table *table, uint32_t index)
+{
+	const uint8_t *entry = (const uint8_t *)&table->entries[index];
+
+	__builtin_prefetch(entry);
+	__builtin_prefetch(entry + sizeof(struct slab_entry) - 1);
+}
+
+const uint8_t *session_key(const struct session_table *table, uint32_t index)
+{
+	return (const uint8_t *)table->entries[index].key;
+}
+
+bool session_table_attached(const struct session_table *table)
+{
+	return table->attached;
+}
+
+struct session_worker *session_worker(struct session_table *table, unsigned worker)
+{
+	return table->workers[worker];
+}
+
+void session_worker_random(struct session_worker *worker, struct random *random)
+{
+	worker->random = random;
+}
