@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* options.c - the command line of hearth-fleet */
+#include "fleet.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+	"hearth-fleet - a simulated fleet of Mc devices: load and correctness at once\n"
+	"\n"
+	"  hearth-fleet --login HOST:PORT --devices FILE.csv [OPTIONS]\n"
+	"  hearth-fleet --generate N --csv FILE.csv [--subdevices N] [--like firmware]\n"
+	"\n"
+	"Devices\n"
+	"  --generate N          write N devices with random PINs to --csv, mode 0600\n"
+	"  --subdevices N        with --generate: N more, spread over the devices as gateways\n"
+	"  --csv FILE            where --generate writes; without --login nothing else is done\n"
+	"  --devices FILE        columns device_id,pin,bind_password,model,gateway\n"
+	"  --like text|firmware  behave by the text, or like public firmware: numbers for\n"
+	"                        sequence and values, one frame per read of 1,024 bytes, no\n"
+	"                        repeats (text)\n"
+	"Traffic\n"
+	"  --via sockets         kernel sockets, the only way so far\n"
+	"  --login HOST:PORT     the login port\n"
+	"  --tcp-share 0..100    percent of the devices that use TCP from the start; the rest\n"
+	"                        follow the text: UDP until their third login\n"
+	"  --interval S          seconds between a device's reports, 0 for none (10)\n"
+	"  --rate R              instead: reports/s of the whole fleet\n"
+	"  --reports N           stop after N reports per device\n"
+	"  --seconds N           stop after N seconds\n"
+	"  --heartbeat S         instead of the platform's heartBeat\n"
+	"  --ramp R              logins/s at the start (500)\n"
+	"  --bytes N             pad status reports to about N bytes of JSON\n"
+	"  --merge N             TCP: N reports in one write (1)\n"
+	"  --split N             TCP: write frames in pieces of 1 to N bytes\n"
+	"  --reconnect login|token  what a TCP device does that lost its connection (login)\n"
+	"  --time-scale X        factor on the device's own waits of 10 s, 60 s, authInterval (1)\n"
+	"  --seed N              repeat a run's random choices\n"
+	"Results\n"
+	"  --acknowledged FILE   a line 'device number code' per acknowledged report; the "
+	"report's\n"
+	"                        payload carries the number as \"n\"\n"
+	"  --sent FILE           likewise per report sent, repeats not counted\n"
+	"  --json FILE           the final summary as JSON ('-': standard output)\n"
+	"  --refusals            results of 999999 are expected\n"
+	"  --strict              losses fail the run too: a connection lost, a login repeated or\n"
+	"                        refused, a report without answer\n"
+	"  --quiet               no line per second\n"
+	"\n"
+	"Exit: 0 all answers were right, 1 a wrong answer or nothing connected, 2 wrong usage.\n"
+	"SIGTERM and SIGINT end a run in good order; a second one at once.\n";
+
+enum {
+	OPTION_VIA = 256,
+	OPTION_LOGIN,
+	OPTION_DEVICES,
+	OPTION_CSV,
+	OPTION_GENERATE,
+	OPTION_SUBDEVICES,
+	OPTION_LIKE,
+	OPTION_TCP_SHARE,
+	OPTION_RATE,
+	OPTION_INTERVAL,
+	OPTION_REPORTS,
+	OPTION_SECONDS,
+	OPTION_HEARTBEAT,
+	OPTION_RAMP,
+	OPTION_BYTES,
+	OPTION_MERGE,
+	OPTION_SPLIT,
+	OPTION_RECONNECT,
+	OPTION_TIME_SCALE,
+	OPTION_SEED,
+	OPTION_ACKNOWLEDGED,
+	OPTION_SENT,
+	OPTION_JSON,
+	OPTION_REFUSALS,
+	OPTION_STRICT,
+	OPTION_QUIET,
+	OPTION_HELP
+};
+
+static const struct option long_options[] = {
+	{"via", required_argument, NULL, OPTION_VIA},
+	{"login", required_argument, NULL, OPTION_LOGIN},
+	{"devices", required_argument, NULL, OPTION_DEVICES},
+	{"csv", required_argument, NULL, OPTION_CSV},
+	{"generate", required_argument, NULL, OPTION_GENERATE},
+	{"subdevices", required_argument, NULL, OPTION_SUBDEVICES},
+	{"like", required_argument, NULL, OPTION_LIKE},
+	{"tcp-share", required_argument, NULL, OPTION_TCP_SHARE},
+	{"rate", required_argument, NULL, OPTION_RATE},
+	{"interval", required_argument, NULL, OPTION_INTERVAL},
+	{"reports", required_argument, NULL, OPTION_REPORTS},
+	{"seconds", required_argument, NULL, OPTION_SECONDS},
+	{"heartbeat", required_argument, NULL, OPTION_HEARTBEAT},
+	{"ramp", required_argument, NULL, OPTION_RAMP},
+	{"bytes", required_argument, NULL, OPTION_BYTES},
+	{"merge", required_argument, NULL, OPTION_MERGE},
+	{"split", required_argument, NULL, OPTION_SPLIT},
+	{"reconnect", required_argument, NULL, OPTION_RECONNECT},
+	{"time-scale", required_argument, NULL, OPTION_TIME_SCALE},
+	{"seed", required_argument, NULL, OPTION_SEED},
+	{"acknowledged", required_argument, NULL, OPTION_ACKNOWLEDGED},
+	{"sent", required_argument, NULL, OPTION_SENT},
+	{"json", required_argument, NULL, OPTION_JSON},
+	{"refusals", no_argument, NULL, OPTION_REFUSALS},
+	{"strict", no_argument, NULL, OPTION_STRICT},
+	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+/* A number of @least..@most, or NAN-free refusal with a line that names the option. */
+static bool number(const char *name, const char *text, double least, double most, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	if (end != text && *end == '\0' && *value >= least && *value <= most)
+		return true;
+	fprintf(stderr, "hearth-fleet: --%s is a number of %.15g to %.15g, not '%s'\n", name, least,
+		most, text);
+	return false;
+}
+
+static bool choice(const char *name, const char *text, const char *no, const char *yes, bool *value)
+{
+	*value = strcmp(text, yes) == 0;
+	if (*value || strcmp(text, no) == 0)
+		return true;
+	fprintf(stderr, "hearth-fleet: --%s is %s or %s, not '%s'\n", name, no, yes, text);
+	return false;
+}
+
+static int take_number(struct options *options, int option, const char *name)
+{
+	static const struct {
+		int option;
+		double least, most;
+	} ranges[] = {
+		{OPTION_GENERATE, 1, 10000000},
+		{OPTION_SUBDEVICES, 0, 10000000},
+		{OPTION_TCP_SHARE, 0, 100},
+		{OPTION_RATE, 0, 1e7},
+		{OPTION_INTERVAL, 0, 1e6},
+		{OPTION_REPORTS, 1, 1e12},
+		{OPTION_SECONDS, 0.1, 1e9},
+		{OPTION_HEARTBEAT, 1, 3600},
+		{OPTION_RAMP, 0.1, 1e6},
+		{OPTION_BYTES, 0, 40000},
+		{OPTION_MERGE, 1, WINDOW_MAX},
+		{OPTION_SPLIT, 1, FRAME_MAX},
+		{OPTION_TIME_SCALE, 0.001, 1000},
+		{OPTION_SEED, 0, 4294967295.0},
+	};
+	double least = 0, most = 0, value;
+	size_t i;
+
+	for (i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+		if (ranges[i].option == option) {
+			least = ranges[i].least;
+			most = ranges[i].most;
+		}
+	}
+	if (!number(name, optarg, least, most, &value))
+		return -EINVAL;
+	switch (option) {
+	case OPTION_GENERATE:
+		options->generate = (unsigned)value;
+		break;
+	case OPTION_SUBDEVICES:
+		options->subdevices = (unsigned)value;
+		break;
+	case OPTION_TCP_SHARE:
+		options->tcp_share = (int)value;
+		break;
+	case OPTION_RATE:
+		options->rate = value;
+		break;
+	case OPTION_INTERVAL:
+		options->interval = value;
+		break;
+	case OPTION_REPORTS:
+		options->reports = (uint64_t)value;
+		break;
+	case OPTION_SECONDS:
+		options->seconds = value;
+		break;
+	case OPTION_HEARTBEAT:
+		options->heartbeat = (unsigned)value;
+		break;
+	case OPTION_RAMP:
+		options->ramp = value;
+		break;
+	case OPTION_BYTES:
+		options->bytes = (unsigned)value;
+		break;
+	case OPTION_MERGE:
+		options->merge = (unsigned)value;
+		break;
+	case OPTION_SPLIT:
+		options->split = (unsigned)value;
+		break;
+	case OPTION_TIME_SCALE:
+		options->time_scale = value;
+		break;
+	case OPTION_SEED:
+		options->seed = (uint64_t)value;
+		break;
+	}
+	return 0;
+}
+
+static int take(struct options *options, int option, const char *name)
+{
+	bool yes;
+
+	switch (option) {
+	case OPTION_VIA:
+		if (strcmp(optarg, "sockets") == 0)
+			return 0;
+		fprintf(stderr, "hearth-fleet: --via is sockets, not '%s'\n", optarg);
+		return -EINVAL;
+	case OPTION_LOGIN:
+		if (check_address(optarg, &options->login))
+			return 0;
+		fprintf(stderr,
+			"hearth-fleet: --login is an IPv4 address and port, as "
+			"198.18.0.1:7700, not '%s'\n",
+			optarg);
+		return -EINVAL;
+	case OPTION_DEVICES:
+	case OPTION_CSV:
+		options->csv = optarg;
+		return 0;
+	case OPTION_LIKE:
+		if (!choice(name, optarg, "text", "firmware", &yes))
+			return -EINVAL;
+		options->like = yes ? LIKE_FIRMWARE : LIKE_TEXT;
+		return 0;
+	case OPTION_RECONNECT:
+		return choice(name, optarg, "login", "token", &options->use_token) ? 0 : -EINVAL;
+	case OPTION_ACKNOWLEDGED:
+		options->acknowledged = optarg;
+		return 0;
+	case OPTION_SENT:
+		options->sent = optarg;
+		return 0;
+	case OPTION_JSON:
+		options->json = optarg;
+		return 0;
+	case OPTION_REFUSALS:
+		options->refusals = true;
+		return 0;
+	case OPTION_STRICT:
+		options->strict = true;
+		return 0;
+	case OPTION_QUIET:
+		options->quiet = true;
+		return 0;
+	default:
+		return take_number(options, option, name);
+	}
+}
+
+int options_parse(struct options *options, int argc, char **argv)
+{
+	int option, index = 0;
+
+	*options = (struct options){
+		.tcp_share = -1, .interval = 10, .ramp = 500, .time_scale = 1, .merge = 1};
+	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+		if (option == OPTION_HELP) {
+			fputs(usage, stdout);
+			return 1;
+		}
+		if (option == '?' || take(options, option, long_options[index].name))
+			return -EINVAL;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "hearth-fleet: '%s' is no option; see --help\n", argv[optind]);
+		return -EINVAL;
+	}
+	if (!options->csv || (!options->generate && !options->login.sin_port)) {
+		fputs("hearth-fleet: --login and --devices, or --generate and --csv, are needed; "
+		      "see "
+		      "--help\n",
+			stderr);
+		return -EINVAL;
+	}
+	if (options->like == LIKE_FIRMWARE && options->merge > 1) {
+		fputs("hearth-fleet: --merge needs --like text: firmware waits for each answer\n",
+			stderr);
+		return -EINVAL;
+	}
+	return 0;
+}
