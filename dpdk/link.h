@@ -15,6 +15,10 @@
 
 /** Longest Ethernet frame, without FCS, that the stack builds or accepts (one VLAN tag counted). */
 #define LINK_FRAME_MAX 1518
+/** Frames that may be reserved and not yet sent. */
+#define LINK_RESERVED_MAX 256
+/** Largest IP packet that a link can carry. */
+#define LINK_MTU_MAX 1500
 
 /**
  * struct frame - one Ethernet frame
@@ -39,9 +43,11 @@ struct frame {
  * @offload: FRAME_L3_FILL | FRAME_L4_FILL where the port can fill checksums in
  * @receive: fills up to @max frames, returns how many; they stay valid until @release
  * @release: gives all frames of the last @receive back
- * @reserve: points up to @count frames at empty buffers of LINK_FRAME_MAX bytes; returns how many
+ * @reserve: points up to @count frames at empty buffers of LINK_FRAME_MAX bytes; returns how many.
+ *	Up to LINK_RESERVED_MAX may be reserved at a time, in several calls.
  * @send: sends the first @count reserved frames in order (length 0: not sent, given back); returns
- *	how many left the port - the others are dropped and given back
+ *	how many left the port - the others are dropped and given back. The stack always sends all
+ *	that it has reserved.
  *
  * Implemented by port.c on DPDK, by tests and simulators on plain memory. Single-threaded.
  */

@@ -9,8 +9,10 @@
 #include "rss.h"
 #include "tcp/tcp.h"
 
-/** Frames taken from a link at once, and datagrams that may wait for the end of a turn. */
+/** Frames taken from a link at once. */
 #define STACK_BURST 64
+/** Frames that may wait for the end of a turn, per link: datagrams, echo replies, ARP. */
+#define STACK_QUEUE 256
 #define STACK_LINKS_MAX 8
 #define STACK_ADDRESSES_MAX 8
 #define STACK_GATEWAYS_MAX 4
@@ -21,7 +23,7 @@ struct stack_address {
 	uint8_t prefix; /* 0..32 */
 };
 
-/** struct stack_link - a link and what we are on it */
+/** struct stack_link - a link (MTU 576..LINK_MTU_MAX) and what we are on it */
 struct stack_link {
 	struct link *link;
 	struct stack_address addresses[STACK_ADDRESSES_MAX];
@@ -53,6 +55,9 @@ struct datagram {
  * @closed: the connection is gone; @id is void after this
  * @deadline: the connection's deadline came
  * @datagram: a datagram to a bound UDP port
+ *
+ * Where TCP ports are listened on, all five TCP calls are there; where UDP ports are bound,
+ * @datagram is. After the user closed or aborted a connection it hears nothing more of it.
  */
 struct stack_user {
 	void *context;
@@ -68,9 +73,10 @@ struct stack_user {
  * struct stack_config
  * @worker: our number, for the ownership check
  * @rss: the ownership function, shared by all workers
- * @tcp: TCP's sizes; its keys, ports and chunks are filled in by the caller
+ * @tcp: TCP's sizes; its keys, ports and chunks are filled in by the caller. An mss of 0, or larger
+ *	than the links carry, becomes what the smallest MTU carries.
  * @udp_ports: bound UDP ports, network byte order
- * @neighbours: neighbour entries, at most
+ * @neighbours: neighbour entries; rounded up to a power of two, at least 8
  * @huge: memory from huge pages where there are any
  */
 struct stack_config {
@@ -93,16 +99,23 @@ struct stack_config {
 	X(STACK_TX_FRAMES, "tx_frames", "frames handed to the port")                               \
 	X(STACK_TX_BYTES, "tx_bytes", "bytes handed to the port, Ethernet headers included")       \
 	X(STACK_DROP_ETHER_SHORT, "drop_ether_short", "frames shorter than an Ethernet header")    \
-	X(STACK_DROP_ETHER_NOT_OURS, "drop_ether_not_ours", "frames to another Ethernet address")  \
-	X(STACK_DROP_ETHER_SOURCE, "drop_ether_source", "frames from a group address")             \
+	X(STACK_DROP_ETHER_LONG, "drop_ether_long", "frames longer than the link's MTU allows")    \
+	X(STACK_DROP_ETHER_NOT_OURS, "drop_ether_not_ours",                                        \
+		"frames to another Ethernet address or a group (but ARP to all)")                  \
+	X(STACK_DROP_ETHER_SOURCE, "drop_ether_source", "frames from a group address or our own")  \
 	X(STACK_DROP_ETHER_TYPE, "drop_ether_type",                                                \
-		"frames of a protocol that is not spoken here (VLAN tags among them)")             \
+		"frames of a protocol that is not spoken here")                                    \
+	X(STACK_DROP_VLAN, "drop_vlan", "frames with a VLAN tag")                                  \
+	X(STACK_DROP_IPV6, "drop_ipv6", "IPv6 packets")                                            \
 	X(STACK_DROP_ARP_MALFORMED, "drop_arp_malformed",                                          \
 		"ARP packets that are not Ethernet/IPv4 requests or replies")                      \
-	X(STACK_DROP_ARP_UNSOLICITED, "drop_arp_unsolicited", "ARP replies that nobody asked for") \
+	X(STACK_DROP_ARP_NOT_OURS, "drop_arp_not_ours", "ARP requests for others' addresses")      \
+	X(STACK_DROP_ARP_UNSOLICITED, "drop_arp_unsolicited",                                      \
+		"ARP replies and announcements that nobody asked for")                             \
 	X(STACK_DROP_ARP_CONFLICT, "drop_arp_conflict", "ARP packets that claim our own address")  \
 	X(STACK_DROP_ARP_LIMIT, "drop_arp_limit",                                                  \
 		"ARP requests left unanswered by the rate limit")                                  \
+	X(STACK_ARP_REQUESTS, "arp_requests", "ARP requests sent")                                 \
 	X(STACK_NEIGHBOUR_FULL, "neighbour_full", "neighbours not learnt: the table is full")      \
 	X(STACK_DROP_IPV4_MALFORMED, "drop_ipv4_malformed",                                        \
 		"IPv4 packets with a wrong version, header or total length")                       \
@@ -133,6 +146,7 @@ struct stack_config {
 		"packets to send whose destination no subnet or gateway covers")                   \
 	X(STACK_DROP_UNRESOLVED, "drop_unresolved",                                                \
 		"packets to send whose next hop has not answered ARP yet")                         \
+	X(STACK_DROP_TX_LENGTH, "drop_tx_length", "packets to send that exceed the link's MTU")    \
 	X(STACK_DROP_TX_FULL, "drop_tx_full", "packets to send that the port did not take")        \
 	X(STACK_DROP_TX_BUFFER, "drop_tx_buffer", "packets to send for which no buffer was free")
 COUNTER_ENUM(stack_counter, STACK_COUNTERS, STACK_COUNTER_COUNT);
@@ -140,7 +154,7 @@ extern const struct counter_info stack_counter_info[STACK_COUNTER_COUNT];
 
 struct stack;
 
-/** stack_new() - a stack and its TCP; NULL with errno set (EINVAL, ENOMEM). Takes its memory once. */
+/** stack_new() - a stack and its TCP; NULL with errno set (EINVAL, ENOMEM). Takes memory once. */
 struct stack *stack_new(const struct stack_config *config, uint64_t now);
 
 /** stack_free() - forgets everything without sending; NULL is allowed. */
@@ -149,7 +163,12 @@ void stack_free(struct stack *stack);
 /** stack_bytes() - memory a stack takes, for the start-up line. */
 size_t stack_bytes(const struct stack_config *config);
 
-/** stack_receive() - one burst of every link, parsed and handed up. Return: frames taken. */
+/**
+ * stack_receive() - one burst of every link, parsed and handed up
+ *
+ * What it took stays valid until stack_transmit(); before that no more is taken.
+ * Return: frames taken.
+ */
 unsigned stack_receive(struct stack *stack, uint64_t now);
 
 /** stack_tcp() - its TCP, for tcp_reserve(), tcp_close() and the like. */
@@ -159,7 +178,9 @@ struct tcp *stack_tcp(struct stack *stack);
  * stack_datagram() - room for one datagram's payload
  * @bytes: its largest size, at most the link's MTU - 28
  *
- * Datagrams leave with stack_transmit(), in order. Several reservations may be open at once.
+ * Datagrams leave with stack_transmit(), in order. Several reservations may be open at once; one
+ * that is still open at stack_transmit() is given up. The next hop is looked up here, at the time
+ * of the last stack_receive(), stack_timers() or stack_transmit().
  * Return: where to write the payload, with its number in @ticket; NULL (and a counter) when no
  * buffer is free or the next hop is not known (it is then asked for).
  */

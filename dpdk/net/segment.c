@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* segment.c - TCP segments over IPv4 between wire and struct (RFC 9293 section 3.1) */
+#include "net/segment.h"
+
+#include "net/checksum.h"
+
+#include <string.h>
+
+enum segment_error segment_parse(
+	const struct ipv4_packet *packet, bool checksum_good, struct tcp_segment *segment)
+{
+	const struct tcp_header *header = (const void *)packet->payload;
+	size_t header_length;
+	uint64_t sum;
+
+	if (packet->length < sizeof(*header))
+		return SEGMENT_MALFORMED;
+	header_length = (header->offset >> 4) * 4U;
+	if (header_length < sizeof(*header) || header_length > packet->length)
+		return SEGMENT_MALFORMED;
+	if (header->source_port == 0 || header->destination_port == 0)
+		return SEGMENT_MALFORMED;
+	if (!checksum_good) {
+		sum = checksum_pseudo(
+			packet->source, packet->destination, PROTOCOL_TCP, packet->length);
+		if (checksum_fold(checksum_add(sum, header, packet->length)) != 0xffff)
+			return SEGMENT_CHECKSUM;
+	}
+	segment->tuple.remote = packet->source;
+	segment->tuple.local = packet->destination;
+	segment->tuple.remote_port = header->source_port;
+	segment->tuple.local_port = header->destination_port;
+	segment->seq = ntohl(header->seq);
+	segment->ack = ntohl(header->ack);
+	segment->window = ntohs(header->window);
+	/* ECN is never negotiated: its two bits mean nothing here. */
+	segment->flags = header->flags & 0x3f;
+	segment->options = packet->payload + sizeof(*header);
+	segment->options_length = (uint8_t)(header_length - sizeof(*header));
+	segment->payload = packet->payload + header_length;
+	segment->length = packet->length - (uint32_t)header_length;
+	return SEGMENT_GOOD;
+}
+
+void segment_build(struct tcp_header *header, const struct tcp_out *out, bool fill)
+{
+	uint8_t *options = (uint8_t *)(header + 1);
+	uint16_t length = (uint16_t)segment_bytes(out);
+	uint64_t sum = checksum_pseudo(out->tuple.local, out->tuple.remote, PROTOCOL_TCP, length);
+
+	header->source_port = out->tuple.local_port;
+	header->destination_port = out->tuple.remote_port;
+	header->seq = htonl(out->seq);
+	header->ack = htonl(out->ack);
+	header->offset = (uint8_t)((sizeof(*header) + out->options_length) / 4 << 4);
+	header->flags = out->flags;
+	header->window = htons(out->window);
+	header->checksum = 0;
+	header->urgent = 0;
+	memcpy(options, out->options, out->options_length);
+	if (out->length > 0)
+		memcpy(options + out->options_length, out->payload, out->length);
+	header->checksum = fill ? checksum_fold(sum)
+				: (uint16_t)~checksum_fold(checksum_add(sum, header, length));
+}

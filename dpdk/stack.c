@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* stack.c - one worker's network stack: made from its configuration, its timers */
+#include "stack_private.h"
+
+#include "memory.h"
+#include "net/ipv4.h"
+
+#include <errno.h>
+#include <string.h>
+
+COUNTER_TABLE(stack_counter_info, STACK_COUNTERS);
+
+#define MTU_MIN 576 /* what every host must be able to receive, RFC 791 */
+#define SECOND_US 1000000U
+
+/* A turn's share of the work that is not packets, at most. */
+#define TIMERS_BUDGET 64
+#define SWEEP_BUDGET 256
+#define NEIGHBOUR_BUDGET 1024
+#define NEIGHBOUR_ASKS 8
+
+/* The neighbour table is walked once in this time, so that probes keep their interval. */
+#define NEIGHBOUR_WALK_US (NEIGHBOUR_PROBE_US / 2)
+/* TCP's table: once a second, larger ones at this many connections a second. */
+#define SWEEP_PER_SECOND 1000000U
+
+#define CACHE_LINE 64
+#define ROUND_UP(bytes) (((bytes) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1))
+
+/* The link's MTU bounds the mss, whatever the caller asks for. */
+static struct tcp_config tcp_config_of(const struct stack_config *config)
+{
+	struct tcp_config tcp = config->tcp;
+
+	for (unsigned i = 0; i < config->link_count; i++) {
+		uint16_t most = (uint16_t)(config->links[i].link->mtu - 40);
+
+		if (tcp.mss == 0 || tcp.mss > most)
+			tcp.mss = most;
+	}
+	return tcp;
+}
+
+static bool link_valid(const struct stack_link *link)
+{
+	if (!link->link || link->link->mtu < MTU_MIN || link->link->mtu > LINK_MTU_MAX)
+		return false;
+	if (link->address_count < 1 || link->address_count > STACK_ADDRESSES_MAX ||
+		link->gateway_count > STACK_GATEWAYS_MAX)
+		return false;
+	for (unsigned i = 0; i < link->address_count; i++)
+		if (link->addresses[i].prefix > 32 || !ipv4_is_unicast(link->addresses[i].address))
+			return false;
+	for (unsigned i = 0; i < link->gateway_count; i++)
+		if (!ipv4_is_unicast(link->gateways[i]))
+			return false;
+	return true;
+}
+
+static bool config_valid(const struct stack_config *config)
+{
+	const struct stack_user *user = &config->user;
+
+	if (config->link_count < 1 || config->link_count > STACK_LINKS_MAX || !config->random ||
+		!config->rss || config->worker >= config->rss->workers)
+		return false;
+	for (unsigned i = 0; i < config->link_count; i++)
+		if (!link_valid(&config->links[i]))
+			return false;
+	for (unsigned i = 0; i < config->udp_port_count; i++)
+		if (config->udp_ports[i] == 0)
+			return false;
+	if (config->udp_port_count > 0 && !user->datagram)
+		return false;
+	return config->tcp.port_count == 0 ||
+	       (user->opened && user->stream && user->finished && user->closed && user->deadline);
+}
+
+size_t stack_bytes(const struct stack_config *config)
+{
+	struct tcp_config tcp = tcp_config_of(config);
+
+	return ROUND_UP(sizeof(struct stack)) + ROUND_UP(neighbour_bytes(config->neighbours)) +
+	       tcp_bytes(&tcp);
+}
+
+static void interface_init(
+	struct stack_interface *interface, const struct stack_link *link, uint64_t now)
+{
+	interface->link = link->link;
+	interface->subnet_count = link->address_count;
+	for (unsigned i = 0; i < link->address_count; i++) {
+		const struct stack_address *from = &link->addresses[i];
+		struct stack_subnet *subnet = &interface->subnets[i];
+
+		subnet->address = from->address;
+		subnet->mask = ipv4_mask(from->prefix);
+		subnet->network = subnet->address & subnet->mask;
+		subnet->has_broadcast = from->prefix <= 30;
+	}
+	interface->gateway_count = link->gateway_count;
+	memcpy(interface->gateways, link->gateways, sizeof(interface->gateways));
+	interface->announcements = 2;
+	interface->announce_at = now;
+}
+
+struct stack *stack_new(const struct stack_config *config, uint64_t now)
+{
+	struct siphash_key key;
+	struct tcp_config tcp;
+	struct stack *stack;
+	uint8_t *memory;
+	size_t bytes;
+
+	if (!config_valid(config)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	bytes = stack_bytes(config);
+	memory = memory_map(bytes, config->huge);
+	if (!memory)
+		return NULL;
+	stack = (struct stack *)memory;
+	memory += ROUND_UP(sizeof(*stack));
+	stack->bytes = bytes;
+	stack->rss = config->rss;
+	stack->worker = config->worker;
+	stack->user = config->user;
+	stack->now = stack->swept = now;
+	config->random->fill(config->random, &stack->id_state, sizeof(stack->id_state));
+	config->random->fill(config->random, &key, sizeof(key));
+	neighbour_init(&stack->neighbours, memory, config->neighbours, &key);
+	memory += ROUND_UP(neighbour_bytes(config->neighbours));
+	stack->interface_count = config->link_count;
+	for (unsigned i = 0; i < config->link_count; i++)
+		interface_init(&stack->interfaces[i], &config->links[i], now);
+	for (unsigned i = 0; i < config->udp_port_count; i++) {
+		uint16_t port = ntohs(config->udp_ports[i]);
+
+		stack->udp_bound[port / 64] |= 1ULL << port % 64;
+	}
+	tcp = tcp_config_of(config);
+	stack->tcp = tcp_init(memory, &tcp, now);
+	if (!stack->tcp) {
+		memory_unmap(stack, bytes);
+		errno = EINVAL;
+		return NULL;
+	}
+	return stack;
+}
+
+void stack_free(struct stack *stack)
+{
+	if (!stack)
+		return;
+	for (unsigned i = 0; i < stack->interface_count; i++) {
+		struct stack_interface *interface = &stack->interfaces[i];
+
+		for (unsigned j = 0; j < interface->queue.count; j++)
+			interface->queue.frames[j].length = 0;
+		if (interface->queue.count > 0)
+			interface->link->send(
+				interface->link, interface->queue.frames, interface->queue.count);
+		if (interface->held)
+			interface->link->release(interface->link);
+	}
+	memory_unmap(stack, stack->bytes);
+}
+
+struct tcp *stack_tcp(struct stack *stack)
+{
+	return stack->tcp;
+}
+
+const uint64_t *stack_counters(const struct stack *stack)
+{
+	return stack->counters;
+}
+
+/*
+ * Entries to look at now so that @total are walked in @period, at most @most. @owed carries the
+ * fraction, and what a short turn could not do, on to the next call; but never more than one walk.
+ */
+static uint32_t sweep_due(
+	uint64_t *owed, uint64_t elapsed, uint64_t total, uint64_t period, uint32_t most)
+{
+	uint64_t due;
+
+	if (elapsed > period)
+		elapsed = period;
+	*owed += elapsed * total;
+	if (*owed > period * total)
+		*owed = period * total;
+	due = *owed / period;
+	if (due > most)
+		due = most;
+	*owed -= due * period;
+	return (uint32_t)due;
+}
+
+static void tcp_slice(struct stack *stack, uint64_t elapsed)
+{
+	struct tcp_up ups[TIMERS_BUDGET];
+	uint32_t limit, due;
+	uint64_t period = SECOND_US;
+	unsigned count;
+
+	count = tcp_timers(stack->tcp, stack->now, ups, TIMERS_BUDGET);
+	for (unsigned i = 0; i < count; i++)
+		stack_up(stack, &ups[i]);
+	tcp_connections(stack->tcp, &limit);
+	if (limit > SWEEP_PER_SECOND)
+		period = (uint64_t)limit * SECOND_US / SWEEP_PER_SECOND;
+	due = sweep_due(&stack->connections_owed, elapsed, limit, period, SWEEP_BUDGET);
+	while (due > 0) {
+		uint32_t slice = due < TIMERS_BUDGET ? due : TIMERS_BUDGET;
+
+		count = tcp_sweep(stack->tcp, stack->now, ups, slice);
+		for (unsigned i = 0; i < count; i++)
+			stack_up(stack, &ups[i]);
+		due -= slice;
+	}
+}
+
+static void neighbour_slice(struct stack *stack, uint64_t elapsed)
+{
+	struct neighbour_ask asks[NEIGHBOUR_ASKS];
+	uint32_t due = sweep_due(&stack->neighbours_owed, elapsed,
+		neighbour_entries(&stack->neighbours), NEIGHBOUR_WALK_US, NEIGHBOUR_BUDGET);
+	unsigned count = neighbour_sweep(&stack->neighbours, stack->now, due, asks, NEIGHBOUR_ASKS);
+
+	for (unsigned i = 0; i < count; i++)
+		stack_arp_ask(stack, &asks[i]);
+}
+
+void stack_timers(struct stack *stack, uint64_t now)
+{
+	uint64_t elapsed = now - stack->swept;
+
+	stack->now = now;
+	stack->swept = now;
+	tcp_slice(stack, elapsed);
+	neighbour_slice(stack, elapsed);
+	for (unsigned i = 0; i < stack->interface_count; i++)
+		if (stack->interfaces[i].announcements > 0)
+			stack_arp_announce(stack, &stack->interfaces[i]);
+}
