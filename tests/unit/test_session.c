@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* test_session.c - logins, turns, lists and restoring */
+
+#include "session_fixture.h"
+
+#include <pthread.h>
+
+static void test_touch(void **state)
+{
+	struct fixture *f = *state;
+	struct session_turn copy;
+
+	assert_int_equal(open_with(f, 6000, 2), 0);
+	f->worker = session_worker(f->table, 1);
+	const struct login login = log_in(f, 5, 1);
+	assert_in_range(login.index, 3000, 5999);
+	assert_null(session_touch(f->worker, 2999)); /* the other worker's */
+	assert_null(session_touch(f->worker, 6000));
+	assert_null(session_touch(f->worker, SESSION_NONE));
+
+	struct session_turn *turn = session_touch(f->worker, login.index);
+	assert_ptr_equal(session_touch(f->worker, login.index), turn);
+	turn->state = SESSION_LIVE;
+	turn->via = SESSION_VIA_UDP;
+	turn->generation++;
+	turn->progress.count = 41;
+	session_mark(&turn->progress, 0);
+	turn->number = 1ull << 40;
+	turn->peer = (struct session_peer){0x0100000a, 0x1234, 2, 3};
+	turn->heard = 9;
+	turn->connect_device_time = 10;
+	turn->connect_time = 11;
+	turn->base = 65530;
+	turn->platform_sequence = 13;
+	turn->report_tick = 14;
+	turn->flags = SESSION_SYNCHRONISED | SESSION_REPORTED;
+	turn->code = 2006;
+	const struct session_turn expected = *turn;
+	assert_true(session_peek(f->table, login.index, &copy));
+	assert_int_equal(copy.state, SESSION_LOGIN); /* nothing is stored before the commit */
+	session_commit(f->worker);
+	assert_true(session_peek(f->table, login.index, &copy));
+	assert_turn_equal(&copy, &expected);
+	assert_int_equal(session_newest(&copy), (uint16_t)(65530 + 41));
+	const session_handle handle = session_handle_of(f->worker, &copy);
+	assert_int_equal(session_handle_worker(handle), 1);
+	assert_int_equal(session_handle_index(handle), login.index);
+	assert_int_equal(session_handle_generation(handle), expected.generation);
+
+	/* a turn has room for so many; a free entry stays free */
+	for (uint32_t i = 0; i < SESSION_TOUCH_MAX; i++) {
+		turn = session_touch(f->worker, 3000 + i);
+		assert_non_null(turn);
+		if (3000 + i != login.index)
+			turn->state = SESSION_LIVE;
+	}
+	assert_null(session_touch(f->worker, 5999));
+	assert_non_null(session_touch(f->worker, 3000 + SESSION_TOUCH_MAX - 1));
+	session_commit(f->worker);
+	check_lists(f->worker);
+	assert_int_equal(session_counts(f->worker).live_udp, 1);
+	assert_non_null(session_touch(f->worker, 5999));
+}
+
+/* An entry that was looked at while free and is then given to a login, all in one turn. */
+static void test_touch_then_login(void **state)
+{
+	struct fixture *f = *state;
+	struct session_turn *turn;
+
+	assert_int_equal(open_with(f, 1, 1), 0);
+	turn = session_touch(f->worker, 0);
+	assert_int_equal(turn->state, SESSION_FREE);
+	const struct login login = log_in(f, 3, 1);
+	assert_int_equal(turn->state, SESSION_LOGIN);
+	assert_int_equal(turn->device, 3);
+	session_commit(f->worker);
+	assert_int_equal(find(f, login.token), 0);
+	check_lists(f->worker);
+}
+
+static void test_life(void **state)
+{
+	struct fixture *f = *state;
+	struct session_turn copy;
+
+	assert_int_equal(open_with(f, 3, 1), 0);
+	const struct login login = log_in(f, 1, 1);
+	become(f, login.index, SESSION_LIVE, SESSION_VIA_TCP, 2, 0);
+	assert_int_equal(session_counts(f->worker).live_tcp, 1);
+	session_peek(f->table, login.index, &copy);
+	assert_int_equal(copy.connection, login.index + 77);
+	become(f, login.index, SESSION_RESTING, SESSION_VIA_NONE, 3, 0);
+	assert_int_equal(find(f, login.token), login.index);
+	session_peek(f->table, login.index, &copy);
+	assert_int_equal(copy.connection, 0);
+	become(f, login.index, SESSION_LIVE, SESSION_VIA_UDP, 4, 0);
+	assert_int_equal(session_counts(f->worker).live_udp, 1);
+	become(f, login.index, SESSION_FREE, SESSION_VIA_NONE, 5, 0);
+	assert_int_equal(find(f, login.token), SESSION_NONE);
+	assert_false(session_peek(f->table, login.index, &copy));
+	for (size_t i = 0; i < f->table->bytes - 8; i++)
+		if (memcmp((uint8_t *)f->table->header + i, login.key, 8) == 0)
+			fail_msg("a key outlives its session");
+}
+
+/* No handle of a former session ever fits again, also when the generation wraps. */
+static void test_stale_handles(void **state)
+{
+	struct fixture *f = *state;
+	session_handle seen[600];
+	unsigned count = 0;
+
+	assert_int_equal(open_with(f, 1, 1), 0);
+	for (unsigned i = 0; i < 200; i++) {
+		assert_int_equal(log_in(f, 1, 1).index, 0);
+		for (unsigned step = 0; step < 3; step++) {
+			struct session_turn *turn = session_touch(f->worker, 0);
+
+			seen[count] = session_handle_of(f->worker, turn);
+			assert_int_not_equal(seen[count], 0);
+			assert_int_not_equal(session_handle_generation(seen[count]), 0);
+			for (unsigned j = 0; j < count; j++)
+				assert_int_not_equal(seen[count], seen[j]);
+			count++;
+			if (step < 2)
+				turn->generation++;
+			turn->state = step == 0 ? SESSION_LIVE : SESSION_RESTING;
+			turn->via = step == 0 ? SESSION_VIA_UDP : SESSION_VIA_NONE;
+			if (step == 2)
+				turn->state = SESSION_FREE;
+			session_commit(f->worker);
+		}
+		if (i == 100) { /* near the end of 24 bits, which begin again after this */
+			log_in(f, 1, 1);
+			session_touch(f->worker, 0)->generation = SLAB_GENERATION - 20;
+			session_touch(f->worker, 0)->state = SESSION_FREE;
+			session_commit(f->worker);
+			count = 0;
+		}
+		close_table(f); /* over restarts too */
+		assert_int_equal(open_with(f, 1, 1), 0);
+		session_worker_attach(f->worker, 1, NULL, NULL);
+	}
+}
+
+static void test_reclaim_order(void **state)
+{
+	struct fixture *f = *state;
+	static const uint32_t order[] = {3, 0, 4, 1};
+	struct login logins[6];
+
+	assert_int_equal(open_with(f, 6, 1), 0);
+	for (uint32_t i = 0; i < 6; i++) {
+		logins[i] = log_in(f, i, 1);
+		become(f, logins[i].index, SESSION_LIVE, SESSION_VIA_UDP, 1, 0);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		become(f, logins[order[i]].index, SESSION_RESTING, SESSION_VIA_NONE, 10 + i, 0);
+	/* one that owes an event is not given away; nor is one that is live */
+	become(f, logins[2].index, SESSION_RESTING, SESSION_VIA_NONE, 5,
+		SESSION_OWED_OFFLINE | 7 << 8);
+	for (unsigned i = 0; i < 4; i++) {
+		const struct login login = log_in(f, 100 + i, 20);
+
+		assert_int_equal(login.index, logins[order[i]].index);
+		assert_int_equal(find(f, logins[order[i]].token), SESSION_NONE);
+		check_lists(f->worker);
+	}
+	assert_int_equal(log_in(f, 200, 20).index, SESSION_NONE);
+	become(f, logins[2].index, SESSION_RESTING, SESSION_VIA_NONE, 5, 0);
+	assert_int_equal(log_in(f, 200, 20).index, logins[2].index);
+	assert_int_equal(session_counters(f->worker)[SESSION_RECLAIMED], 5);
+}
+
+/* What a turn is deciding on is not given away under its hands. */
+static void test_reclaim_steps_over_touched(void **state)
+{
+	struct fixture *f = *state;
+	struct login logins[40];
+
+	assert_int_equal(open_with(f, 40, 1), 0);
+	for (uint32_t i = 0; i < 40; i++) {
+		logins[i] = log_in(f, i, 1);
+		become(f, logins[i].index, SESSION_RESTING, SESSION_VIA_NONE, i, 0);
+	}
+	struct session_turn *turn = session_touch(f->worker, logins[0].index);
+	turn->state = SESSION_LIVE; /* it comes back with its old token */
+	turn->via = SESSION_VIA_UDP;
+	assert_int_equal(log_in(f, 100, 50).index, logins[1].index);
+	for (uint32_t i = 2; i < 40; i++)
+		session_touch(f->worker, logins[i].index);
+	assert_int_equal(log_in(f, 101, 50).index, SESSION_NONE);
+	session_commit(f->worker);
+	check_lists(f->worker);
+	assert_int_equal(find(f, logins[0].token), logins[0].index);
+	assert_int_equal(log_in(f, 101, 50).index, logins[2].index); /* their order stood */
+}
+
+struct visits {
+	struct fixture *f;
+	uint32_t seen[64];
+	uint32_t count;
+};
+
+static void visit_count(void *context, uint32_t index)
+{
+	struct visits *visits = context;
+
+	visits->seen[index]++;
+	visits->count++;
+	assert_non_null(session_touch(visits->f->worker, index));
+}
+
+static void test_owed(void **state)
+{
+	struct fixture *f = *state;
+	struct visits visits = {.f = f};
+	struct session_turn copy;
+
+	assert_int_equal(open_with(f, 1, 1), 0);
+	const struct login login = log_in(f, 1, 1);
+	become(f, 0, SESSION_LIVE, SESSION_VIA_UDP, 1, SESSION_OWED_ONLINE);
+	become(f, 0, SESSION_FREE, SESSION_VIA_NONE, 1, SESSION_OWED_OFFLINE | 6 << 8);
+	/* void, but not gone: its event names the device */
+	assert_int_equal(find(f, login.token), SESSION_NONE);
+	assert_int_equal(log_in(f, 2, 1).index, SESSION_NONE);
+	close_table(f);
+	assert_int_equal(open_with(f, 1, 1), 0);
+	assert_int_equal(session_worker_attach(f->worker, 1, NULL, NULL), 1);
+	check_lists(f->worker);
+	assert_int_equal(find(f, login.token), SESSION_NONE);
+	assert_int_equal(session_sweep(f->worker, 10, visit_count, &visits), 1);
+	assert_int_equal(visits.count, 1);
+	assert_true(session_peek(f->table, 0, &copy));
+	assert_int_equal(copy.state, SESSION_FREE);
+	assert_int_equal(copy.device, 1);
+	assert_int_equal(copy.flags, SESSION_OWED_OFFLINE | 6 << 8);
+	become(f, 0, SESSION_FREE, SESSION_VIA_NONE, 1, 0);
+	assert_int_equal(log_in(f, 2, 1).index, 0);
+}
+
+static void test_sweep(void **state)
+{
+	struct fixture *f = *state;
+	struct visits visits = {.f = f};
+
+	assert_int_equal(open_with(f, 60, 2), 0);
+	f->worker = session_worker(f->table, 1);
+	for (uint32_t i = 0; i < 10; i++)
+		log_in(f, i, 1);
+	for (unsigned round = 0; round < 7 * 3; round++)
+		assert_int_equal(session_sweep(f->worker, 10, visit_count, &visits), 10);
+	assert_int_equal(visits.count, 70);
+	for (uint32_t i = 30; i < 40; i++)
+		assert_int_equal(visits.seen[i], 7);
+	assert_int_equal(session_sweep(f->worker, 1000, visit_count, &visits), 30);
+	assert_int_equal(session_sweep(f->worker, 0, visit_count, &visits), 0);
+}
+
+static void test_restore(void **state)
+{
+	struct fixture *f = *state;
+	struct session_turn turn, copy;
+
+	assert_int_equal(open_with(f, 4, 1), 0);
+	const uint32_t index = log_in(f, 7, 1).index;
+	/* the record of a connect that was published, but not committed */
+	session_peek(f->table, index, &turn);
+	turn.state = SESSION_LIVE;
+	turn.via = SESSION_VIA_UDP;
+	turn.generation++;
+	turn.number = 12;
+	turn.base = 100;
+	turn.progress = (struct session_progress){.window = 1};
+	for (unsigned i = 0; i < 2; i++) {
+		session_restore(f->worker, &turn);
+		session_peek(f->table, index, &copy);
+		assert_turn_equal(&copy, &turn);
+		check_lists(f->worker);
+	}
+	/* a request, then the connect once more: nothing moves back */
+	struct session_turn request = turn;
+	request.progress = (struct session_progress){.count = 3, .window = 1};
+	request.code = 2006;
+	session_restore(f->worker, &request);
+	session_restore(f->worker, &turn);
+	session_peek(f->table, index, &copy);
+	assert_int_equal(copy.progress.count, 3);
+	assert_int_equal(copy.progress.window, 1 | 1 << 3);
+	assert_int_equal(copy.code, 2006);
+	/* a repeat of request 2 that was taken after all */
+	request.progress = (struct session_progress){.count = 2, .window = 1};
+	session_restore(f->worker, &request);
+	session_peek(f->table, index, &copy);
+	assert_int_equal(copy.progress.count, 3);
+	assert_int_equal(copy.progress.window, 1 | 1 << 1 | 1 << 3);
+	/* the 33rd bit: the connect is 32 behind */
+	request.progress = (struct session_progress){.count = 32, .window = 1};
+	session_restore(f->worker, &request);
+	session_peek(f->table, index, &copy);
+	assert_true(session_accepted(&copy.progress, 32));
+	assert_int_equal(copy.progress.window, 1 | 1u << 30 | 1u << 29);
+
+	/* of another device, of an older session, out of range */
+	const struct session_turn before = copy;
+	struct session_turn other = request;
+	other.device = 8;
+	other.generation++;
+	session_restore(f->worker, &other);
+	other = request;
+	other.generation--;
+	other.state = SESSION_FREE;
+	session_restore(f->worker, &other);
+	other.index = 4;
+	session_restore(f->worker, &other);
+	session_peek(f->table, index, &copy);
+	assert_turn_equal(&copy, &before);
+
+	/* its end; then everything again, as after a second kill */
+	other = request;
+	other.generation++;
+	other.state = SESSION_FREE;
+	other.via = SESSION_VIA_NONE;
+	session_restore(f->worker, &other);
+	assert_false(session_peek(f->table, index, &copy));
+	session_restore(f->worker, &turn);
+	session_restore(f->worker, &request);
+	session_restore(f->worker, &other);
+	assert_false(session_peek(f->table, index, &copy));
+	check_lists(f->worker);
+	/* the entry's next session is not touched by them either */
+	assert_int_equal(log_in(f, 7, 1).index, index);
+	session_restore(f->worker, &other);
+	session_restore(f->worker, &turn);
+	session_peek(f->table, index, &copy);
+	assert_int_equal(copy.state, SESSION_LOGIN);
+}
+
+struct reader {
+	struct fixture *f;
+	bool stop;
+	uint64_t looks, live;
+};
+
+/* What one commit stored is seen together. */
+static void *read_along(void *context)
+{
+	struct reader *reader = context;
+
+	while (!__atomic_load_n(&reader->stop, __ATOMIC_RELAXED)) {
+		struct session_turn copy;
+
+		reader->looks++;
+		if (!session_peek(reader->f->table, 0, &copy) || copy.state != SESSION_LIVE)
+			continue;
+		reader->live++;
+		if (copy.number != copy.heard || copy.connect_time != copy.heard ||
+			copy.progress.count != copy.heard ||
+			copy.report_tick != (uint16_t)copy.heard)
+			return reader;
+	}
+	return NULL;
+}
+
+static void test_peek_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct reader reader = {.f = f};
+	pthread_t thread;
+	void *torn;
+
+	assert_int_equal(open_with(f, 8, 1), 0);
+	assert_int_equal(log_in(f, 1, 1).index, 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_along, &reader), 0);
+	for (uint32_t i = 2; i < 300000; i++) {
+		struct session_turn *turn = session_touch(f->worker, 0);
+
+		turn->state = SESSION_LIVE;
+		turn->via = SESSION_VIA_TCP;
+		turn->heard = turn->connect_time = i;
+		turn->number = i;
+		turn->report_tick = (uint16_t)i;
+		turn->progress.count = i;
+		session_commit(f->worker);
+	}
+	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, &torn), 0);
+	assert_null(torn);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		row(test_touch),
+		row(test_touch_then_login),
+		row(test_life),
+		row(test_stale_handles),
+		row(test_reclaim_order),
+		row(test_reclaim_steps_over_touched),
+		row(test_owed),
+		row(test_sweep),
+		row(test_restore),
+		row(test_peek_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
