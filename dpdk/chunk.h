@@ -3,6 +3,7 @@
 /* chunk.h - per-worker pool of small buffers: what is in flight or half received lives here */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,12 @@ struct chunk_pool;
 
 /**
  * struct chunk_pool_config - how many chunks of each class a worker has
+ * @poison: with the address sanitizer: poison free chunks, which it cannot see by itself; the
+ *	owner then calls chunk_pool_fini() before it gives the memory back
  */
 struct chunk_pool_config {
 	uint32_t count[CHUNK_CLASSES];
+	bool poison;
 };
 
 /** chunk_pool_bytes() - memory that chunk_pool_init() needs for @config. */
@@ -27,6 +31,9 @@ size_t chunk_pool_bytes(const struct chunk_pool_config *config);
 
 /** chunk_pool_init() - lay a pool out in zeroed @memory (64-byte aligned); never fails. */
 struct chunk_pool *chunk_pool_init(void *memory, const struct chunk_pool_config *config);
+
+/** chunk_pool_fini() - the pool's memory may be given back: nothing of it stays poisoned. */
+void chunk_pool_fini(struct chunk_pool *pool);
 
 /**
  * chunk_get() - take a chunk of at least @bytes
@@ -36,6 +43,9 @@ struct chunk_pool *chunk_pool_init(void *memory, const struct chunk_pool_config 
  * Return: its id, or 0 when none is free or @bytes exceeds the largest class.
  */
 chunk_id chunk_get(struct chunk_pool *pool, uint32_t bytes);
+
+/** chunk_available() - whether chunk_get() of @bytes would succeed now. */
+bool chunk_available(const struct chunk_pool *pool, uint32_t bytes);
 
 /** chunk_put() - give a chunk back; 0 is allowed. Its bytes are wiped by nobody. */
 void chunk_put(struct chunk_pool *pool, chunk_id id);

@@ -99,12 +99,12 @@ struct tcp_up {
  * struct tcp_config - sizes and times, fixed for the life of a struct tcp
  * @connections: live connections, at most 2^24 - 1
  * @embryonic: handshakes under way (SYN-RECEIVED), at most
- * @time_wait: TIME_WAIT records, at most (the oldest gives way)
- * @receive_window: bytes offered while chunks are to be had
+ * @time_wait: TIME_WAIT records, at most (the oldest gives way); at least 1
+ * @receive_window: bytes offered while chunks are to be had, 536..65535
  * @send_bytes: unacknowledged plus unsent bytes a connection may hold
- * @mss: largest payload we offer to receive
+ * @mss: largest payload we offer to receive, and send; at least 536
  * @idle_us: a connection without any valid segment for so long is reset
- * @ports, @port_count: local ports that listen, network byte order
+ * @ports, @port_count: local ports that listen, network byte order; 1..64, copied
  * @flow_key, @isn_key: random keys
  * @chunks: where unacknowledged bytes are kept; shared with the user
  */
@@ -145,7 +145,14 @@ struct tcp_config {
 	X(TCP_FULL_EMBRYONIC, "tcp_full_embryonic", "SYNs refused: too many handshakes under way") \
 	X(TCP_FULL_FLOWS, "tcp_full_flows", "SYNs refused: no flow slot within the probe limit")   \
 	X(TCP_SYN_EXPIRED, "tcp_syn_expired", "handshakes that were never completed")              \
-	X(TCP_CHALLENGE_ACK, "tcp_challenge_ack", "challenge ACKs sent (RFC 5961)")
+	X(TCP_SYN_RESET, "tcp_syn_reset", "handshakes ended by the peer's RST")                    \
+	X(TCP_CHALLENGE_ACK, "tcp_challenge_ack", "challenge ACKs sent (RFC 5961)")                \
+	X(TCP_PROBE_OUT, "tcp_probe_out", "zero-window probes sent")                               \
+	X(TCP_SEND_NO_CHUNK, "tcp_send_no_chunk", "messages refused because no chunk was free")    \
+	X(TCP_TIME_WAIT_SHORT, "tcp_time_wait_short",                                              \
+		"TIME-WAIT records that gave way to a newer one")                                  \
+	X(TCP_DROP_REPLY, "tcp_drop_reply",                                                        \
+		"SYN-ACKs, RSTs and ACKs to no connection: too many in one turn")
 COUNTER_ENUM(tcp_counter, TCP_COUNTERS, TCP_COUNTER_COUNT);
 extern const struct counter_info tcp_counter_info[TCP_COUNTER_COUNT];
 
@@ -180,7 +187,11 @@ void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash
 /**
  * tcp_accept() - take or refuse the bytes of a TCP_UP_DATA
  * @taken: true: all bytes were used or copied, they are acknowledged with the next segment out;
- *	false: no room: nothing is acknowledged, the window closes until chunks are free again
+ *	false: no room: nothing is acknowledged, the window closes until chunks are free again.
+ *	TCP_UP_FINISHED is then taken back from the struct tcp_up that told of both: the FIN
+ *	comes again behind the bytes. (So handle the up in place and look at it after this call.)
+ *
+ * tcp_close() may come between the TCP_UP_DATA and this call, which is then still due.
  */
 void tcp_accept(struct tcp *tcp, tcp_id id, bool taken);
 
@@ -190,8 +201,9 @@ void tcp_accept(struct tcp *tcp, tcp_id id, bool taken);
  *
  * Every message leaves in segments of its own (several where it is longer than the MSS), also when
  * it is sent again: known peers read one message per recv().
- * Return: where to write it, valid until tcp_commit(); NULL if the connection is closed or closing,
- * its send_bytes are used up, or no chunk is free.
+ * Return: where to write it, valid until tcp_commit() - if the connection ends before that, until the
+ * next tcp_output(); NULL if the connection is closed or closing, its send_bytes are used up, no
+ * chunk is free, or a reservation is open.
  */
 uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes);
 
@@ -201,7 +213,8 @@ uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes);
  */
 void tcp_commit(struct tcp *tcp, tcp_id id, uint32_t bytes);
 
-/** tcp_close() - send what is queued, then FIN. The user is told nothing more of @id. */
+/** tcp_close() - send what is queued, then FIN. The user is told nothing more of @id. A reservation
+ * that is open goes out, too: its tcp_commit() is still due and the FIN waits for it. */
 void tcp_close(struct tcp *tcp, tcp_id id);
 
 /** tcp_abort() - send RST, forget the connection. The user is told nothing more of @id. */

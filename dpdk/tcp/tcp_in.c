@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* tcp_in.c - segment arrival in the synchronised states (RFC 9293 section 3.10.7.4) */
+
+#include "tcp_state.h"
+
+/* Tell the user, unless it closed. */
+static void tell(const struct tcp_connection *c, struct tcp_up *up, uint8_t events)
+{
+	if (!(c->flags & TCP_ORPHAN))
+		up->events |= events;
+}
+
+/*
+ * "There are four cases for the acceptability test for an incoming segment". The window is always
+ * the configured one, also while we offer none: what lies in it was promised before, and its ACKs
+ * and RSTs must be seen (RFC 9293: "special allowance should be made").
+ */
+static bool acceptable(
+	const struct tcp *tcp, const struct tcp_connection *c, const struct tcp_segment *segment)
+{
+	uint32_t window = tcp->config.receive_window;
+	uint32_t length = segment->length + !!(segment->flags & TCP_FIN);
+	uint32_t first = segment->seq - c->rcv_nxt;
+
+	return first < window || (length > 0 && first + length - 1 < window);
+}
+
+/* Second, check the RST bit, with the rules of RFC 5961 section 3.2. */
+static void reset_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
+	struct tcp_up *up)
+{
+	uint32_t offset = segment->seq - c->rcv_nxt;
+
+	if (offset == 0) {
+		tell(c, up, TCP_UP_CLOSED);
+		up->reason = TCP_REASON_RESET;
+		tcp_count(tcp, TCP_RESET_IN);
+		tcp_connection_free(tcp, c);
+		return;
+	}
+	tcp_count(tcp, TCP_DROP_OUT_OF_WINDOW);
+	if (offset < tcp->config.receive_window)
+		tcp_challenge(tcp, c);
+}
+
+/* "If an incoming segment is not acceptable, an acknowledgment should be sent in reply" */
+static void unacceptable_in(
+	struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment)
+{
+	tcp_count(tcp, TCP_DROP_OUT_OF_WINDOW);
+	/* Data or FIN again: our ACK was lost; RCV.NXT - 1: a keep-alive or window probe. They are
+	 * always answered. Anything else could be one half of an ACK loop: it is rationed. */
+	if (segment->length > 0 || segment->flags & TCP_FIN || segment->seq == c->rcv_nxt - 1)
+		tcp_owe_ack(tcp, c);
+	else
+		tcp_challenge(tcp, c);
+}
+
+/* What is in order of the window: SND.UNA =< SEG.ACK =< SND.NXT holds. */
+static void window_in(struct tcp_connection *c, const struct tcp_segment *segment)
+{
+	if (seq_lt(segment->seq, c->snd_wl1))
+		return;
+	/* A probe's backoff was the peer's wish, not loss: it ends with the wait. */
+	if (segment->window > c->snd_wnd && c->snd_ptr == c->snd_una && !(c->flags & TCP_LOSS))
+		c->backoff = 0;
+	c->snd_wl1 = segment->seq;
+	c->snd_wnd = segment->window;
+	if (c->max_window < segment->window)
+		c->max_window = segment->window;
+}
+
+/* SND.UNA < SEG.ACK =< SND.NXT. Return: false if the connection has ended by it. */
+static bool advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
+{
+	uint32_t flight = c->snd_nxt - c->snd_una;
+	uint32_t bytes = ack - c->snd_una;
+
+	if (c->flags & TCP_TIMING && !seq_lt(ack, c->mark)) {
+		c->flags &= (uint16_t)~TCP_TIMING;
+		tcp_rtt_sample(c, (uint16_t)(tcp_ms(tcp->now) - c->rtt_start));
+	}
+	c->snd_una = ack;
+	c->duplicates = 0;
+	tcp_queue_acked(tcp, c);
+	tcp_progress(tcp, c);
+	tcp_congestion_acked(c, bytes, flight);
+	if (ack != c->snd_nxt) {
+		tcp_timer_start(tcp, c);
+		return true;
+	}
+	timer_stop(&c->timer);
+	if (!tcp_fin_sent(c))
+		return true;
+	/* Our FIN is acknowledged. */
+	switch (c->state) {
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_FIN_WAIT_2;
+		timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + TCP_FIN_WAIT_2_TIME);
+		return true;
+	case TCP_CLOSING:
+		tcp_connection_time_wait(tcp, c);
+		return false;
+	default:
+		tcp_connection_free(tcp, c);
+		return false;
+	}
+}
+
+/* Fifth, check the ACK field. Return: false if the segment is done with. */
+static bool ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment)
+{
+	bool duplicate;
+
+	/* RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT, else a challenge ACK. */
+	if (seq_lt(c->snd_nxt, segment->ack) || seq_lt(segment->ack, c->snd_una - c->max_window)) {
+		tcp_count(tcp, TCP_DROP_BAD_ACK);
+		tcp_challenge(tcp, c);
+		return false;
+	}
+	c->tick = tcp_ms(tcp->now);
+	c->link = segment->link;
+	if (seq_lt(segment->ack, c->snd_una))
+		return true;
+	/* RFC 5681 section 2 (a) to (e). */
+	duplicate = segment->ack == c->snd_una && c->snd_una != c->snd_nxt &&
+		    segment->length == 0 && !(segment->flags & TCP_FIN) &&
+		    segment->window == c->snd_wnd;
+	window_in(c, segment);
+	if (duplicate)
+		tcp_congestion_duplicate(c);
+	else if (segment->ack != c->snd_una && !advance(tcp, c, segment->ack))
+		return false;
+	if (c->flags & TCP_SEND_AGAIN || seq_lt(c->snd_ptr, c->snd_end) ||
+		(tcp_closing(c) && c->snd_ptr == c->snd_end))
+		tcp_pend(tcp, c);
+	return true;
+}
+
+/* Seventh, process the segment text: the new bytes of it, if they are next in order. */
+static void data_in(struct tcp *tcp, struct tcp_connection *c, const uint8_t *data, uint32_t length,
+	bool fin, struct tcp_up *up)
+{
+	if (c->flags & TCP_WINDOW_CLOSED) {
+		if (!chunk_available(tcp->config.chunks, 1)) {
+			tcp_count(tcp, TCP_DROP_NO_CHUNK);
+			tcp_owe_ack(tcp, c);
+			return;
+		}
+		c->flags &= (uint16_t)~TCP_WINDOW_CLOSED;
+	}
+	up->data = data;
+	up->length = length;
+	tell(c, up, (uint8_t)(TCP_UP_DATA | (fin ? TCP_UP_FINISHED : 0)));
+	tcp->delivery.id = tcp_id_of(tcp, c);
+	tcp->delivery.length = length;
+	tcp->delivery.fin = fin;
+	tcp->delivery.up = up;
+}
+
+static void text_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
+	struct tcp_up *up)
+{
+	const uint8_t *data = segment->payload;
+	uint32_t seq = segment->seq;
+	uint32_t length = segment->length;
+	uint32_t window = tcp->config.receive_window;
+	bool fin = segment->flags & TCP_FIN;
+
+	/* What we already have is cut off in front ... */
+	if (seq_lt(seq, c->rcv_nxt)) {
+		uint32_t old = c->rcv_nxt - seq;
+
+		old = old < length ? old : length;
+		data += old;
+		length -= old;
+		seq += old;
+	}
+	/* ... and what is beyond the window behind. */
+	if (seq - c->rcv_nxt + length > window) {
+		length = window - (seq - c->rcv_nxt);
+		fin = false;
+	}
+	if (length == 0 && !fin)
+		return;
+	if (c->state == TCP_CLOSE_WAIT || c->state == TCP_CLOSING || c->state == TCP_LAST_ACK) {
+		/* "This should not occur since a FIN has been received from the remote side." */
+		tcp_count(tcp, TCP_DROP_FLAGS);
+		return;
+	}
+	if (c->flags & TCP_ORPHAN && length > 0) {
+		/* RFC 1122 4.2.2.13: the peer has to know that it is lost. */
+		tcp_count(tcp, TCP_DROP_AFTER_CLOSE);
+		tcp_connection_reset(tcp, c);
+		return;
+	}
+	if (seq != c->rcv_nxt) {
+		tcp_count(tcp, TCP_DROP_OUT_OF_ORDER);
+		tcp_owe_duplicate(tcp, c);
+		return;
+	}
+	if (length > 0) {
+		data_in(tcp, c, data, length, fin, up);
+		return;
+	}
+	tell(c, up, TCP_UP_FINISHED);
+	tcp_fin_in(tcp, c);
+}
+
+void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c)
+{
+	c->rcv_nxt++;
+	switch (c->state) {
+	case TCP_ESTABLISHED:
+		c->state = TCP_CLOSE_WAIT;
+		break;
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_CLOSING;
+		break;
+	default:
+		/* FIN-WAIT-2: the record that could owe an ACK is gone, so it leaves now. */
+		tcp_reply(tcp, &c->tuple, c->link, TCP_ACK, c->snd_nxt, c->rcv_nxt);
+		tcp_connection_time_wait(tcp, c);
+		return;
+	}
+	tcp_owe_ack(tcp, c);
+}
+
+static void connection_in(struct tcp *tcp, struct tcp_connection *c,
+	const struct tcp_segment *segment, struct tcp_up *up)
+{
+	up->id = tcp_id_of(tcp, c);
+	if (segment->flags & TCP_RST) {
+		reset_in(tcp, c, segment, up);
+		return;
+	}
+	/* Fourth, check the SYN bit (RFC 5961 section 4: whatever its number). */
+	if (segment->flags & TCP_SYN) {
+		tcp_count(tcp, TCP_DROP_FLAGS);
+		tcp_challenge(tcp, c);
+		return;
+	}
+	/* First, check the sequence number. */
+	if (!acceptable(tcp, c, segment)) {
+		unacceptable_in(tcp, c, segment);
+		return;
+	}
+	if (!(segment->flags & TCP_ACK)) {
+		tcp_count(tcp, TCP_DROP_FLAGS);
+		return;
+	}
+	if (!ack_in(tcp, c, segment))
+		return;
+	/* Sixth, the URG bit: ignored, urgent bytes are bytes like others (RFC 6093). */
+	text_in(tcp, c, segment, up);
+}
+
+void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash, uint64_t now,
+	struct tcp_up *up)
+{
+	struct tcp_connection *c = NULL;
+	flow_ref ref = tcp_lookup(tcp, &segment->tuple, hash);
+	uint32_t index = flow_ref_index(ref);
+
+	tcp->now = now;
+	tcp->delivery.id = 0;
+	memset(up, 0, sizeof(*up));
+	switch (flow_ref_kind(ref)) {
+	case FLOW_NONE:
+		tcp_closed_in(tcp, segment, hash);
+		break;
+	case FLOW_TIME_WAIT:
+		tcp_time_wait_in(tcp, &tcp->time_wait[index], segment, hash);
+		break;
+	case FLOW_EMBRYONIC:
+		c = tcp_embryonic_in(tcp, &tcp->embryonic[index], segment);
+		if (c)
+			up->events = TCP_UP_OPENED;
+		break;
+	case FLOW_CONNECTION:
+		c = &tcp->connections[index];
+		break;
+	}
+	if (c)
+		connection_in(tcp, c, segment, up);
+	if (!up->events)
+		up->id = 0;
+}
+
+void tcp_accept(struct tcp *tcp, tcp_id id, bool taken)
+{
+	struct tcp_connection *c = tcp_find(tcp, id);
+	struct tcp_up *up = tcp->delivery.up;
+
+	if (!c || tcp->delivery.id != id)
+		return;
+	tcp->delivery.id = 0;
+	if (!taken) {
+		tcp_count(tcp, TCP_DROP_NO_CHUNK);
+		c->flags |= TCP_WINDOW_CLOSED;
+		up->events &= (uint8_t)~TCP_UP_FINISHED;
+		tcp_owe_ack(tcp, c);
+		return;
+	}
+	/* The user may have closed while it looked at the bytes. */
+	if (c->flags & TCP_ORPHAN)
+		up->events &= (uint8_t)~TCP_UP_FINISHED;
+	c->rcv_nxt += tcp->delivery.length;
+	tcp_owe_ack(tcp, c);
+	if (tcp->delivery.fin)
+		tcp_fin_in(tcp, c);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* tcp_out.c - segments out: what connections have to send, and answers that belong to none */
+
+#include "tcp_state.h"
+
+#define OPTION_MSS 2
+#define OPTION_MSS_LENGTH 4
+
+void tcp_pend(struct tcp *tcp, struct tcp_connection *c)
+{
+	uint32_t number = tcp_index(tcp, c) + 1;
+
+	if (c->flags & TCP_PENDING)
+		return;
+	c->flags |= TCP_PENDING;
+	c->next = 0;
+	if (tcp->pending_tail)
+		tcp->connections[tcp->pending_tail - 1].next = number;
+	else
+		tcp->pending_head = number;
+	tcp->pending_tail = number;
+}
+
+static void pending_take(struct tcp *tcp)
+{
+	struct tcp_connection *c = &tcp->connections[tcp->pending_head - 1];
+
+	tcp->pending_head = c->next;
+	if (!c->next)
+		tcp->pending_tail = 0;
+	tcp_connection_unpend(tcp, c);
+}
+
+void tcp_owe_ack(struct tcp *tcp, struct tcp_connection *c)
+{
+	c->flags |= TCP_ACK_OWED;
+	tcp_pend(tcp, c);
+}
+
+void tcp_owe_duplicate(struct tcp *tcp, struct tcp_connection *c)
+{
+	/* Three make the peer send the missing segment at once. */
+	if (c->duplicates_owed < 3)
+		c->duplicates_owed++;
+	tcp_pend(tcp, c);
+}
+
+void tcp_challenge(struct tcp *tcp, struct tcp_connection *c)
+{
+	uint8_t second = tcp->now / SECOND % 32;
+
+	/* An ACK is on its way already: it says the same. */
+	if (c->flags & TCP_ACK_OWED)
+		return;
+	if (c->challenge_second != second) {
+		c->challenge_second = second;
+		c->challenges = 0;
+	}
+	if (c->challenges == TCP_CHALLENGES)
+		return;
+	c->challenges++;
+	tcp_count(tcp, TCP_CHALLENGE_ACK);
+	tcp_owe_ack(tcp, c);
+}
+
+bool tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, uint8_t flags,
+	uint32_t seq, uint32_t ack)
+{
+	struct tcp_reply *reply;
+
+	if (tcp->reply_count == TCP_REPLIES) {
+		tcp_count(tcp, TCP_DROP_REPLY);
+		return false;
+	}
+	reply = &tcp->replies[(tcp->reply_head + tcp->reply_count++) % TCP_REPLIES];
+	reply->tuple = *tuple;
+	reply->seq = seq;
+	reply->ack = ack;
+	reply->window = flags & TCP_RST ? 0 : (uint16_t)tcp->config.receive_window;
+	reply->flags = flags;
+	reply->link = link;
+	return true;
+}
+
+static void reply_out(struct tcp *tcp, struct tcp_out *out)
+{
+	const struct tcp_reply *reply = &tcp->replies[tcp->reply_head];
+
+	tcp->reply_head = (tcp->reply_head + 1) % TCP_REPLIES;
+	tcp->reply_count--;
+	out->tuple = reply->tuple;
+	out->seq = reply->seq;
+	out->ack = reply->ack;
+	out->window = reply->window;
+	out->flags = reply->flags;
+	out->link = reply->link;
+	out->options_length = 0;
+	out->payload = NULL;
+	out->length = 0;
+	if (reply->flags & TCP_SYN) {
+		out->options[0] = OPTION_MSS;
+		out->options[1] = OPTION_MSS_LENGTH;
+		out->options[2] = (uint8_t)(tcp->config.mss >> 8);
+		out->options[3] = (uint8_t)tcp->config.mss;
+		out->options_length = OPTION_MSS_LENGTH;
+	}
+}
+
+/* Header of a segment of @c; it carries our ACK, so none is owed any more. */
+static void segment_out(const struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
+	uint32_t seq, uint8_t flags)
+{
+	out->tuple = c->tuple;
+	out->seq = seq;
+	out->ack = c->rcv_nxt;
+	out->window = c->flags & TCP_WINDOW_CLOSED ? 0 : (uint16_t)tcp->config.receive_window;
+	out->flags = flags | TCP_ACK;
+	out->link = c->link;
+	out->options_length = 0;
+	out->payload = NULL;
+	out->length = 0;
+	c->flags &= (uint16_t)~TCP_ACK_OWED;
+}
+
+/*
+ * The number of a segment without text: SND.NXT - unless the peer took its window back, for then it
+ * would lie outside and the peer would not look at the ACK that it carries.
+ */
+static uint32_t bare_seq(const struct tcp_connection *c)
+{
+	uint32_t edge = c->snd_una + tcp_send_window(c);
+
+	return seq_lt(edge, c->snd_nxt) && !tcp_fin_sent(c) ? edge : c->snd_nxt;
+}
+
+/* @length bytes of @message from sequence number @seq on. */
+static void data_out(const struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
+	const struct tcp_message *message, uint32_t seq, uint32_t length)
+{
+	uint32_t offset = seq - message->seq;
+	bool last = offset + length == message->length;
+
+	segment_out(tcp, c, out, seq, last ? TCP_PSH : 0);
+	out->payload = (const uint8_t *)(message + 1) + offset;
+	out->length = length;
+}
+
+static uint32_t piece_length(
+	const struct tcp_connection *c, const struct tcp_message *message, uint32_t seq)
+{
+	uint32_t rest = message->seq + message->length - seq;
+
+	return rest < c->mss ? rest : c->mss;
+}
+
+/* Bytes that may be sent from snd_ptr on under @window bytes from snd_una on. */
+static uint32_t usable(const struct tcp_connection *c, uint32_t window)
+{
+	uint32_t sent = c->snd_ptr - c->snd_una;
+
+	return window > sent ? window - sent : 0;
+}
+
+/*
+ * How much of the next piece may leave now. A whole piece where it fits, so that messages keep
+ * their borders. Part of it (RFC 9293 3.8.6.2.1) only with nothing in flight and half of the
+ * largest window open, or when the persist timer says so: else the peer could be made to take us
+ * apart into silly little segments.
+ */
+static uint32_t sendable(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	uint32_t piece = piece_length(c, tcp_message_at(tcp, c->cursor), c->snd_ptr);
+	uint32_t window = usable(c, tcp_send_window(c));
+
+	if (piece <= window)
+		return piece <= usable(c, c->cwnd) ? piece : 0;
+	if (c->snd_ptr != c->snd_una || window == 0)
+		return 0;
+	return c->flags & TCP_PROBE || window >= c->max_window / 2u ? window : 0;
+}
+
+bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return c->cursor && c->snd_ptr == c->snd_una && sendable(tcp, c) == 0;
+}
+
+/* Book @length sequence numbers from snd_ptr on as sent, and have a timer watch over them. */
+static void sent(struct tcp *tcp, struct tcp_connection *c, uint32_t length)
+{
+	bool first = c->snd_ptr == c->snd_una;
+
+	if (seq_lt(c->snd_ptr, c->snd_nxt))
+		tcp_count(tcp, TCP_RETRANSMIT);
+	c->snd_ptr += length;
+	if (seq_lt(c->snd_nxt, c->snd_ptr)) {
+		c->snd_nxt = c->snd_ptr;
+		/* One segment at a time is timed, and none that was sent twice (Karn). */
+		if (!(c->flags & (TCP_TIMING | TCP_RECOVERY | TCP_LOSS))) {
+			c->flags |= TCP_TIMING;
+			c->mark = c->snd_ptr;
+			c->rtt_start = (uint16_t)tcp_ms(tcp->now);
+		}
+	}
+	if (first || !timer_armed(&c->timer))
+		tcp_timer_start(tcp, c);
+}
+
+/* The segment at snd_una once more, wherever snd_ptr is. */
+static bool retransmit_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out)
+{
+	const struct tcp_message *message;
+	uint32_t length;
+
+	c->flags &= (uint16_t)~TCP_SEND_AGAIN;
+	if (c->snd_una == c->snd_nxt || c->snd_ptr == c->snd_una)
+		return false;
+	c->flags &= (uint16_t)~TCP_TIMING;
+	if (c->tail) {
+		message = tcp_message_at(tcp, c->head);
+		length = piece_length(c, message, c->snd_una);
+		if (length > c->snd_nxt - c->snd_una)
+			length = c->snd_nxt - c->snd_una;
+		data_out(tcp, c, out, message, c->snd_una, length);
+	} else {
+		segment_out(tcp, c, out, c->snd_una, TCP_FIN);
+	}
+	tcp_count(tcp, TCP_RETRANSMIT);
+	tcp_timer_start(tcp, c);
+	return true;
+}
+
+/*
+ * A window probe: no byte, and the number of one that the peer has long acknowledged, which it must
+ * answer with an ACK (RFC 9293 3.10.7.4, first). RFC 9293 3.8.6.1 would send the next new byte; a
+ * peer that takes that byte has received a message in two parts, which known devices cannot read.
+ */
+static bool probe_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out)
+{
+	bool blocked = tcp_window_blocked(tcp, c);
+
+	c->flags &= (uint16_t)~TCP_PROBE;
+	if (!blocked)
+		return false;
+	segment_out(tcp, c, out, c->snd_una - 1, 0);
+	tcp_count(tcp, TCP_PROBE_OUT);
+	return true;
+}
+
+static bool next_data_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out)
+{
+	const struct tcp_message *message;
+	uint32_t length;
+
+	if (!c->cursor)
+		return false;
+	length = sendable(tcp, c);
+	if (length == 0) {
+		/* Nothing in flight whose ACK would bring us back here: the persist timer does. */
+		if (c->snd_ptr == c->snd_una && !timer_armed(&c->timer))
+			tcp_timer_start(tcp, c);
+		return false;
+	}
+	message = tcp_message_at(tcp, c->cursor);
+	data_out(tcp, c, out, message, c->snd_ptr, length);
+	c->flags &= (uint16_t)~TCP_PROBE;
+	sent(tcp, c, length);
+	if (c->snd_ptr == message->seq + message->length)
+		c->cursor = c->cursor == c->tail ? 0 : message->next;
+	return true;
+}
+
+/* The next segment of @c. Return: false if it has nothing to send. */
+static bool connection_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out)
+{
+	if (c->duplicates_owed > 0) {
+		/* Of their own: with data aboard they would not count as duplicates. */
+		c->duplicates_owed--;
+		segment_out(tcp, c, out, bare_seq(c), 0);
+		return true;
+	}
+	if (c->flags & TCP_SEND_AGAIN && retransmit_out(tcp, c, out))
+		return true;
+	if (next_data_out(tcp, c, out))
+		return true;
+	if (c->flags & TCP_PROBE && probe_out(tcp, c, out))
+		return true;
+	/* All data is out. The FIN goes whatever the window is: it takes no room. */
+	if (tcp_closing(c) && c->snd_ptr == c->snd_end && !(c->flags & TCP_RESERVED)) {
+		segment_out(tcp, c, out, c->snd_ptr, TCP_FIN);
+		sent(tcp, c, 1);
+		return true;
+	}
+	if (c->flags & TCP_ACK_OWED) {
+		segment_out(tcp, c, out, bare_seq(c), 0);
+		return true;
+	}
+	return false;
+}
+
+static void abandoned_free(struct tcp *tcp)
+{
+	while (tcp->abandoned) {
+		chunk_id id = tcp->abandoned;
+
+		tcp->abandoned = tcp_message_at(tcp, id)->next;
+		chunk_put(tcp->config.chunks, id);
+	}
+}
+
+/* Up to TCP_QUANTUM segments of the first pending connection. */
+static unsigned pending_out(struct tcp *tcp, struct tcp_out *out, unsigned max)
+{
+	struct tcp_connection *c = &tcp->connections[tcp->pending_head - 1];
+	unsigned n = 0;
+
+	while (c->state != TCP_CLOSED_STATE && n < max && n < TCP_QUANTUM) {
+		if (!connection_out(tcp, c, &out[n]))
+			break;
+		n++;
+	}
+	pending_take(tcp);
+	/* Its share or the caller's room is used up: there may be more, behind the others. */
+	if (n == max || n == TCP_QUANTUM)
+		tcp_pend(tcp, c);
+	return n;
+}
+
+unsigned tcp_output(struct tcp *tcp, uint64_t now, struct tcp_out *out, unsigned max)
+{
+	unsigned n = 0;
+
+	tcp->now = now;
+	tcp->delivery.id = 0;
+	abandoned_free(tcp);
+	while (n < max && tcp->reply_count > 0)
+		reply_out(tcp, &out[n++]);
+	while (n < max && tcp->pending_head)
+		n += pending_out(tcp, out + n, max - n);
+	return n;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* tcp_state.h - private: the records of TCP and what its files share */
+#pragma once
+
+#include "flow_table.h"
+#include "tcp.h"
+#include "timer_wheel.h"
+
+#include <string.h>
+
+/* Serial arithmetic, RFC 9293 section 3.4: true also where the numbers wrap. */
+static inline bool seq_lt(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+static inline bool seq_leq(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) <= 0;
+}
+
+#define MS 1000ull
+#define SECOND 1000000ull
+
+#define TCP_MSS_DEFAULT 536 /* RFC 9293 3.7.1: when no option came; also the least we believe */
+#define TCP_INITIAL_WINDOW 10
+#define TCP_RTO_INITIAL_MS 1000
+/*
+ * RFC 6298 (2.4) asks for 1 s; like other stacks in use we take 200 ms: above the delayed ACK of
+ * small devices (40..200 ms), far above the RTT of an access network, and five times sooner after a
+ * lost answer, which here is nearly always the last segment in flight and so never repaired by
+ * duplicate ACKs. Backoff covers peers that are slower.
+ */
+#define TCP_RTO_MIN_MS 200
+#define TCP_RTO_MAX_MS 60000
+#define TCP_GIVE_UP (60 * SECOND) /* without an ACK of anything new: R2 of RFC 1122 4.2.3.5 */
+#define TCP_TIME_WAIT_TIME (60 * SECOND) /* 2 MSL with MSL 30 s */
+#define TCP_FIN_WAIT_2_TIME (60 * SECOND)
+#define TCP_SYN_RETRIES 4 /* SYN-ACKs again after 1, 3, 7, 15 s; the record expires after 31 s */
+#define TCP_CHALLENGES 5  /* challenge ACKs of a connection in a second; at most 7 */
+#define TCP_REPLIES 512   /* answers to strangers that may wait for tcp_output() */
+#define TCP_PORTS_MAX 64
+#define TCP_QUANTUM 16     /* segments of one connection before the next has its turn */
+#define TCP_FREE_HOLD 1024 /* freed connections kept back, so that generations wrap slowly */
+
+/* RFC 9293 section 3.3.2. LISTEN is the port table, SYN-RECEIVED a struct tcp_embryonic, TIME-WAIT
+ * a struct tcp_time_wait. */
+enum tcp_state {
+	TCP_CLOSED_STATE,
+	TCP_ESTABLISHED,
+	TCP_CLOSE_WAIT,
+	TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2,
+	TCP_CLOSING,
+	TCP_LAST_ACK
+};
+
+/* tcp_connection.flags */
+#define TCP_PENDING 0x0001       /* on the list of what tcp_output() has to look at */
+#define TCP_ACK_OWED 0x0002      /* the next segment, or one of its own, acknowledges */
+#define TCP_ORPHAN 0x0004        /* the user closed: it hears nothing more */
+#define TCP_RESERVED 0x0008      /* an open tcp_reserve(): its chunk follows the queue's tail */
+#define TCP_TIMING 0x0010        /* a segment that ends at .mark is being timed */
+#define TCP_RECOVERY 0x0020      /* fast recovery until .mark is acknowledged (RFC 6582) */
+#define TCP_LOSS 0x0040          /* going back after a time-out until .mark is acknowledged */
+#define TCP_SEND_AGAIN 0x0080    /* the segment at snd_una is to be sent again */
+#define TCP_PROBE 0x0100         /* the persist timer expired */
+#define TCP_WINDOW_CLOSED 0x0200 /* tcp_accept(false): offer no window until chunks are free */
+
+/*
+ * One connection: two cache lines, the first is what every segment reads, the second what sending
+ * needs. Sweeps touch the first only.
+ *
+ * SND.WL2 of the RFC is not kept: a window is taken only from a segment with SND.UNA =< SEG.ACK, and
+ * WL2 was such an ACK earlier on, so WL2 =< SND.UNA =< SEG.ACK always holds.
+ *
+ * IPv6 will keep its addresses in a side record found by the connection's own index; .remote and
+ * .local then hold a hash. @side names a record borrowed from a capped pool, for what only loss and
+ * reordering need (out-of-order interval, SACK scoreboard); @shift the window scales (sent, received
+ * in 4 bits each); @ts_recent the timestamp to echo. All three are 0 as long as none is negotiated.
+ */
+struct tcp_connection {
+	struct tcp_tuple tuple;
+	uint8_t state;
+	uint8_t generation; /* 1..255 */
+	uint16_t flags;
+	uint32_t rcv_nxt;
+	uint32_t snd_una;
+	uint32_t snd_nxt; /* one past the highest sequence number ever sent */
+	uint32_t snd_wl1;
+	uint16_t snd_wnd;
+	uint16_t mss;      /* largest payload we send */
+	uint32_t tick;     /* ms: last valid segment */
+	uint32_t deadline; /* ms; 0: none */
+	uint8_t link;
+	uint8_t shift;
+	uint16_t side;
+	uint8_t user[TCP_USER_BYTES];
+	/* second line */
+	chunk_id head, tail; /* messages that are not yet acknowledged in full */
+	chunk_id cursor;     /* the message that snd_ptr lies in; 0: all was sent */
+	uint32_t snd_end;    /* one past the last byte queued: our FIN's number */
+	uint32_t snd_ptr;    /* next to send; behind snd_nxt while going back */
+	uint32_t cwnd;       /* bytes */
+	uint32_t mark;       /* see the flags: end of the timed segment, or of recovery */
+	uint16_t ssthresh;   /* segments of mss bytes */
+	uint16_t srtt;       /* ms; 0: nothing measured yet */
+	uint16_t rttvar;     /* ms */
+	uint16_t rtt_start;  /* ms, low bits: when the timed segment left */
+	uint16_t max_window; /* largest window the peer ever offered */
+	uint8_t duplicates : 2, backoff : 4, duplicates_owed : 2;
+	uint8_t challenge_second : 5, challenges : 3;
+	struct timer_node timer;
+	uint32_t next; /* index + 1 on the pending list or, once freed, on the free list */
+	uint32_t ts_recent;
+};
+_Static_assert(sizeof(struct tcp_connection) == 128, "a connection is two cache lines");
+_Static_assert(offsetof(struct tcp_connection, head) == 64, "what is swept is the first line");
+_Static_assert(offsetof(struct tcp_connection, user) % 16 == 0, "the user's bytes are aligned");
+
+/* SYN-RECEIVED. A SYN takes this and no more. */
+struct tcp_embryonic {
+	struct tcp_tuple tuple;
+	uint32_t iss, irs;
+	struct timer_node timer;
+	uint16_t mss;
+	uint16_t sent; /* ms, low bits: when the first SYN-ACK was queued */
+	uint8_t link;
+	uint8_t retries;
+	uint8_t challenges;
+	uint8_t shift;
+	uint32_t ts_recent;
+};
+_Static_assert(sizeof(struct tcp_embryonic) == 48, "a handshake under way");
+
+/* TIME-WAIT; all last equally long, so their timer is one list in order of expiry. */
+struct tcp_time_wait {
+	struct tcp_tuple tuple;
+	uint32_t snd_nxt, rcv_nxt;
+	uint32_t next, prev; /* index + 1 */
+	uint32_t expires;    /* wheel tick */
+	uint8_t link;
+	uint8_t shift;
+	uint16_t spare;
+	uint32_t ts_recent, ts_seen;
+	uint32_t spare2;
+};
+_Static_assert(sizeof(struct tcp_time_wait) == 48, "a TIME-WAIT record");
+
+/* At the start of every chunk of a send queue; the message's bytes follow. */
+struct tcp_message {
+	chunk_id next;
+	uint32_t seq;
+	uint32_t length;
+	uint32_t room; /* what was reserved */
+};
+_Static_assert(sizeof(struct tcp_message) == 16, "keeps the bytes aligned");
+
+/* A segment that no connection sends: SYN-ACK, RST, ACK of TIME-WAIT. */
+struct tcp_reply {
+	struct tcp_tuple tuple;
+	uint32_t seq, ack;
+	uint16_t window;
+	uint8_t flags;
+	uint8_t link;
+};
+
+/**
+ * struct tcp_slab - which records of an array are free
+ * @links, @stride: where a free record's link (index + 1 of the next) is: first, distance
+ * @fresh: records never used start here, so that unused memory stays untouched
+ * @hold: freed records kept back as long as there are fresh ones
+ */
+struct tcp_slab {
+	uint8_t *links;
+	uint32_t stride;
+	uint32_t limit, fresh, used, hold;
+	uint32_t free_count;
+	uint32_t free_head, free_tail; /* index + 1; oldest first */
+};
+
+struct tcp {
+	uint64_t counters[TCP_COUNTER_COUNT];
+	struct tcp_config config;
+	uint16_t ports[TCP_PORTS_MAX];
+	uint64_t now; /* of the latest call that carried a time */
+	struct flow_table flows;
+	struct tcp_connection *connections;
+	struct tcp_embryonic *embryonic;
+	struct tcp_time_wait *time_wait;
+	struct tcp_slab connection_slab, embryonic_slab, time_wait_slab;
+	uint32_t time_wait_head, time_wait_tail; /* index + 1, oldest first */
+	uint32_t pending_head, pending_tail;     /* index + 1 */
+	uint32_t sweep_at;
+	uint32_t live;
+	chunk_id abandoned; /* reservations whose connection ended before tcp_commit() */
+	/* TCP_UP_DATA that waits for its tcp_accept() */
+	struct {
+		tcp_id id;
+		uint32_t length;
+		bool fin;
+		struct tcp_up *up;
+	} delivery;
+	uint32_t reply_head, reply_count;
+	struct tcp_reply replies[TCP_REPLIES];
+	struct timer_wheel wheel;
+};
+
+/* tcp.c */
+
+/* One more of @counter. */
+static inline void tcp_count(struct tcp *tcp, enum tcp_counter counter)
+{
+	counter_add(&tcp->counters[counter], 1);
+}
+
+static inline uint32_t tcp_index(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return (uint32_t)(c - tcp->connections);
+}
+
+static inline tcp_id tcp_id_of(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return (uint32_t)c->generation << 24 | tcp_index(tcp, c);
+}
+
+static inline flow_ref tcp_ref_of(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return flow_ref_of(FLOW_CONNECTION, tcp_index(tcp, c));
+}
+
+static inline uint32_t tcp_ms(uint64_t now)
+{
+	return (uint32_t)(now / MS);
+}
+
+static inline bool tcp_tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static inline struct tcp_message *tcp_message_at(const struct tcp *tcp, chunk_id id)
+{
+	return (struct tcp_message *)chunk_data(tcp->config.chunks, id);
+}
+
+/* SND.WND in bytes. */
+static inline uint32_t tcp_send_window(const struct tcp_connection *c)
+{
+	return c->snd_wnd;
+}
+
+/* The user closed: a FIN follows what is queued. */
+static inline bool tcp_closing(const struct tcp_connection *c)
+{
+	return c->state >= TCP_FIN_WAIT_1;
+}
+
+static inline bool tcp_fin_sent(const struct tcp_connection *c)
+{
+	return seq_lt(c->snd_end, c->snd_nxt);
+}
+
+/** tcp_hash() - the flow table's hash of a tuple. */
+uint64_t tcp_hash(const struct tcp *tcp, const struct tcp_tuple *tuple);
+
+/** tcp_lookup() - the record of a flow; 0 if there is none. */
+flow_ref tcp_lookup(const struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash);
+
+/** tcp_find() - the connection an id names; NULL if that has ended. */
+struct tcp_connection *tcp_find(struct tcp *tcp, tcp_id id);
+
+/** tcp_connection_open() - a connection for a handshake that @e has come through; it takes over the
+ * flow slot and frees @e. Return: NULL if all are in use (nothing is changed). */
+struct tcp_connection *tcp_connection_open(
+	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
+
+/** tcp_connection_free() - end a connection: queue, timer, flow slot; its id is void after this. */
+void tcp_connection_free(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_connection_time_wait() - the same, leaving a TIME-WAIT record behind. */
+void tcp_connection_time_wait(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_connection_unpend() - @c left the pending list: if it was freed on it, it is free now. */
+void tcp_connection_unpend(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_connection_reset() - the same, sending RST. */
+void tcp_connection_reset(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_embryonic_new() - a record for @tuple in flow slot @was (0: a new one).
+ * Return: NULL, counted, if there is no room. */
+struct tcp_embryonic *tcp_embryonic_new(
+	struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash, flow_ref was);
+
+/** tcp_embryonic_free() - forget a handshake; @flow: and its flow slot. */
+void tcp_embryonic_free(struct tcp *tcp, struct tcp_embryonic *e, bool flow);
+
+/** tcp_time_wait_free() - forget a TIME-WAIT record; @flow: and its flow slot. */
+void tcp_time_wait_free(struct tcp *tcp, struct tcp_time_wait *w, bool flow);
+
+/** tcp_time_wait_restart() - another 2 MSL. */
+void tcp_time_wait_restart(struct tcp *tcp, struct tcp_time_wait *w);
+
+/* tcp_listen.c */
+
+/** tcp_closed_in() - a segment of a flow that has no record: states CLOSED and LISTEN. */
+void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash);
+
+/**
+ * tcp_embryonic_in() - a segment in state SYN-RECEIVED
+ * Return: the connection if the handshake is complete: the segment is then looked at in its state.
+ */
+struct tcp_connection *tcp_embryonic_in(
+	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
+
+/** tcp_time_wait_in() - a segment in state TIME-WAIT. */
+void tcp_time_wait_in(
+	struct tcp *tcp, struct tcp_time_wait *w, const struct tcp_segment *segment, uint64_t hash);
+
+/** tcp_embryonic_due() - the timer of a handshake: SYN-ACK again, or the end of it. */
+void tcp_embryonic_due(struct tcp *tcp, struct tcp_embryonic *e);
+
+/* tcp_in.c */
+
+/** tcp_fin_in() - the peer's FIN is next in order (eighth step of RFC 9293 3.10.7.4); may end @c. */
+void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c);
+
+/* tcp_options.c */
+
+/**
+ * tcp_option_mss() - payload that a SYN's sender takes (RFC 9293 3.7.1)
+ * Return: the option's value, at least 536; 536 if there is none, or none that is well formed.
+ */
+uint16_t tcp_option_mss(const uint8_t *options, unsigned length);
+
+/* tcp_queue.c */
+
+/** tcp_queue_acked() - free the messages below snd_una. */
+void tcp_queue_acked(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_queue_rewind() - send from snd_una on, again. */
+void tcp_queue_rewind(struct tcp_connection *c);
+
+/** tcp_queue_free() - free all messages; an open reservation is kept until the next output. */
+void tcp_queue_free(struct tcp *tcp, struct tcp_connection *c);
+
+/* tcp_congestion.c */
+
+/** tcp_rto() - the retransmission timeout now, backoff included, in us. */
+uint64_t tcp_rto(const struct tcp_connection *c);
+
+/** tcp_rtt_sample() - a round trip of @ms was measured (RFC 6298 section 2). */
+void tcp_rtt_sample(struct tcp_connection *c, uint32_t ms);
+
+/** tcp_congestion_open() - a new connection's window (RFC 6928), @lost: its SYN-ACK was sent again */
+void tcp_congestion_open(struct tcp_connection *c, bool lost);
+
+/** tcp_congestion_acked() - @bytes were acknowledged while @flight bytes were in flight. */
+void tcp_congestion_acked(struct tcp_connection *c, uint32_t bytes, uint32_t flight);
+
+/** tcp_congestion_duplicate() - one more duplicate ACK. */
+void tcp_congestion_duplicate(struct tcp_connection *c);
+
+/** tcp_congestion_timeout() - the retransmission timer expired. */
+void tcp_congestion_timeout(struct tcp_connection *c);
+
+/** tcp_congestion_idle() - after an idle time the window is an initial one again. */
+void tcp_congestion_idle(struct tcp_connection *c);
+
+/* tcp_out.c */
+
+/** tcp_pend() - have tcp_output() look at @c. */
+void tcp_pend(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_owe_ack() - an ACK leaves with the next output. */
+void tcp_owe_ack(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_owe_duplicate() - an ACK of its own leaves for each call (up to 3 in a turn). */
+void tcp_owe_duplicate(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_challenge() - a challenge ACK, unless there were too many this second (RFC 5961 section 7) */
+void tcp_challenge(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_reply() - queue a segment that belongs to no connection. Return: false, counted, if full. */
+bool tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, uint8_t flags,
+	uint32_t seq, uint32_t ack);
+
+/** tcp_window_blocked() - what is next to send waits for the peer's window, nothing is in flight. */
+bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c);
+
+/* tcp_timer.c */
+
+/** tcp_progress() - the peer acknowledged something, or a wait begins: the give-up time restarts. */
+void tcp_progress(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_timer_start() - retransmit or probe after one RTO from now, not past the give-up time. */
+void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* tcp_user.c - what the user asks of a connection (RFC 9293 section 3.10) */
+
+#include "tcp_state.h"
+
+/* The connection an id names to the user: none after tcp_close(). */
+static struct tcp_connection *tcp_find_open(struct tcp *tcp, tcp_id id)
+{
+	struct tcp_connection *c = tcp_find(tcp, id);
+
+	return c && !(c->flags & TCP_ORPHAN) ? c : NULL;
+}
+
+void tcp_close(struct tcp *tcp, tcp_id id)
+{
+	struct tcp_connection *c = tcp_find_open(tcp, id);
+
+	if (!c)
+		return;
+	c->flags |= TCP_ORPHAN;
+	c->deadline = 0;
+	/* "Queue this until all preceding SENDs have been segmentized, then form a FIN segment and
+	 * send it. In any case, enter FIN-WAIT-1 state." */
+	c->state = c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;
+	if (c->snd_una == c->snd_end)
+		tcp_progress(tcp, c);
+	if (!timer_armed(&c->timer))
+		tcp_timer_start(tcp, c);
+	tcp_pend(tcp, c);
+}
+
+void tcp_abort(struct tcp *tcp, tcp_id id)
+{
+	struct tcp_connection *c = tcp_find_open(tcp, id);
+
+	if (c)
+		tcp_connection_reset(tcp, c);
+}
+
+void *tcp_user(struct tcp *tcp, tcp_id id)
+{
+	struct tcp_connection *c = tcp_find_open(tcp, id);
+
+	return c ? c->user : NULL;
+}
+
+bool tcp_tuple_of(struct tcp *tcp, tcp_id id, struct tcp_tuple *tuple)
+{
+	const struct tcp_connection *c = tcp_find_open(tcp, id);
+
+	if (c)
+		*tuple = c->tuple;
+	return c != NULL;
+}
+
+void tcp_set_deadline(struct tcp *tcp, tcp_id id, uint64_t at)
+{
+	struct tcp_connection *c = tcp_find_open(tcp, id);
+	uint32_t ms;
+
+	if (!c)
+		return;
+	ms = tcp_ms(at + MS - 1);
+	/* 0 stands for none: a deadline that falls on it is a millisecond late. */
+	c->deadline = at == 0 ? 0 : ms == 0 ? 1 : ms;
+}
