@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* config.c - the configuration's keys: their ranges, their defaults and what must fit together */
+#include "config_net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define KIB ((uint64_t)1 << 10)
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+#define CPU_MAX 1023
+#define SESSIONS_MAX ((1 << 30) - 1) /* a token's index has 30 bits */
+#define DEVICES_MAX (1 << 28)
+#define CONNECTIONS_MAX 16777215 /* a connection's number has 24 bits */
+
+/* A number's place in struct config. */
+#define AT(member)                                                                                 \
+	.width = sizeof(((struct config *)0)->member), .offset = offsetof(struct config, member)
+#define NUMBER(name, member, low, high, of)                                                        \
+	{                                                                                          \
+		.key = name, .kind = FIELD_NUMBER, AT(member), .minimum = low, .maximum = high,    \
+		.unit = of                                                                         \
+	}
+#define BYTES(name, member, low, high)                                                             \
+	{                                                                                          \
+		.key = name, .kind = FIELD_BYTES, AT(member), .minimum = low, .maximum = high      \
+	}
+#define WORD(name, member, list)                                                                   \
+	{                                                                                          \
+		.key = name, .kind = FIELD_WORD, AT(member), .words = list                         \
+	}
+#define MAP(name, table)                                                                           \
+	{                                                                                          \
+		.key = name, .kind = FIELD_MAP, .fields = table                                    \
+	}
+
+static int check_limits(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
+{
+	const struct config *config = object;
+
+	if ((uint64_t)config->limits.sessions + config->limits.pending_logins > SESSIONS_MAX)
+		return config_refuse(reader, node,
+			"%s.sessions and %s.pending_logins are %llu together: they must stay below "
+			"1073741824",
+			name, name,
+			(unsigned long long)config->limits.sessions +
+				config->limits.pending_logins);
+	return 0;
+}
+
+static int read_workers(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
+{
+	struct config *config = object;
+	char item[CONFIG_NAME_MAX];
+	uint64_t cpu;
+	int count, rc;
+
+	count = config_list(reader, name, node, 1, CONFIG_WORKERS_MAX, "CPU numbers like [1, 2]");
+	if (count < 0)
+		return count;
+	for (unsigned i = 0; i < (unsigned)count; i++) {
+		const yaml_node_t *value = config_item(reader, node, i);
+
+		snprintf(item, sizeof(item), "%s[%u]", name, i);
+		rc = config_number(reader, item, value, false, 0, CPU_MAX, "", &cpu);
+		if (rc < 0)
+			return rc;
+		for (unsigned j = 0; j < i; j++) {
+			if (config->workers[j] == cpu)
+				return config_refuse(reader, value,
+					"%s is CPU %u, which has a worker already: name each once",
+					item, (unsigned)cpu);
+		}
+		config->workers[i] = (unsigned)cpu;
+		config->worker_count = i + 1;
+	}
+	return 0;
+}
+
+static int check_commands(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
+{
+	const struct config *config = object;
+
+	if (config->mc.command_sends != 3 || config->mc.unanswered != UNANSWERED_IF_SILENT)
+		config_warn(reader, node,
+			"%s has no effect: requests to devices are not in this version", name);
+	return 0;
+}
+
+static int check_subdevices(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
+{
+	const struct config *config = object;
+
+	if (config->mc.subdevices_strict)
+		config_warn(reader, node,
+			"%s: strict has no effect: sub-devices are not checked in this version",
+			name);
+	return 0;
+}
+
+static int check_ring_bytes(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
+{
+	const struct config *config = object;
+
+	if (config->feed.bytes % 4096)
+		return config_refuse(reader, node,
+			"%s is %llu: it must be a multiple of 4096 (pages), like 64MiB", name,
+			(unsigned long long)config->feed.bytes);
+	return 0;
+}
+
+static int check_acknowledge(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
+{
+	const struct config *config = object;
+
+	if (config->feed.acknowledge == ACKNOWLEDGE_COMMIT)
+		return config_refuse(reader, node,
+			"%s: commit is not available in this version: use ring (the reply leaves "
+			"once "
+			"the event is in the ring)",
+			name);
+	return 0;
+}
+
+static int check_socket(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
+{
+	const struct config *config = object;
+	size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+	if (strlen(config->control_socket) > room)
+		return config_refuse(reader, node,
+			"%s is %zu bytes long with its directory: a socket's path has %zu at most",
+			name, strlen(config->control_socket), room);
+	return 0;
+}
+
+static const char *const memory_modes[] = {
+	[MEMORY_AUTO] = "auto", [MEMORY_HUGE] = "huge", [MEMORY_NO_HUGE] = "no-huge", NULL};
+static const char *const acknowledges[] = {
+	[ACKNOWLEDGE_RING] = "ring", [ACKNOWLEDGE_COMMIT] = "commit", NULL};
+static const char *const unanswered[] = {[UNANSWERED_IF_SILENT] = "if-silent",
+	[UNANSWERED_END] = "end",
+	[UNANSWERED_NEVER] = "keep",
+	NULL};
+static const char *const subdevices[] = {"lenient", "strict", NULL};
+
+static const struct config_field memory_fields[] = {
+	WORD("mode", memory.mode, memory_modes),
+	NUMBER("megabytes", memory.megabytes, 64, 1048576, ""),
+	{.key = NULL},
+};
+
+static const struct config_field limits_fields[] = {
+	NUMBER("devices", limits.devices, 1, DEVICES_MAX, ""),
+	NUMBER("sessions", limits.sessions, 1, SESSIONS_MAX, ""),
+	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, ""),
+	NUMBER("pending_logins", limits.pending_logins, 1, SESSIONS_MAX, ""),
+	{.key = NULL},
+};
+
+static const struct config_field login_fields[] = {
+	{.key = "tcp",
+		.kind = FIELD_NUMBER,
+		AT(mc.login_tcp),
+		.minimum = 1,
+		.maximum = 65535,
+		.required = "the TCP port of logins, like { tcp: 7700 }"},
+	{.key = NULL},
+};
+
+static const struct config_field connect_fields[] = {
+	NUMBER("tcp", mc.connect_tcp, 1, 65535, ""),
+	NUMBER("udp", mc.connect_udp, 1, 65535, ""),
+	{.key = NULL},
+};
+
+static const struct config_field advertise_fields[] = {
+	{.key = "tcp", .kind = FIELD_TEXT, .offset = offsetof(struct config, mc.advertise_tcp)},
+	{.key = "udp", .kind = FIELD_TEXT, .offset = offsetof(struct config, mc.advertise_udp)},
+	{.key = NULL},
+};
+
+static const struct config_field frame_fields[] = {
+	BYTES("tcp", mc.frame_tcp, 512, 64 * KIB),
+	BYTES("udp", mc.frame_udp, 512, 1472),
+	{.key = NULL},
+};
+
+static const struct config_field command_fields[] = {
+	NUMBER("sends", mc.command_sends, 1, 10, ""),
+	WORD("unanswered", mc.unanswered, unanswered),
+	{.key = NULL},
+};
+
+static const struct config_field mc_fields[] = {
+	{.key = "login",
+		.kind = FIELD_MAP,
+		.fields = login_fields,
+		.required = "the port of logins, like login: { tcp: 7700 }"},
+	{.key = "connect",
+		.kind = FIELD_MAP,
+		.fields = connect_fields,
+		.read = config_check_connect,
+		.required = "the ports of sessions, like connect: { tcp: 7701, udp: 7701 }"},
+	{.key = "advertise",
+		.kind = FIELD_MAP,
+		.fields = advertise_fields,
+		.read = config_check_advertise},
+	NUMBER("heartbeat", mc.heartbeat, 10, 3600, "(seconds)"),
+	NUMBER("auth_interval", mc.auth_interval, 0, 65535, "(seconds)"),
+	NUMBER("time_window", mc.time_window, 0, 86400, "(seconds)"),
+	NUMBER("token_seconds", mc.token_seconds, 120, 31536000, "(seconds)"),
+	MAP("frame_bytes", frame_fields),
+	NUMBER("udp_gap", mc.udp_gap, 0, 31, ""),
+	{.key = "commands", .kind = FIELD_MAP, .fields = command_fields, .read = check_commands},
+	{.key = "subdevices",
+		.kind = FIELD_WORD,
+		AT(mc.subdevices_strict),
+		.words = subdevices,
+		.read = check_subdevices},
+	{.key = NULL},
+};
+
+static const struct config_field registry_fields[] = {
+	{.key = "path", .kind = FIELD_PATH, .offset = offsetof(struct config, registry_path)},
+	{.key = NULL},
+};
+
+static const struct config_field feed_fields[] = {
+	{.key = "path", .kind = FIELD_PATH, .offset = offsetof(struct config, feed.path)},
+	{.key = "bytes",
+		.kind = FIELD_BYTES,
+		AT(feed.bytes),
+		.minimum = MIB,
+		.maximum = 1024 * GIB,
+		.read = check_ring_bytes},
+	{.key = "acknowledge",
+		.kind = FIELD_WORD,
+		AT(feed.acknowledge),
+		.words = acknowledges,
+		.read = check_acknowledge},
+	{.key = NULL},
+};
+
+static const struct config_field control_fields[] = {
+	{.key = "socket",
+		.kind = FIELD_PATH,
+		.offset = offsetof(struct config, control_socket),
+		.read = check_socket},
+	{.key = NULL},
+};
+
+static const struct config_field root_fields[] = {
+	MAP("memory", memory_fields),
+	{.key = "limits", .kind = FIELD_MAP, .fields = limits_fields, .read = check_limits},
+	{.key = "workers",
+		.kind = FIELD_READ,
+		.read = read_workers,
+		.required = "the CPU of each worker, like workers: [1]"},
+	{.key = "ports",
+		.kind = FIELD_READ,
+		.read = config_ports,
+		.required = "a list of ports, each with device and addresses"},
+	{.key = "mc",
+		.kind = FIELD_MAP,
+		.fields = mc_fields,
+		.required = "a mapping with login and connect"},
+	MAP("registry", registry_fields),
+	MAP("feed", feed_fields),
+	MAP("control", control_fields),
+	{.key = NULL},
+};
+
+static void set_defaults(struct config *config)
+{
+	config->memory.mode = MEMORY_AUTO;
+	config->memory.megabytes = 1024;
+	config->limits.devices = 1000000;
+	config->limits.sessions = 100000;
+	config->limits.connections = 200000;
+	config->limits.pending_logins = 20000;
+	config->mc.heartbeat = 45;
+	config->mc.auth_interval = 600;
+	config->mc.time_window = 300;
+	config->mc.token_seconds = 86400;
+	config->mc.frame_tcp = 64 * KIB;
+	config->mc.frame_udp = 1472;
+	config->mc.command_sends = 3;
+	config->mc.unanswered = UNANSWERED_IF_SILENT;
+	config->feed.bytes = 64 * MIB;
+	config->feed.acknowledge = ACKNOWLEDGE_RING;
+}
+
+/* Where a text was left out; @reader gives the directory that paths are relative to. */
+static int set_default_texts(const struct config_reader *reader, struct config *config)
+{
+	const struct config_port *first = &config->ports[0];
+	char host[16], advertise[24];
+
+	config_address_text(first->addresses[0].address, host);
+	if (!config->mc.advertise_tcp) {
+		snprintf(advertise, sizeof(advertise), "%s:%u", host, config->mc.connect_tcp);
+		config->mc.advertise_tcp = strdup(config->mc.connect_tcp ? advertise : "");
+	}
+	if (!config->mc.advertise_udp) {
+		snprintf(advertise, sizeof(advertise), "%s:%u", host, config->mc.connect_udp);
+		config->mc.advertise_udp = strdup(config->mc.connect_udp ? advertise : "");
+	}
+	if (!config->registry_path)
+		config->registry_path = config_path(reader, "./registry");
+	if (!config->feed.path)
+		config->feed.path = strdup("/dev/shm/hearth");
+	if (!config->control_socket)
+		config->control_socket = strdup("/run/hearth/control.sock");
+	config->file = strdup(reader->file);
+	return config->mc.advertise_tcp && config->mc.advertise_udp && config->registry_path &&
+			       config->feed.path && config->control_socket && config->file
+		       ? 0
+		       : -ENOMEM;
+}
+
+struct config *config_load(
+	const char *file, void (*warn)(const char *line), char *error, size_t size)
+{
+	struct config_reader reader = {.file = file, .warn = warn, .error = error, .size = size};
+	const yaml_node_t *root;
+	struct config *config;
+
+	if (size)
+		error[0] = '\0';
+	config = calloc(1, sizeof(*config));
+	if (!config) {
+		snprintf(error, size, "%s: no memory to read it", file);
+		return NULL;
+	}
+	set_defaults(config);
+	if (config_yaml_open(&reader) < 0) {
+		config_free(config);
+		return NULL;
+	}
+	root = yaml_document_get_root_node(&reader.document);
+	if (config_map(&reader, "", root, root_fields, config) < 0) {
+		config_free(config);
+		config = NULL;
+	} else if (set_default_texts(&reader, config) < 0) {
+		snprintf(error, size, "%s: no memory to read it", file);
+		config_free(config);
+		config = NULL;
+	}
+	config_yaml_close(&reader);
+	return config;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (unsigned i = 0; i < CONFIG_PORTS_MAX; i++)
+		free(config->ports[i].device);
+	free(config->mc.advertise_tcp);
+	free(config->mc.advertise_udp);
+	free(config->registry_path);
+	free(config->feed.path);
+	free(config->control_socket);
+	free(config->file);
+	free(config);
+}
