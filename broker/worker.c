@@ -94,11 +94,12 @@ static void stop_stream(struct worker *worker, tcp_id id)
 }
 
 /* Remember that a connection ended; its session hears of it after the messages that came before. */
-static void note_end(struct worker *worker, tcp_id id, session_handle handle, enum end_kind kind)
+static void note_end(
+	struct worker *worker, tcp_id id, const struct connection *c, enum end_kind kind)
 {
 	worker->ends[worker->end_count++] = (struct end){.connection = id,
-		.handle = handle,
-		.listener = connection(worker, id)->stream.listener,
+		.handle = c->handle,
+		.listener = c->stream.listener,
 		.kind = kind};
 	if (worker->end_count == WORKER_ENDS)
 		worker_end_connections(worker);
@@ -138,7 +139,7 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 	verdict = stream_input(&c->stream, &rules, &worker->sink, data, length);
 	stages_enter(&worker->stages, STAGE_RECEIVE);
 	if (verdict == STREAM_TOO_LONG) {
-		note_end(worker, id, c->handle, END_TOO_LONG);
+		note_end(worker, id, c, END_TOO_LONG);
 		return true;
 	}
 	if (c->handle)
@@ -152,15 +153,17 @@ static void on_finished(void *context, tcp_id id)
 {
 	struct worker *worker = context;
 
-	note_end(worker, id, connection(worker, id)->handle, END_FINISHED);
+	note_end(worker, id, connection(worker, id), END_FINISHED);
 }
 
-static void on_closed(void *context, tcp_id id, enum tcp_reason reason)
+static void on_closed(void *context, tcp_id id, enum tcp_reason reason, const void *user)
 {
 	struct worker *worker = context;
+	struct connection gone;
 
-	stop_stream(worker, id);
-	note_end(worker, id, connection(worker, id)->handle, END_GONE);
+	memcpy(&gone, user, sizeof(gone));
+	stream_reset(&gone.stream, worker->chunks);
+	note_end(worker, id, &gone, END_GONE);
 }
 
 static void on_deadline(void *context, tcp_id id)
@@ -168,7 +171,7 @@ static void on_deadline(void *context, tcp_id id)
 	struct worker *worker = context;
 
 	count(worker, WORKER_DEADLINE);
-	note_end(worker, id, connection(worker, id)->handle, END_DEADLINE);
+	note_end(worker, id, connection(worker, id), END_DEADLINE);
 }
 
 static void on_datagram(void *context, const struct datagram *datagram)

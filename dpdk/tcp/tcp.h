@@ -72,7 +72,7 @@ struct tcp_out {
 #define TCP_UP_OPENED 0x01   /* the handshake is complete; user bytes are zeroed */
 #define TCP_UP_DATA 0x02     /* in-order bytes at data/length: call tcp_accept() at once */
 #define TCP_UP_FINISHED 0x04 /* the peer sent FIN: no more data will come */
-#define TCP_UP_CLOSED 0x08   /* the connection is gone, see reason; the id is void after this */
+#define TCP_UP_CLOSED 0x08   /* the connection is gone, see reason; the id is void already */
 #define TCP_UP_DEADLINE 0x10 /* the time set by tcp_set_deadline() has come (it is cleared) */
 
 /* Why TCP_UP_CLOSED. */
@@ -84,16 +84,22 @@ enum tcp_reason {
 	TCP_REASON_FINISHED /* both sides closed in order */
 };
 
+/** Bytes of each connection that belong to the user (tcp_user()). */
+#define TCP_USER_BYTES 16
+
+/**
+ * struct tcp_up - what the user is told
+ * @data, @length: TCP_UP_DATA: bytes in order, where they lie in the packet
+ * @user: TCP_UP_CLOSED: the user's bytes of the connection that ended
+ */
 struct tcp_up {
 	tcp_id id;
 	uint8_t events; /* TCP_UP_*; 0: nothing for the user */
 	uint8_t reason; /* enum tcp_reason */
 	const uint8_t *data;
 	uint32_t length;
+	_Alignas(8) uint8_t user[TCP_USER_BYTES];
 };
-
-/** Bytes of each connection that belong to the user (tcp_user()). */
-#define TCP_USER_BYTES 16
 
 /**
  * struct tcp_config - sizes and times, fixed for the life of a struct tcp

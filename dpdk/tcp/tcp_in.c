@@ -33,8 +33,7 @@ static void reset_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp
 	uint32_t offset = segment->seq - c->rcv_nxt;
 
 	if (offset == 0) {
-		tell(c, up, TCP_UP_CLOSED);
-		up->reason = TCP_REASON_RESET;
+		tcp_tell_closed(tcp, c, up, TCP_REASON_RESET);
 		tcp_count(tcp, TCP_RESET_IN);
 		tcp_connection_free(tcp, c);
 		return;

@@ -321,6 +321,18 @@ void tcp_time_wait_in(
 /** tcp_embryonic_due() - the timer of a handshake: SYN-ACK again, or the end of it. */
 void tcp_embryonic_due(struct tcp *tcp, struct tcp_embryonic *e);
 
+/** tcp_tell_closed() - @c ends and its user is to know, unless it closed. */
+static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_connection *c,
+	struct tcp_up *up, enum tcp_reason reason)
+{
+	if (c->flags & TCP_ORPHAN)
+		return;
+	up->id = tcp_id_of(tcp, c);
+	up->events |= TCP_UP_CLOSED;
+	up->reason = (uint8_t)reason;
+	memcpy(up->user, c->user, sizeof(up->user));
+}
+
 /* tcp_in.c */
 
 /** tcp_fin_in() - the peer's FIN is next in order (eighth step of RFC 9293 3.10.7.4); may end @c. */

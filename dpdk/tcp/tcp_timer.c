@@ -33,11 +33,7 @@ void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c)
 static void give_up(
 	struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up, enum tcp_reason reason)
 {
-	if (!(c->flags & TCP_ORPHAN)) {
-		up->id = tcp_id_of(tcp, c);
-		up->events = TCP_UP_CLOSED;
-		up->reason = (uint8_t)reason;
-	}
+	tcp_tell_closed(tcp, c, up, reason);
 	tcp_count(tcp, reason == TCP_REASON_IDLE ? TCP_IDLE : TCP_TIMED_OUT);
 	tcp_connection_reset(tcp, c);
 }
