@@ -102,7 +102,7 @@ struct stack_config {
 	X(STACK_DROP_ETHER_LONG, "drop_ether_long", "frames longer than the link's MTU allows")    \
 	X(STACK_DROP_ETHER_NOT_OURS, "drop_ether_not_ours",                                        \
 		"frames to another Ethernet address or a group (but ARP to all)")                  \
-	X(STACK_DROP_ETHER_SOURCE, "drop_ether_source", "frames from a group address or our own")  \
+	X(STACK_DROP_ETHER_SOURCE, "drop_ether_source", "frames from a group address")             \
 	X(STACK_DROP_ETHER_TYPE, "drop_ether_type",                                                \
 		"frames of a protocol that is not spoken here")                                    \
 	X(STACK_DROP_VLAN, "drop_vlan", "frames with a VLAN tag")                                  \

@@ -115,8 +115,7 @@ enum stack_counter stack_arp_input(
 	struct arp_packet packet;
 	uint64_t full = stack->neighbours.full;
 
-	if (arp_parse(data, length, &packet) != 0 ||
-		memcmp(packet.sender_mac, interface->link->mac, 6) == 0)
+	if (arp_parse(data, length, &packet) != 0)
 		return STACK_DROP_ARP_MALFORMED;
 	if (stack_owns(interface, packet.sender)) {
 		if (rate_limit_take(&interface->arp_defences, stack->now, DEFEND_INTERVAL_US, 1))

@@ -197,7 +197,8 @@ static enum stack_counter ether_input(struct stack *stack, unsigned link, const 
 	broadcast = memcmp(ether->destination, everybody, 6) == 0;
 	if (memcmp(ether->destination, port->mac, 6) != 0 && !(broadcast && type == ETHER_TYPE_ARP))
 		return STACK_DROP_ETHER_NOT_OURS;
-	if ((ether->source[0] & 1) || memcmp(ether->source, port->mac, 6) == 0)
+	/* Our own address is no reason to drop: on a TAP device both ends have the same. */
+	if (ether->source[0] & 1)
 		return STACK_DROP_ETHER_SOURCE;
 	switch (type) {
 	case ETHER_TYPE_IPV4:

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* port.c - a DPDK port: queues, buffers, checksums, RSS, opened from its configuration */
+#include "port.h"
+
+#include "eal.h"
+#include "eal_host.h"
+#include "port_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+COUNTER_TABLE(port_counter_info, PORT_COUNTERS);
+
+/* Descriptors asked for; halved until the buffers that fill them fit the memory. */
+#define RX_DESCRIPTORS 2048
+#define TX_DESCRIPTORS 1024
+#define DESCRIPTORS_MIN 256
+#define POOL_CACHE 256
+/* mbuf, headroom, data, the pool's own header, alignment */
+#define BUFFER_BYTES (sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE + 128)
+
+#define RX_CHECKSUMS                                                                               \
+	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |                            \
+		RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+#define TX_L4_CHECKSUMS (RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+#define RSS_FIELDS (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP)
+#define RSS_KEY_MAX 64
+
+struct port {
+	uint16_t number;
+	bool started;
+	bool hardware_rss;
+	unsigned queue_count;
+	uint16_t rx_descriptors, tx_descriptors, mtu;
+	uint64_t buffers;
+	struct rte_ether_addr mac;
+	struct rte_eth_conf conf;
+	struct rte_eth_dev_info info;
+	uint8_t rss_key[RSS_KEY_MAX];
+	char name[64];
+	char line[320];
+	struct port_queue queues[];
+};
+
+/* Buffers that a queue needs: every descriptor full, the caches full, a turn's frames in hand. */
+static unsigned rx_buffers(const struct port *port)
+{
+	return port->rx_descriptors + PORT_BURST + POOL_CACHE * 3 / 2;
+}
+
+static unsigned tx_buffers(const struct port *port)
+{
+	return port->tx_descriptors + LINK_RESERVED_MAX + POOL_CACHE * 3 / 2;
+}
+
+static uint64_t buffer_total(const struct port *port)
+{
+	return (uint64_t)port->queue_count * (rx_buffers(port) + tx_buffers(port));
+}
+
+static int choose_descriptors(
+	struct port *port, const struct port_config *config, char *error, size_t size)
+{
+	uint64_t bytes = (uint64_t)config->megabytes << 20;
+
+	port->rx_descriptors = RX_DESCRIPTORS;
+	port->tx_descriptors = TX_DESCRIPTORS;
+	for (;;) {
+		uint64_t needed;
+
+		rte_eth_dev_adjust_nb_rx_tx_desc(
+			port->number, &port->rx_descriptors, &port->tx_descriptors);
+		needed = buffer_total(port) * BUFFER_BYTES;
+		if (needed <= bytes)
+			break;
+		if (port->rx_descriptors / 2 < DESCRIPTORS_MIN) {
+			snprintf(error, size,
+				"memory.megabytes: port %s with %u queues needs %llu MB for its "
+				"buffers, %u are left for it",
+				port->name, port->queue_count,
+				(unsigned long long)(needed >> 20) + 1, config->megabytes);
+			return -ENOMEM;
+		}
+		port->rx_descriptors /= 2;
+		if (port->tx_descriptors / 2 >= DESCRIPTORS_MIN)
+			port->tx_descriptors /= 2;
+	}
+	port->buffers = buffer_total(port);
+	return 0;
+}
+
+/* The port's table repeats ours if its size is a multiple; a smaller one must agree with it. */
+static bool reta_fits(const struct port *port, const struct rss *rss)
+{
+	unsigned size = port->info.reta_size;
+
+	if (size == 0 || size > RTE_ETH_RSS_RETA_SIZE_512 || size % RTE_ETH_RETA_GROUP_SIZE != 0)
+		return false;
+	for (unsigned i = 0; i < RSS_RETA_SIZE; i++)
+		if (rss->reta[i] != rss->reta[i % size])
+			return false;
+	return true;
+}
+
+static void choose_rss(struct port *port, const struct port_config *config)
+{
+	unsigned key_size = port->info.hash_key_size ? port->info.hash_key_size : RSS_KEY_BYTES;
+
+	port->hardware_rss = config->workers > 1 && key_size >= RSS_KEY_BYTES &&
+			     key_size <= RSS_KEY_MAX && reta_fits(port, config->rss) &&
+			     (port->info.flow_type_rss_offloads & RSS_FIELDS) == RSS_FIELDS;
+	if (!port->hardware_rss)
+		return;
+	/* An IPv4 4-tuple never reaches the key's bytes behind the first 16. */
+	for (unsigned i = 0; i < key_size; i++)
+		port->rss_key[i] = config->rss->key[i % RSS_KEY_BYTES];
+	port->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	port->conf.rx_adv_conf.rss_conf.rss_key = port->rss_key;
+	port->conf.rx_adv_conf.rss_conf.rss_key_len = (uint8_t)key_size;
+	port->conf.rx_adv_conf.rss_conf.rss_hf = RSS_FIELDS;
+}
+
+static int set_reta(const struct port *port, const struct rss *rss)
+{
+	struct rte_eth_rss_reta_entry64 groups[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+	unsigned size = port->info.reta_size;
+
+	memset(groups, 0, sizeof(groups));
+	for (unsigned i = 0; i < size; i++) {
+		struct rte_eth_rss_reta_entry64 *group = &groups[i / RTE_ETH_RETA_GROUP_SIZE];
+
+		group->mask |= 1ULL << i % RTE_ETH_RETA_GROUP_SIZE;
+		group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = rss->reta[i % RSS_RETA_SIZE];
+	}
+	return rte_eth_dev_rss_reta_update(port->number, groups, (uint16_t)size);
+}
+
+static void choose_offloads(struct port *port)
+{
+	uint64_t rx = port->info.rx_offload_capa, tx = port->info.tx_offload_capa;
+
+	port->conf.rxmode.offloads = rx & RX_CHECKSUMS;
+	port->conf.txmode.offloads = tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+	if ((tx & TX_L4_CHECKSUMS) == TX_L4_CHECKSUMS)
+		port->conf.txmode.offloads |= TX_L4_CHECKSUMS;
+	/* True here: every buffer of a queue comes from one pool and has one owner. */
+	port->conf.txmode.offloads |= tx & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+}
+
+static int choose_mtu(struct port *port, const struct port_config *config, char *error, size_t size)
+{
+	uint16_t own = 0;
+	int result;
+
+	port->mtu = config->mtu;
+	if (port->mtu > LINK_MTU_MAX) {
+		snprintf(error, size, "port %s: MTU %u: at most %d is supported", port->name,
+			port->mtu, LINK_MTU_MAX);
+		return -EINVAL;
+	}
+	if (port->mtu != 0) {
+		result = rte_eth_dev_set_mtu(port->number, port->mtu);
+		if (result != 0)
+			snprintf(error, size, "port %s: it does not take MTU %u: %s", port->name,
+				port->mtu, strerror(-result));
+		return result;
+	}
+	if (rte_eth_dev_get_mtu(port->number, &own) != 0 || own == 0 || own > LINK_MTU_MAX)
+		own = LINK_MTU_MAX;
+	port->mtu = own;
+	return 0;
+}
+
+static struct rte_mempool *make_pool(
+	const struct port *port, const char *use, unsigned queue, unsigned buffers, int socket)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool;
+
+	snprintf(name, sizeof(name), "hearth-%s-%u-%u", use, port->number, queue);
+	pool = rte_pktmbuf_pool_create(
+		name, buffers, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+	/* Far memory is slow, no memory is no port. */
+	if (!pool && socket != SOCKET_ID_ANY)
+		pool = rte_pktmbuf_pool_create(
+			name, buffers, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	return pool;
+}
+
+static int open_queue(struct port *port, unsigned number, char *error, size_t size)
+{
+	struct port_queue *queue = &port->queues[number];
+	int socket = (int)rte_lcore_to_socket_id(number + 1);
+	uint64_t offloads = port->conf.txmode.offloads;
+	int result;
+
+	queue->port = port->number;
+	queue->number = (uint16_t)number;
+	queue->rx_pool = make_pool(port, "rx", number, rx_buffers(port), socket);
+	queue->tx_pool = make_pool(port, "tx", number, tx_buffers(port), socket);
+	if (!queue->rx_pool || !queue->tx_pool) {
+		snprintf(error, size,
+			"memory.megabytes: DPDK has no memory left for the buffers of port %s",
+			port->name);
+		return -ENOMEM;
+	}
+	result = rte_eth_rx_queue_setup(port->number, queue->number, port->rx_descriptors,
+		(unsigned)socket, NULL, queue->rx_pool);
+	if (result == 0)
+		result = rte_eth_tx_queue_setup(
+			port->number, queue->number, port->tx_descriptors, (unsigned)socket, NULL);
+	if (result != 0) {
+		snprintf(error, size, "port %s: queue %u: %s; DPDK's last words: %s", port->name,
+			number, strerror(-result), eal_last_message());
+		return result;
+	}
+	memcpy(queue->link.mac, port->mac.addr_bytes, 6);
+	queue->link.mtu = port->mtu;
+	if (offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
+		queue->link.offload |= FRAME_L3_FILL;
+	if ((offloads & TX_L4_CHECKSUMS) == TX_L4_CHECKSUMS)
+		queue->link.offload |= FRAME_L4_FILL;
+	port_link_init(queue);
+	return 0;
+}
+
+static int configure(struct port *port, const struct port_config *config, char *error, size_t size)
+{
+	unsigned most = port->info.max_rx_queues;
+	int result;
+
+	if (port->info.max_tx_queues < most)
+		most = port->info.max_tx_queues;
+	if (most < config->workers) {
+		snprintf(error, size,
+			"port %s has %u queues for %u workers: name at most %u workers", port->name,
+			most, config->workers, most);
+		return -ENOSPC;
+	}
+	choose_offloads(port);
+	choose_rss(port, config);
+	result = rte_eth_dev_configure(
+		port->number, (uint16_t)config->workers, (uint16_t)config->workers, &port->conf);
+	if (result != 0) {
+		snprintf(error, size, "port %s cannot be configured: %s; DPDK's last words: %s",
+			port->name, strerror(-result), eal_last_message());
+		return result;
+	}
+	result = choose_mtu(port, config, error, size);
+	if (result == 0)
+		result = choose_descriptors(port, config, error, size);
+	return result;
+}
+
+static int start(struct port *port, const struct port_config *config, char *error, size_t size)
+{
+	int result = rte_eth_dev_start(port->number);
+
+	if (result != 0) {
+		snprintf(error, size, "port %s does not start: %s; DPDK's last words: %s",
+			port->name, strerror(-result), eal_last_message());
+		return result;
+	}
+	port->started = true;
+	if (!port->hardware_rss)
+		return 0;
+	result = set_reta(port, config->rss);
+	if (result != 0)
+		snprintf(error, size, "port %s does not take the RSS table: %s", port->name,
+			strerror(-result));
+	return result;
+}
+
+static void write_line(struct port *port)
+{
+	bool rx = (port->conf.rxmode.offloads & RX_CHECKSUMS) == RX_CHECKSUMS;
+	bool tx = port->queues[0].link.offload == (FRAME_L3_FILL | FRAME_L4_FILL);
+	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+
+	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
+	snprintf(port->line, sizeof(port->line),
+		"%s (%s): %s, MTU %u, %u queue%s, flows spread %s, checksums in %s and out %s, "
+		"%llu buffers (%llu MB), link %s",
+		port->name, port->info.driver_name, mac, port->mtu, port->queue_count,
+		port->queue_count > 1 ? "s" : "",
+		port->hardware_rss ? "by the port" : "in software",
+		rx ? "by the port" : "in software", tx ? "by the port" : "in software",
+		(unsigned long long)port->buffers,
+		(unsigned long long)(port->buffers * BUFFER_BYTES >> 20),
+		port_is_up(port) ? "up" : "down");
+}
+
+struct port *port_open(const struct port_config *config, char *error, size_t size)
+{
+	struct port *port;
+	size_t bytes;
+	char name[64];
+	uint16_t number;
+
+	if (config->workers < 1 || config->workers > RSS_WORKERS_MAX ||
+		eal_device_name(config->device, name, sizeof(name)) != 0 ||
+		rte_eth_dev_get_port_by_name(name, &number) != 0) {
+		snprintf(error, size, "port %s: DPDK does not have it", config->device);
+		return NULL;
+	}
+	bytes = sizeof(*port) + config->workers * sizeof(port->queues[0]);
+	bytes = RTE_ALIGN_CEIL(bytes, RTE_CACHE_LINE_SIZE);
+	port = aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
+	if (!port) {
+		snprintf(error, size, "port %s: %s", name, strerror(errno));
+		return NULL;
+	}
+	memset(port, 0, bytes);
+	port->number = number;
+	port->queue_count = config->workers;
+	memcpy(port->name, name, sizeof(port->name));
+	if (rte_eth_dev_info_get(number, &port->info) != 0 ||
+		rte_eth_macaddr_get(number, &port->mac) != 0) {
+		snprintf(error, size, "port %s: DPDK says nothing about it", name);
+		goto err;
+	}
+	eal_hush(true);
+	if (configure(port, config, error, size) != 0)
+		goto err;
+	for (unsigned i = 0; i < port->queue_count; i++)
+		if (open_queue(port, i, error, size) != 0)
+			goto err;
+	if (start(port, config, error, size) != 0)
+		goto err;
+	eal_hush(false);
+	write_line(port);
+	return port;
+err:
+	eal_hush(false);
+	port_close(port);
+	return NULL;
+}
+
+void port_close(struct port *port)
+{
+	if (!port)
+		return;
+	for (unsigned i = 0; i < port->queue_count; i++) {
+		struct port_queue *queue = &port->queues[i];
+
+		rte_pktmbuf_free_bulk(queue->received, queue->received_count);
+		rte_pktmbuf_free_bulk(queue->reserved, queue->reserved_count);
+	}
+	if (port->started)
+		rte_eth_dev_stop(port->number);
+	rte_eth_dev_close(port->number);
+	for (unsigned i = 0; i < port->queue_count; i++) {
+		rte_mempool_free(port->queues[i].rx_pool);
+		rte_mempool_free(port->queues[i].tx_pool);
+	}
+	free(port);
+}
+
+struct link *port_link(struct port *port, unsigned queue)
+{
+	return queue < port->queue_count ? &port->queues[queue].link : NULL;
+}
+
+const char *port_line(const struct port *port)
+{
+	return port->line;
+}
+
+const char *port_name(const struct port *port)
+{
+	return port->name;
+}
+
+bool port_is_up(const struct port *port)
+{
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(port->number, &link) == 0 &&
+	       link.link_status == RTE_ETH_LINK_UP;
+}
+
+void port_counters(const struct port *port, uint64_t counters[PORT_COUNTER_COUNT])
+{
+	struct rte_eth_stats stats;
+
+	memset(counters, 0, PORT_COUNTER_COUNT * sizeof(counters[0]));
+	for (unsigned i = 0; i < port->queue_count; i++)
+		for (unsigned j = 0; j < PORT_COUNTER_COUNT; j++)
+			counters[j] += counter_read(&port->queues[i].counters[j]);
+	if (rte_eth_stats_get(port->number, &stats) != 0)
+		return;
+	counters[PORT_RX_MISSED] = stats.imissed;
+	counters[PORT_RX_ERRORS] = stats.ierrors;
+	counters[PORT_RX_NO_BUFFER] = stats.rx_nombuf;
+	counters[PORT_TX_ERRORS] = stats.oerrors;
+}

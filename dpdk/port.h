@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* port.h - a DPDK port: one queue pair per worker, each seen as a link */
+#pragma once
+
+#include "counter.h"
+#include "link.h"
+#include "rss.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/**
+ * struct port_config
+ * @device: the device string that eal_start() was given
+ * @workers: queue pairs
+ * @rss: the ownership function; in force in the port where it can do that
+ * @mtu: largest IP packet, at most LINK_MTU_MAX; 0: what the port says, at most that
+ * @megabytes: memory for the port's buffers, at most
+ */
+struct port_config {
+	const char *device;
+	unsigned workers;
+	const struct rss *rss;
+	uint16_t mtu;
+	uint32_t megabytes;
+};
+
+#define PORT_COUNTERS(X)                                                                           \
+	X(PORT_RX_MISSED, "port_rx_missed", "frames the port dropped: no descriptor was free")     \
+	X(PORT_RX_ERRORS, "port_rx_errors", "frames the port found broken")                        \
+	X(PORT_RX_NO_BUFFER, "port_rx_no_buffer", "receptions that found no free buffer")          \
+	X(PORT_TX_ERRORS, "port_tx_errors", "frames the port failed to send")                      \
+	X(PORT_RX_SEGMENTED, "port_rx_segmented",                                                  \
+		"received frames dropped: spread over buffers and too long for one")               \
+	X(PORT_RX_VLAN, "port_rx_vlan",                                                            \
+		"received frames dropped: the port took a VLAN tag off them")                      \
+	X(PORT_TX_REFUSED, "port_tx_refused", "frames to send that the port's queue did not take")
+COUNTER_ENUM(port_counter, PORT_COUNTERS, PORT_COUNTER_COUNT);
+extern const struct counter_info port_counter_info[PORT_COUNTER_COUNT];
+
+struct port;
+
+/**
+ * port_open() - configure and start a port
+ * @error: one line that says what is wrong and what would help
+ * Return: the port, to be closed with port_close(); NULL if it cannot be had.
+ */
+struct port *port_open(const struct port_config *config, char *error, size_t size);
+
+/** port_close() - stop the port, give its buffers back; NULL is allowed. */
+void port_close(struct port *port);
+
+/** port_link() - worker @queue's link; used by that worker only. Belongs to the port. */
+struct link *port_link(struct port *port, unsigned queue);
+
+/** port_line() - address, MTU, offloads and buffers in one line. */
+const char *port_line(const struct port *port);
+
+/** port_name() - its DPDK name. */
+const char *port_name(const struct port *port);
+
+/** port_is_up() - does the link have a carrier now? For control threads. */
+bool port_is_up(const struct port *port);
+
+/** port_counters() - read the counters of the port and its queues; for control threads. */
+void port_counters(const struct port *port, uint64_t counters[PORT_COUNTER_COUNT]);
