@@ -16,11 +16,11 @@ struct feed_ring; /* one worker's ring */
 /**
  * struct feed_config
  * @path: of the ring file; the commit file is PATH.commit
- * @bytes: of each worker's ring; rounded up to pages
+ * @bytes: of each worker's ring; rounded up to pages. A record of nearly that size never fits.
  * @workers: rings
  * @first_id: where the cursors of a ring that is made anew start (multiple of 4096); ids below it
  *	may have been used before. Ignored when an existing ring is attached.
- * @id_limit: no record is written at or past this cursor until feed_raise_limit()
+ * @id_limit: no byte is written at or past this cursor until feed_raise_limit()
  */
 struct feed_config {
 	const char *path;
@@ -34,6 +34,7 @@ struct feed_config {
 	X(FEED_RECORDS, "feed_records", "records written")                                         \
 	X(FEED_BYTES, "feed_bytes", "bytes written, record headers and padding included")          \
 	X(FEED_FULL, "feed_full", "records refused because the ring had no room")                  \
+	X(FEED_LIMIT, "feed_limit", "records refused because the id limit was not raised in time") \
 	X(FEED_BAD_COMMIT, "feed_bad_commit", "commit cursors outside the ring, ignored")
 COUNTER_ENUM(feed_counter, FEED_COUNTERS, FEED_COUNTER_COUNT);
 extern const struct counter_info feed_counter_info[FEED_COUNTER_COUNT];
@@ -44,8 +45,10 @@ extern const struct counter_info feed_counter_info[FEED_COUNTER_COUNT];
  * @error: receives one line for people, with the remedy, when it fails
  *
  * Another producer on @path (flock): -EBUSY. Another worker count or ring size: the file is made
- * anew if everything in it is committed, else refused with -EEXIST. Another layout version or a
- * damaged header: -EPROTO. Return: 0 attached or made (see feed_attached()), or -errno.
+ * anew if everything in it is committed and applied, else refused with -EEXIST; its ids start past
+ * the old ones, whatever @first_id says. Another layout version or a damaged header: -EPROTO. A
+ * missing or damaged commit file is made anew: what the broker had not seen committed comes again.
+ * Return: 0 attached or made (see feed_attached()), or -errno.
  */
 int feed_open(struct feed **feed, const struct feed_config *config, char *error, size_t size);
 
@@ -69,8 +72,9 @@ int64_t feed_replay(struct feed_ring *ring,
 
 /* What a record may use of the ring. */
 enum feed_class {
-	FEED_REQUEST, /* a device's request: leaves the reserve alone */
-	FEED_LIFECYCLE /* online, offline, alert: may use the reserve (1/64 of the ring, >= 64 KiB) */
+	FEED_REQUEST,  /* a device's request: leaves the reserve alone */
+	FEED_LIFECYCLE /* online, offline, alert: may use the reserve: 1/64 of the ring, >= 64 KiB
+			  (a ring of less than 256 KiB: a quarter) */
 };
 
 /**
@@ -78,7 +82,8 @@ enum feed_class {
  * @record: as filled in by the caller; length, checksum and id are set here
  * @device, @gateway, @payload: their lengths stand in @record
  *
- * Return: 0; -ENOSPC when there is no room (counted), nothing is written then.
+ * Return: 0; -ENOSPC when there is no room or the id limit is reached (counted), nothing is written
+ * then.
  */
 int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_record *record,
 	const void *device, const void *gateway, const void *payload);
@@ -86,7 +91,8 @@ int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_reco
 /** feed_publish() - step (b): release head, so that readers see what was written. */
 void feed_publish(struct feed_ring *ring);
 
-/** feed_applied() - step (d): all published records are reflected in the session slab. */
+/** feed_applied() - step (d): all published records are reflected in the session slab. Until then
+ * their space is not used again, committed or not. */
 void feed_applied(struct feed_ring *ring);
 
 /**

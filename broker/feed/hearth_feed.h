@@ -106,8 +106,8 @@ struct hearth_record {
 /**
  * struct hearth_item - one event as hearth_feed_next() returns it
  *
- * Pointers lead into the ring: valid until the next hearth_feed_commit() or, in an observer, until
- * hearth_feed_valid() says otherwise. device and gateway are not NUL-terminated.
+ * Pointers lead into the ring: valid until the next hearth_feed_commit(). An observer's lead into a
+ * copy: valid until the next hearth_feed_next(). device and gateway are not NUL-terminated.
  */
 struct hearth_item {
 	const struct hearth_record *record;
@@ -125,7 +125,8 @@ struct hearth_feed;
  * hearth_feed_open() - attach to the rings at @path
  * @error: receives one line for people when it fails
  *
- * Starts at the commit cursors (an observer: at the newest record). Only one process may consume.
+ * Starts at the commit cursors (an observer: with what comes next). Only one process may consume.
+ * The reader goes on over the broker's restarts; whether it runs makes no difference here.
  * Return: the reader; NULL with errno ENOENT (no ring yet: try again), EBUSY (another consumer),
  * EPROTO (not a ring, or another layout version), or what the system said.
  */
@@ -136,8 +137,9 @@ struct hearth_feed *hearth_feed_open(const char *path, unsigned flags, char *err
  *
  * Records are checked before they are returned. Order within a worker is the order of acceptance.
  * Return: 1 and @item; 0 if there is none now; -ESTALE if the broker replaced the file: close and
- * open again; -EBADMSG if a record is damaged (nothing more can be read from that worker's ring);
- * -EOVERFLOW, once, if an observer was overtaken: it goes on at the newest record.
+ * open again; -EBADMSG, once, if a record is damaged: nothing more can be read from the ring that
+ * @item->worker names, the other rings go on; -EOVERFLOW, once, if an observer was overtaken: it
+ * goes on with what comes next; -ENOMEM.
  */
 int hearth_feed_next(struct hearth_feed *feed, struct hearth_item *item);
 
@@ -148,8 +150,8 @@ int hearth_feed_next(struct hearth_feed *feed, struct hearth_item *item);
  */
 int hearth_feed_commit(struct hearth_feed *feed);
 
-/** hearth_feed_valid() - for observers: is the last item still whole in the ring (not overwritten
- * while it was being used)? */
+/** hearth_feed_valid() - for observers: does the last item still stand in the ring? If not, the
+ * observer is about to be overtaken. */
 int hearth_feed_valid(struct hearth_feed *feed);
 
 /** hearth_feed_lag() - bytes published but not yet returned, over all workers. */
