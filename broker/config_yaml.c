@@ -219,7 +219,7 @@ int config_yaml_open(struct config_reader *reader)
 	unsigned char *file = NULL;
 	const unsigned char *text;
 	yaml_parser_t parser;
-	size_t length;
+	size_t length = 0;
 	int rc;
 
 	rc = read_file(reader, &file, &length);

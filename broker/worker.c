@@ -249,10 +249,10 @@ static session_handle end_connection(struct worker *worker, const struct end *en
 	if (end->kind == END_DEADLINE && handle != end->handle)
 		return 0; /* the deadline was of the time before it was bound */
 	stop_stream(worker, end->connection);
-	if (end->kind == END_FINISHED)
-		tcp_close(worker->tcp, end->connection);
-	else
+	if (end->kind == END_TOO_LONG)
 		tcp_abort(worker->tcp, end->connection);
+	else
+		tcp_close(worker->tcp, end->connection);
 	return handle;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -308,6 +309,11 @@ const char *eal_last_message(void)
 void eal_hush(bool hush)
 {
 	eal.quiet = hush;
+}
+
+uint64_t eal_tsc_hz(void)
+{
+	return rte_get_tsc_hz();
 }
 
 int eal_launch(unsigned worker, int (*function)(void *argument), void *argument)

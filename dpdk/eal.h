@@ -60,6 +60,9 @@ const char *eal_last_message(void);
  * start, its guesses would bury the one line that says what is wrong. */
 void eal_hush(bool hush);
 
+/** eal_tsc_hz() - cycles of the time-stamp counter in a second, as DPDK found out. */
+uint64_t eal_tsc_hz(void);
+
 /** eal_launch() - run @function on a worker's CPU. Return: 0, or -errno if that worker runs. */
 int eal_launch(unsigned worker, int (*function)(void *argument), void *argument);
 

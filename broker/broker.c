@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* broker.c - start everything in order, run, stop */
+#include "broker.h"
+
+#include "broker_state.h"
+#include "eal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <urcu/urcu-qsbr.h>
+
+#define CONTROL_SLICE_MS 50
+
+void broker_say(struct broker *broker, const char *format, ...)
+{
+	char line[2048];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	broker->say(line);
+}
+
+static double seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+static int load_registry(struct broker *broker, char *error, size_t size)
+{
+	struct timespec start;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	broker->registry = registry_load(broker->store, broker->config->limits.devices,
+		eal_uses_huge_pages(), broker->first_session, error, size);
+	if (!broker->registry)
+		return -errno;
+	broker_say(broker, "registry %s: %u devices loaded in %.1f s, %.1f MiB for up to %u",
+		broker->config->registry_path, registry_count(broker->registry),
+		seconds_since(&start), (double)registry_bytes(broker->registry) / 1048576,
+		broker->config->limits.devices);
+	return 0;
+}
+
+/* ---- DPDK: memory, ports ---- */
+
+static int start_eal(struct broker *broker, char **words, char *error, size_t size)
+{
+	const struct config *config = broker->config;
+	const char *devices[CONFIG_PORTS_MAX];
+	char joined[4096] = "";
+	struct eal_config eal = {.identity = config->file,
+		.workers = config->workers,
+		.worker_count = config->worker_count,
+		.memory = (enum eal_memory)config->memory.mode,
+		.megabytes = config->memory.megabytes,
+		.devices = devices,
+		.device_count = config->port_count,
+		.words = joined};
+	size_t used = 0;
+	int rc;
+
+	_Static_assert((int)MEMORY_AUTO == EAL_MEMORY_AUTO && (int)MEMORY_HUGE == EAL_MEMORY_HUGE &&
+			       (int)MEMORY_NO_HUGE == EAL_MEMORY_NO_HUGE,
+		"the configuration's modes are EAL's");
+	for (unsigned i = 0; i < config->port_count; i++)
+		devices[i] = config->ports[i].device;
+	for (; *words && used < sizeof(joined); words++)
+		used += (size_t)snprintf(
+			joined + used, sizeof(joined) - used, "%s%s", used ? " " : "", *words);
+	if (used >= sizeof(joined)) {
+		snprintf(error, size, "too many words for EAL after --");
+		return -E2BIG;
+	}
+	broker->eal_started = true;
+	rc = eal_start(&eal, error, size);
+	if (!rc) {
+		broker_say(broker, "%s", eal_memory_line());
+		broker_say(broker, "EAL: %s", eal_line());
+	}
+	return rc;
+}
+
+static int open_ports(struct broker *broker, char *error, size_t size)
+{
+	const struct config *config = broker->config;
+	uint8_t key[RSS_KEY_BYTES];
+
+	do
+		broker->random->fill(broker->random, key, sizeof(key));
+	while (rss_init(&broker->rss, key, config->worker_count) == -EINVAL);
+	for (unsigned i = 0; i < config->port_count; i++) {
+		struct port_config port = {.device = config->ports[i].device,
+			.workers = config->worker_count,
+			.rss = &broker->rss,
+			/* the other half is DPDK's own and its rings' */
+			.megabytes = config->memory.megabytes / 2 / config->port_count};
+
+		broker->ports[i] = port_open(&port, error, size);
+		if (!broker->ports[i])
+			return -EIO;
+		broker_say(broker, "port %s", port_line(broker->ports[i]));
+	}
+	return 0;
+}
+
+/* ---- workers ---- */
+
+static int make_workers(struct broker *broker, char *error, size_t size)
+{
+	struct worker_setup setup = {.config = broker->config,
+		.count = broker->config->worker_count,
+		.rss = &broker->rss,
+		.table = broker->table,
+		.registry = broker->registry,
+		.feed = broker->feed,
+		.huge = eal_uses_huge_pages(),
+		.tsc_hz = eal_tsc_hz()};
+	uint32_t attached = 0;
+	struct turn_clock now;
+
+	for (unsigned i = 0; i < setup.count; i++) {
+		struct broker_thread *thread = &broker->threads[i];
+
+		thread->broker = broker;
+		thread->random = random_system_new();
+		if (!thread->random) {
+			snprintf(error, size, "no random numbers: %s", strerror(errno));
+			return -errno;
+		}
+		setup.number = i;
+		setup.random = thread->random;
+		for (unsigned j = 0; j < broker->config->port_count; j++)
+			setup.links[j] = port_link(broker->ports[j], i);
+		session_worker_random(session_worker(broker->table, i), thread->random);
+		clock_read(&broker->clock, &now);
+		thread->worker = worker_new(&setup, &now, error, size);
+		if (!thread->worker)
+			return -errno;
+		attached += worker_attached(thread->worker);
+	}
+	snprintf(broker->memory_line, sizeof(broker->memory_line),
+		"%u workers of %.1f MiB (%u TCP connections), %u sessions of 96 bytes, "
+		"%.1f MiB devices, rings of %.0f MiB",
+		setup.count, (double)worker_bytes(&setup) / 1048576,
+		broker->config->limits.connections, session_entries(broker->table, NULL),
+		(double)registry_bytes(broker->registry) / 1048576,
+		(double)broker->config->feed.bytes / 1048576);
+	broker_say(broker, "memory: %s", broker->memory_line);
+	if (feed_attached(broker->feed) || session_table_attached(broker->table))
+		broker_say(broker, "attached to %s: %u sessions go on", broker->config->feed.path,
+			attached);
+	return 0;
+}
+
+static int worker_main(void *argument)
+{
+	struct broker_thread *thread = argument;
+	struct broker *broker = thread->broker;
+	struct turn_clock now;
+
+	urcu_qsbr_register_thread();
+	while (!__atomic_load_n(&broker->stop, __ATOMIC_RELAXED)) {
+		clock_read(&broker->clock, &now);
+		worker_turn(thread->worker, &now);
+	}
+	urcu_qsbr_unregister_thread();
+	return 0;
+}
+
+static int launch(struct broker *broker, char *error, size_t size)
+{
+	int rc;
+
+	broker->launched = true;
+	for (unsigned i = 0; i < broker->config->worker_count; i++) {
+		rc = eal_launch(i, worker_main, &broker->threads[i]);
+		if (rc) {
+			snprintf(error, size, "worker %u cannot start on CPU %u: %s", i,
+				broker->config->workers[i], strerror(-rc));
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static void say_ready(struct broker *broker)
+{
+	const struct config *config = broker->config;
+
+	broker_say(broker, "events: %s, one ring per worker; sessions: %s", config->feed.path,
+		broker->sessions_path);
+	broker_say(broker,
+		"ready: Mc login on TCP %u, connect on TCP %u and UDP %u; control socket %s",
+		config->mc.login_tcp, config->mc.connect_tcp, config->mc.connect_udp,
+		config->control_socket);
+}
+
+/* ---- the whole ---- */
+
+static int start(struct broker *broker, char **words, char *error, size_t size)
+{
+	int rc;
+
+	broker->random = random_system_new();
+	if (!broker->random) {
+		snprintf(error, size, "no random numbers: %s", strerror(errno));
+		return -errno;
+	}
+	rc = broker_open_files(broker, error, size);
+	if (rc)
+		return rc;
+	broker_view_init(broker);
+	broker->control = control_open(&broker->view, error, size);
+	if (!broker->control)
+		return -errno;
+	if ((rc = start_eal(broker, words, error, size)) ||
+		(rc = open_ports(broker, error, size)) || (rc = load_registry(broker, error, size)))
+		return rc;
+	clock_init(&broker->clock, eal_tsc_hz());
+	broker->view.registry = broker->registry;
+	rc = make_workers(broker, error, size);
+	return rc ? rc : launch(broker, error, size);
+}
+
+struct broker *broker_start(const struct config *config, char **eal_words,
+	void (*say_line)(const char *line), char *error, size_t size)
+{
+	struct broker *broker = calloc(1, sizeof(*broker));
+	int rc;
+
+	if (!broker) {
+		snprintf(error, size, "out of memory");
+		errno = ENOMEM;
+		return NULL;
+	}
+	broker->config = config;
+	broker->say = say_line;
+	urcu_qsbr_register_thread();
+	rc = start(broker, eal_words, error, size);
+	if (rc) {
+		broker_remove_new_files(broker);
+		broker_stop(broker);
+		errno = -rc;
+		return NULL;
+	}
+	say_ready(broker);
+	return broker;
+}
+
+void broker_run(struct broker *broker, const volatile bool *stop)
+{
+	while (!*stop) {
+		control_serve(broker->control, CONTROL_SLICE_MS);
+		clock_set_wall(&broker->clock);
+		broker_keep_ids_ahead(broker);
+	}
+}
+
+void broker_stop(struct broker *broker)
+{
+	__atomic_store_n(&broker->stop, true, __ATOMIC_RELAXED);
+	urcu_qsbr_thread_offline();
+	if (broker->launched)
+		eal_wait();
+	urcu_qsbr_thread_online();
+	control_close(broker->control);
+	for (unsigned i = 0; i < broker->config->worker_count; i++) {
+		worker_free(broker->threads[i].worker);
+		random_system_free(broker->threads[i].random);
+	}
+	for (unsigned i = 0; i < broker->config->port_count; i++)
+		port_close(broker->ports[i]);
+	if (broker->eal_started)
+		eal_stop();
+	registry_free(broker->registry);
+	session_table_close(broker->table);
+	feed_close(broker->feed);
+	store_close(broker->store);
+	random_system_free(broker->random);
+	urcu_qsbr_unregister_thread();
+	free(broker);
+}

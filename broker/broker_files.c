@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* broker_files.c - the registry, the ring and the session slab: what outlives the process */
+#include "broker_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Event ids are cursors, and a cursor is never used twice, also when the ring is lost with its tmpfs.
+ * So ids are taken from the registry in blocks: durable before the first of them is written.
+ */
+#define ID_BLOCK (1ull << 36)
+static int open_store(struct broker *broker, char *error, size_t size)
+{
+	int64_t epoch;
+
+	broker->store_is_new = access(broker->config->registry_path, F_OK) != 0;
+	broker->store = store_open(
+		broker->config->registry_path, broker->config->limits.devices, error, size);
+	if (!broker->store)
+		return -errno;
+	epoch = store_epoch_next(broker->store);
+	if (epoch < 0) {
+		snprintf(error, size, "%s: cannot write: %s; check the disk",
+			broker->config->registry_path, strerror((int)-epoch));
+		return (int)epoch;
+	}
+	/* Session numbers grow over restarts although only live sessions remember theirs. */
+	broker->first_session = (uint64_t)(epoch - 1) << 32;
+	return 0;
+}
+
+static int reserve_ids(struct broker *broker, uint64_t above, char *error, size_t size)
+{
+	int rc = store_value_put(broker->store, "feed_limit", above + ID_BLOCK);
+
+	if (rc) {
+		snprintf(error, size, "%s: cannot write: %s; check the disk",
+			broker->config->registry_path, strerror(-rc));
+		return rc;
+	}
+	broker->id_limit = above + ID_BLOCK;
+	return 0;
+}
+
+static int open_feed(struct broker *broker, char *error, size_t size)
+{
+	const struct config *config = broker->config;
+	struct feed_config feed = {.path = config->feed.path,
+		.bytes = config->feed.bytes,
+		.workers = config->worker_count};
+	int rc = store_value_get(broker->store, "feed_limit", &feed.first_id);
+
+	if (!rc)
+		rc = reserve_ids(broker, feed.first_id, error, size);
+	if (rc)
+		return rc;
+	feed.id_limit = broker->id_limit;
+	rc = feed_open(&broker->feed, &feed, error, size);
+	if (rc)
+		return rc;
+	/* A registry older than the ring (restored from a copy) must not stop the ring. */
+	if (feed_highest(broker->feed) + ID_BLOCK / 2 > broker->id_limit) {
+		rc = reserve_ids(broker, feed_highest(broker->feed), error, size);
+		feed_raise_limit(broker->feed, broker->id_limit);
+	}
+	return rc;
+}
+
+static int open_sessions(struct broker *broker, char *error, size_t size)
+{
+	const struct config *config = broker->config;
+	struct session_config sessions = {.path = broker->sessions_path,
+		.entries = config->limits.sessions + config->limits.pending_logins,
+		.workers = config->worker_count,
+		.random = broker->random};
+
+	if (snprintf(broker->sessions_path, sizeof(broker->sessions_path), "%s.sessions",
+		    config->feed.path) >= (int)sizeof(broker->sessions_path)) {
+		snprintf(error, size, "%s: the path is too long", config->feed.path);
+		return -ENAMETOOLONG;
+	}
+	return session_table_open(&broker->table, &sessions, error, size);
+}
+
+int broker_open_files(struct broker *broker, char *error, size_t size)
+{
+	int rc = open_store(broker, error, size);
+
+	if (!rc)
+		rc = open_feed(broker, error, size);
+	if (!rc)
+		rc = open_sessions(broker, error, size);
+	return rc;
+}
+
+void broker_keep_ids_ahead(struct broker *broker)
+{
+	char error[256];
+
+	if (feed_highest(broker->feed) + ID_BLOCK / 2 < broker->id_limit)
+		return;
+	if (reserve_ids(broker, broker->id_limit, error, sizeof(error)) == 0)
+		feed_raise_limit(broker->feed, broker->id_limit);
+	else
+		broker_say(broker, "%s: reports will be refused soon", error);
+}
+
+void broker_remove_new_files(struct broker *broker)
+{
+	bool new_feed = broker->feed && !feed_attached(broker->feed);
+	bool new_sessions = broker->table && !session_table_attached(broker->table);
+	static const char *const files[] = {"data.mdb", "lock.mdb", "lock"};
+	char path[PATH_MAX];
+
+	if (new_feed) {
+		unlink(broker->config->feed.path);
+		snprintf(path, sizeof(path), "%s.commit", broker->config->feed.path);
+		unlink(path);
+	}
+	if (new_sessions)
+		unlink(broker->sessions_path);
+	if (!broker->store_is_new)
+		return;
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", broker->config->registry_path, files[i]);
+		unlink(path);
+	}
+	rmdir(broker->config->registry_path);
+}

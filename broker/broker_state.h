@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* broker_state.h - the running broker's own memory; for broker*.c only */
+#pragma once
+
+#include "clock.h"
+#include "control/control.h"
+#include "port.h"
+#include "rss.h"
+#include "worker.h"
+
+#include <limits.h>
+
+/** struct broker_thread - a worker and what its thread needs */
+struct broker_thread {
+	struct broker *broker;
+	struct worker *worker;
+	struct random *random;
+	bool running;
+};
+
+struct broker {
+	struct broker_view view; /* first: the control thread's calls come back with it */
+	const struct config *config;
+	void (*say)(const char *line);
+	struct random *random;
+	struct clock clock;
+	struct store *store;
+	struct feed *feed;
+	struct session_table *table;
+	struct registry *registry;
+	struct control *control;
+	struct rss rss;
+	struct port *ports[CONFIG_PORTS_MAX];
+	struct broker_thread threads[CONFIG_WORKERS_MAX];
+	uint64_t first_session, id_limit;
+	bool eal_started, store_is_new, launched;
+	bool stop; /* workers read it once a turn */
+	char sessions_path[PATH_MAX];
+	char memory_line[256];
+};
+
+/** broker_view_init() - fill in what the control thread may look at and ask for */
+void broker_view_init(struct broker *broker);
+
+/** broker_say() - one line for the operator */
+void broker_say(struct broker *broker, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** broker_open_files() - take the locks; they refuse cheaply, before anything else is started */
+int broker_open_files(struct broker *broker, char *error, size_t size);
+
+/** broker_remove_new_files() - take away what a start that failed has made, the locks still held */
+void broker_remove_new_files(struct broker *broker);
+
+/** broker_keep_ids_ahead() - ids for the next minutes, durable before the first of them is used */
+void broker_keep_ids_ahead(struct broker *broker);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* broker_view.c - what the control thread may look at and ask for, on the running broker */
+#include "broker_state.h"
+
+#include <errno.h>
+#include <time.h>
+
+static struct broker *of(struct broker_view *view)
+{
+	return (struct broker *)view;
+}
+
+static unsigned view_counters(struct broker_view *view, unsigned worker, struct counter_view *views)
+{
+	return worker_views(of(view)->threads[worker].worker, views);
+}
+
+static void view_turns(struct broker_view *view, unsigned worker, struct turn_view *turns)
+{
+	worker_turns(of(view)->threads[worker].worker, turns);
+}
+
+static int view_control(struct broker_view *view, enum control_op op, session_handle handle)
+{
+	unsigned worker = session_handle_worker(handle);
+
+	if (worker >= view->workers)
+		return -ENOENT;
+	return worker_post(of(view)->threads[worker].worker, op, handle);
+}
+
+void broker_view_init(struct broker *broker)
+{
+	broker->view = (struct broker_view){
+		.config = broker->config,
+		.store = broker->store,
+		.table = broker->table,
+		.feed = broker->feed,
+		.workers = broker->config->worker_count,
+		.started_unix = (uint64_t)time(NULL),
+		.memory_line = broker->memory_line,
+		.counters = view_counters,
+		.turns = view_turns,
+		.control = view_control,
+	};
+}
