@@ -3,13 +3,17 @@
 /* json.h - strict, iterative JSON scan of one object (RFC 8259): first-level members, no tree */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /** First-level members that a scan can return; an object with more is refused. */
 #define JSON_MEMBERS_MAX 64
 /** Deepest nesting accepted, the object itself counted. */
 #define JSON_DEPTH_MAX 16
+/** Longest first-level key, once resolved, that may be written with escapes; a longer one is refused. */
+#define JSON_ESCAPED_KEY_MAX 64
 
 enum json_kind {
 	JSON_OBJECT,
@@ -49,21 +53,40 @@ struct json_object {
  * json_scan() - check that @text is exactly one JSON object and list its first-level members
  *
  * Checked everywhere: grammar, UTF-8 (no overlong forms, no surrogates, no BOM), escapes (a lone
- * \u surrogate is refused), depth. Checked on the first level: no two keys that are the same once
- * their escapes are resolved. White space may stand around the object.
- * Return: 0, or -EINVAL. @object refers to @text; time is linear in @length.
+ * \u surrogate is refused; \u0000 is a character like any other), depth. Checked on the first level:
+ * no two keys that are the same once their escapes are resolved. Numbers are of any size: their
+ * range is checked where they are read. White space may stand around the object.
+ * Return: 0, or -EINVAL (then without members). @object refers to @text; time is linear in @length;
+ * neither a byte before @text nor one behind @length is read.
  */
 int json_scan(struct json_object *object, const uint8_t *text, uint32_t length);
 
 /** json_find() - the member of that name (resolved), or NULL. */
 const struct json_member *json_find(const struct json_object *object, const char *name);
 
+/** json_string_resolve() - json_string() for values with escapes. */
+int32_t json_string_resolve(const struct json_object *object, const struct json_member *member,
+	uint8_t *out, uint32_t room);
+
 /**
  * json_string() - a string member's value with its escapes resolved
- * Return: bytes written to @out, -EINVAL if it is no string, -ENOSPC if @room is too small.
+ *
+ * Inline not only for speed: jansson, which the control plane links, exports a function of this name.
+ * Return: bytes written to @out, -EINVAL if it is no string, -ENOSPC if @room is too small (what @out
+ * holds is then undefined). value_length is always room enough.
  */
-int32_t json_string(const struct json_object *object, const struct json_member *member,
-	uint8_t *out, uint32_t room);
+static inline int32_t json_string(const struct json_object *object,
+	const struct json_member *member, uint8_t *out, uint32_t room)
+{
+	if (member->kind != JSON_STRING)
+		return -EINVAL;
+	if (member->value_escaped)
+		return json_string_resolve(object, member, out, room);
+	if (member->value_length > room)
+		return -ENOSPC;
+	memcpy(out, object->text + member->value, member->value_length);
+	return (int32_t)member->value_length;
+}
 
 /** json_string_is() - is it a string equal to the @length bytes at @bytes once resolved? */
 bool json_string_is(const struct json_object *object, const struct json_member *member,
@@ -83,6 +106,9 @@ int json_decimal(const struct json_object *object, const struct json_member *mem
 
 /**
  * json_without() - copy the object's text without the first-level member @name
- * Line breaks between tokens become spaces. Return: bytes written (at most object->length).
+ *
+ * Line breaks between tokens become spaces; all else, white space around the object too, stays as it
+ * is. Without such a member the whole text is copied. @out has room for object->length bytes and does
+ * not overlap the text. Return: bytes written.
  */
 uint32_t json_without(const struct json_object *object, const char *name, uint8_t *out);
