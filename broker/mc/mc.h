@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc.h - device to platform (Q/CT X-2017 section 5): what the files of this folder share */
+#pragma once
+
+#include "codec/json.h"
+#include "protocol.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Frame codes that the broker treats apart; the others stand in mc_kind.c's table. */
+#define MC_HEARTBEAT 1000
+#define MC_LOGIN 1002
+#define MC_CONNECT 1004
+
+/* Results that the broker itself sends (section 5.4.4). */
+#define MC_DONE 0
+#define MC_ILLEGAL 100001 /* a member is missing, of another kind, or out of time */
+#define MC_NO_SUCH_DEVICE 200001
+#define MC_OUT_OF_SEQUENCE 200003
+#define MC_NOT_SUPPORTED 300002
+#define MC_NO_VOICE 400004
+#define MC_NO_ROOM 999999
+
+#define MC_FRAME_MAX 65536   /* longest frame on TCP */
+#define MC_DATAGRAM_MAX 1472 /* longest on UDP over IPv4 */
+#define MC_FIRST_MAX 2000    /* longest login or connect on TCP: a partial one fits a 2 KiB chunk */
+#define MC_LOGIN_SECONDS 120 /* a token not connected within lapses */
+#define MC_LINGER_SECONDS 10 /* after 1003 the device closes, the broker after this */
+#define MC_SLACK_SECONDS 5   /* a request may be that much older than its connect */
+#define MC_HOST_MAX 262      /* advertised "HOST:PORT" */
+#define MC_ANSWER_MAX 1024   /* longest plaintext of an answer, padding included */
+#define MC_ARENA (512 * 1024) /* decoded frames of a batch */
+#define MC_KEY_MAP 512        /* key slots are found in it; twice the slots */
+
+/* The reasons of an end stand in the order of enum hearth_reason. */
+#define MC_COUNTERS(X)                                                                             \
+	X(MC_FRAMES, "frames", "frames handed over by the transports")                             \
+	X(MC_LOGINS, "logins", "logins answered")                                                  \
+	X(MC_CONNECTS, "connects", "connects accepted")                                            \
+	X(MC_HEARTBEATS, "heartbeats", "heartbeats that took the next number")                     \
+	X(MC_REQUESTS, "requests", "device requests accepted, their event written")                \
+	X(MC_REPEATS, "repeats", "requests and connects that came again and were answered again")  \
+	X(MC_ANSWERS, "answers", "frames sent to devices")                                         \
+	X(MC_SYNCHRONISED, "synchronised", "sessions whose full report is complete")               \
+	X(MC_RESULT_ILLEGAL, "result_100001", "requests answered 100001")                          \
+	X(MC_RESULT_NO_DEVICE, "result_200001", "requests answered 200001")                        \
+	X(MC_RESULT_SEQUENCE, "result_200003", "requests answered 200003")                         \
+	X(MC_RESULT_UNSUPPORTED, "result_300002", "requests answered 300002")                      \
+	X(MC_RESULT_NO_VOICE, "result_400004", "voice requests answered 400004: no backend")       \
+	X(MC_RESULT_NO_ROOM, "result_999999", "requests answered 999999: no room for the event")   \
+	X(MC_CONNECT_TIME, "connect_out_of_time", "connects answered 100001: out of time")         \
+	X(MC_END_TIMEOUT, "offline_timeout", "sessions ended: nothing fresh was heard")            \
+	X(MC_END_CLOSED, "offline_closed", "sessions ended: the connection ended")                 \
+	X(MC_END_REPLACED, "offline_replaced", "sessions ended: the device connected anew")        \
+	X(MC_END_SEQUENCE, "offline_sequence", "sessions ended: out of sequence")                  \
+	X(MC_END_UNANSWERED, "offline_unanswered", "sessions ended: a request was not answered")   \
+	X(MC_END_KICKED, "offline_kicked", "sessions ended by an operator")                        \
+	X(MC_END_REMOVED, "offline_removed", "sessions ended: the device was removed")             \
+	X(MC_END_SHUTDOWN, "offline_shutdown", "sessions ended: the node leaves for good")         \
+	X(MC_OWED, "owed", "life-cycle events put off because the ring was full")                  \
+	X(MC_DROP_LONG, "drop_long", "frames longer than the limit")                               \
+	X(MC_DROP_FRAME, "drop_frame", "frames that are not CTS, one object, CR LF")               \
+	X(MC_DROP_ENVELOPE, "drop_envelope", "frames whose envelope is not well-formed")           \
+	X(MC_DROP_CODE, "drop_code", "frames with a code that a device does not send")             \
+	X(MC_DROP_CLOSING, "drop_closing", "frames behind one that closed their connection")       \
+	X(MC_DROP_LOGIN_PORT, "drop_login_port", "frames on the login port that are no login")     \
+	X(MC_DROP_LOGIN_ELSEWHERE, "drop_login_elsewhere", "logins off the login port")            \
+	X(MC_DROP_DEVICE, "drop_unknown_device", "logins of devices that are not provisioned")     \
+	X(MC_DROP_FULL, "drop_login_full", "logins that found no session entry")                   \
+	X(MC_DROP_TOKEN, "drop_unknown_token", "frames whose token names no session")              \
+	X(MC_DROP_ELSEWHERE, "drop_elsewhere", "frames for a session of another worker")           \
+	X(MC_DROP_BASE64, "drop_base64", "frames whose data is not canonical Base64")              \
+	X(MC_DROP_BLOCKS, "drop_blocks", "frames whose data is not whole AES blocks")              \
+	X(MC_DROP_PADDING, "drop_padding", "frames whose padding is wrong")                        \
+	X(MC_DROP_JSON, "drop_json", "frames whose content is not one UTF-8 JSON object")          \
+	X(MC_DROP_NO_SEQUENCE, "drop_no_sequence", "frames without a sequence 0..65535")           \
+	X(MC_DROP_MISMATCH, "drop_mismatch", "frames whose inner id or token is not the outer")    \
+	X(MC_DROP_NOT_LIVE, "drop_not_live", "requests for a session that is not connected")       \
+	X(MC_DROP_NOT_BOUND, "drop_not_bound", "requests off the transport of their connect")      \
+	X(MC_DROP_GONE, "drop_gone", "frames of devices that were removed")                        \
+	X(MC_DROP_TIME, "drop_time", "datagrams and connects without a time, or out of time")      \
+	X(MC_DROP_STALE, "drop_stale",                                                             \
+		"requests too far behind the newest, or before the connect")                       \
+	X(MC_DROP_HEARTBEAT, "drop_heartbeat", "heartbeats behind the newest number")              \
+	X(MC_DROP_ANSWER, "drop_bad_answer", "answers of devices without a result")                \
+	X(MC_DROP_UNMATCHED, "drop_unmatched", "answers of devices that match no request")         \
+	X(MC_DROP_REPLAY, "drop_replay", "connects that are not newer than the last")              \
+	X(MC_DROP_VOID, "drop_void", "connects whose token is void, lapsed or expired")            \
+	X(MC_DROP_OWED, "drop_owed", "connects put off: an event of the last one is not written")  \
+	X(MC_DROP_TURN, "drop_turn", "frames of more sessions than a turn can decide on")
+COUNTER_ENUM(mc_counter, MC_COUNTERS, MC_COUNTER_COUNT);
+extern const struct counter_info mc_counter_info[MC_COUNTER_COUNT];
+
+/** struct mc_text - bytes somewhere in a batch's memory; at NULL: not there */
+struct mc_text {
+	const uint8_t *at;
+	uint32_t length;
+};
+
+/**
+ * struct mc_content - what a frame's decrypted object says, as far as decisions need it
+ * @body: the object, braces included
+ * @device, @subdevice: first-level ids: strings that are well-formed ids, else not there
+ * @version, @model: devVersion and model as JSON values, quotes included
+ * @time: valid with @has_time
+ * @sequence: as a number; it came as a string with @sequence_text
+ * @named: the inner token or device id is the outer one
+ * @illegal: a member that the code requires is missing or of another kind
+ * @has_result: of an answer
+ * @has_pin: there is a first-level "pin"
+ */
+struct mc_content {
+	struct mc_text body;
+	struct mc_text device, subdevice;
+	struct mc_text version, model;
+	uint32_t time;
+	uint16_t sequence;
+	bool sequence_text;
+	bool has_time;
+	bool named;
+	bool illegal;
+	bool has_result;
+	bool has_pin;
+};
+
+struct mc_kind;
+
+/**
+ * struct mc_frame - one message on its way through a batch
+ * @code: 0 until it is known
+ * @kind: of a device request; NULL for others and for unknown codes
+ * @fault: 0, or the counter of the first thing wrong with it plus 1
+ * @sealed: it has data to decrypt
+ * @dead: its connection is being closed
+ * @slot: of its key
+ * @index: session entry that its token names, SESSION_NONE for logins and unknown tokens
+ * @known: device that a login names; NULL if there is none
+ * @hash: of that device's id
+ * @name: the outer token or device id
+ * @data: Base64 text
+ * @plain: decrypted; before that, encrypted
+ */
+struct mc_frame {
+	const struct message *message;
+	uint32_t code;
+	const struct mc_kind *kind;
+	uint16_t fault;
+	bool sealed;
+	bool dead;
+	uint16_t slot;
+	uint8_t name_length;
+	uint8_t name[DEVICE_ID_MAX];
+	uint32_t index;
+	struct device *known;
+	uint64_t hash;
+	struct mc_text data;
+	uint8_t *plain;
+	uint32_t plain_length;
+	struct mc_content content;
+};
+
+/** struct mc_key - a key that frames of this batch use, expanded once */
+struct mc_key {
+	struct aes_schedule schedule;
+	uint8_t iv[AES_BLOCK];
+	uint64_t name; /* of the session or device, see mc_batch.c */
+};
+
+/** struct mc_answer - an answer of this batch */
+struct mc_answer {
+	const struct mc_frame *frame;
+	uint32_t code;
+	uint32_t length; /* padding included */
+	uint8_t *plain;
+};
+
+/**
+ * struct mc - a worker's state
+ *
+ * One mapping, kept out of core dumps and wiped at the end: keys and plaintexts lie in it.
+ */
+struct mc {
+	struct host *host;
+	uint64_t counters[MC_COUNTER_COUNT];
+	uint32_t first_entry, end_entry; /* this worker's range */
+	uint8_t login_listener;          /* index of the login port */
+	uint8_t dummy[AES_BLOCK];        /* decrypts what no key is known for */
+	/* this batch */
+	bool deciding;
+	bool granted; /* a login took an entry: earlier look-ups may be outdated */
+	unsigned current, frame_count, key_count, answer_count, close_count, job_count;
+	uint32_t arena_used, answers_used;
+	struct mc_frame frames[PROTOCOL_BATCH];
+	struct mc_key keys[PROTOCOL_BATCH];
+	uint16_t key_map[MC_KEY_MAP]; /* slot + 1 by name, 0: empty */
+	struct aes_job jobs[PROTOCOL_BATCH];
+	struct mc_answer answers[PROTOCOL_BATCH];
+	uint32_t
+		closes[2 * PROTOCOL_BATCH]; /* a frame can close its own and one older connection */
+	struct json_object object;
+	_Alignas(64) uint8_t arena[MC_ARENA];
+	uint8_t answer_arena[PROTOCOL_BATCH * MC_ANSWER_MAX];
+	uint8_t payload[2][MC_FRAME_MAX + 64]; /* events written anew */
+};
+
+static inline void mc_count(struct mc *mc, enum mc_counter counter)
+{
+	counter_add(&mc->counters[counter], 1);
+}
+
+/* The platform's clock, Unix seconds. */
+static inline uint32_t mc_now(const struct mc *mc)
+{
+	return mc->host->clock.unix_ms / 1000;
+}
+
+/* Note what is wrong with a frame; the first thing stays. */
+static inline void mc_fault(struct mc_frame *frame, enum mc_counter counter)
+{
+	if (!frame->fault)
+		frame->fault = counter + 1;
+}
+
+static inline bool mc_over_tcp(const struct mc_frame *frame)
+{
+	return frame->message->peer.via == SESSION_VIA_TCP;
+}
+
+/* mc_kind.c */
+
+/**
+ * struct mc_kind - a code that devices send on a session
+ * @result: what a well-formed one from the session's own device is answered
+ * @answer: it is an answer to a platform request
+ * @subdevice, @auth, @voice: members that its answer carries besides
+ * @event: it becomes an event, so it is acknowledged only when that is written
+ * @needs, @more: names of required members (enum mc_name) and the kinds they may have; @either: one of
+ *	them is enough
+ */
+struct mc_kind {
+	uint16_t code;
+	int32_t result;
+	bool answer, event, subdevice, auth, either;
+	const char *voice;
+	struct {
+		uint8_t name;
+		uint8_t kinds; /* bits of enum json_kind */
+	} needs[2];
+};
+
+/** mc_kind_of() - the table's row of a code; NULL for codes that are not in it. */
+const struct mc_kind *mc_kind_of(uint32_t code);
+
+/** mc_code_sendable() - may a device send this code at all (even, 1000 and up)? */
+static inline bool mc_code_sendable(uint32_t code)
+{
+	return code >= 1000 && code % 2 == 0;
+}
+
+/* mc_content.c */
+
+/* First-level names that mean something here. */
+enum mc_name {
+	MC_NAME_NONE,
+	MC_NAME_PIN,
+	MC_NAME_TIME,
+	MC_NAME_TOKEN,
+	MC_NAME_MODEL,
+	MC_NAME_ALARM,
+	MC_NAME_ERROR,
+	MC_NAME_EVENT,
+	MC_NAME_RESULT,
+	MC_NAME_ON_LINE,
+	MC_NAME_DEVICE,
+	MC_NAME_STATUS,
+	MC_NAME_VERSION,
+	MC_NAME_SEQUENCE,
+	MC_NAME_DEVICE_ID,
+	MC_NAME_TTS_PARAM,
+	MC_NAME_CTRL_PARAM,
+	MC_NAME_DEV_VERSION,
+	MC_NAME_SUB_DEVICE_ID,
+	MC_NAME_STATUS_SERIALS,
+	MC_NAME_RESOURCE_SERIALS,
+	MC_NAME_COUNT
+};
+
+/** mc_content_read() - scan a frame's plaintext and fill in its content, or its fault. */
+void mc_content_read(struct mc *mc, struct mc_frame *frame);
+
+/** mc_id_valid() - 1 to 64 bytes of printable ASCII without '"' and '\'? */
+bool mc_id_valid(const uint8_t *id, uint32_t length);
+
+/* mc_envelope.c */
+
+/**
+ * mc_envelope() - take a frame apart: code, token or device id, data (section 5.2)
+ *
+ * Fills in @frame from its message, or its fault. A sealed frame goes on to decryption.
+ */
+void mc_envelope(struct mc *mc, struct mc_frame *frame);
+
+/** mc_take() - bytes from the batch's arena; the caller has made sure that they are there. */
+uint8_t *mc_take(struct mc *mc, uint32_t bytes);
+
+/* mc_batch.c */
+
+/** mc_messages() - a batch in order of arrival, through all stages (struct protocol). */
+void mc_messages(void *state, const struct message *messages, unsigned count);
+
+/** mc_close() - close a connection after the answers of this batch have been queued; frames of it
+ * that come later in the batch are dropped. */
+void mc_close(struct mc *mc, uint32_t connection);
+
+/* mc_login.c */
+
+/** mc_login() - decide on a frame that came to the login port (section 5.4.2.1). */
+void mc_login(struct mc *mc, struct mc_frame *frame);
+
+/* mc_connect.c */
+
+/** mc_connect() - decide on a connect, well-formed or not (section 5.4.2.2). */
+void mc_connect(struct mc *mc, struct mc_frame *frame);
+
+/* mc_request.c */
+
+/** mc_request() - decide on a heartbeat, a device request or a device's answer (5.4.2.3, 5.4.3). */
+void mc_request(struct mc *mc, struct mc_frame *frame);
+
+/** mc_turn() - this turn's copy of the session that a frame's token named when it was looked up;
+ * NULL when it is void by now or the turn has no room, @why is its counter then. */
+struct session_turn *mc_turn(struct mc *mc, const struct mc_frame *frame, enum mc_counter *why);
+
+/* mc_answer.c */
+
+/** mc_answer_login() - 1003: success, with the key and token just drawn. */
+void mc_answer_login(
+	struct mc *mc, const struct mc_frame *frame, const uint8_t *key, const char *token);
+
+/** mc_answer_connect() - 1005 with @result. */
+void mc_answer_connect(struct mc *mc, const struct mc_frame *frame, uint32_t result);
+
+/** mc_answer_request() - code + 1 with @result; counted by result. @device: the session's. */
+void mc_answer_request(
+	struct mc *mc, const struct mc_frame *frame, const struct device *device, uint32_t result);
+
+/** mc_answers_send() - encrypt all answers of the batch and queue them in order. */
+void mc_answers_send(struct mc *mc);
+
+/* mc_event.c */
+
+/**
+ * mc_event_request() - write the event of a request
+ * @count, @window: its own number since the connect, and the window as seen from that number
+ * Return: false when the ring has no room.
+ */
+bool mc_event_request(struct mc *mc, const struct session_turn *turn, const struct device *device,
+	const struct mc_frame *frame, uint32_t count, uint32_t window);
+
+/** mc_event_online() - write the event of a connect; @frame NULL: it was owed, what the connect
+ * carried is no longer known. Return: false when the ring has no room. */
+bool mc_event_online(struct mc *mc, const struct session_turn *turn, const struct device *device,
+	const struct mc_frame *frame);
+
+/** mc_event_offline() - write the event of an end. @turn: as it was when live, or ended by now.
+ * Return: false when the ring has no room. */
+bool mc_event_offline(struct mc *mc, const struct session_turn *turn, const struct device *device,
+	enum hearth_reason reason);
+
+/* mc_life.c */
+
+/** mc_device() - a session's device; NULL when it was removed. */
+struct device *mc_device(const struct mc *mc, const struct session_turn *turn);
+
+/** mc_settle() - write the events that a session owes. Return: does it owe none (now)? */
+bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *device);
+
+/**
+ * mc_end() - end a live session: event, state, index; its connection is unbound, not closed
+ * @must: end it even if the event has to be owed; else nothing is done when there is no room
+ * Return: the connection that was its (0: none) in @connection; false when nothing was done.
+ */
+bool mc_end(struct mc *mc, struct session_turn *turn, struct device *device,
+	enum hearth_reason reason, bool must, uint32_t *connection);
+
+/** mc_end_close() - end a live session for good or bad, and close its connection. */
+void mc_end_close(
+	struct mc *mc, struct session_turn *turn, struct device *device, enum hearth_reason reason);
+
+/** mc_end_bound() - a connection is about to end or to change hands: end its session (closed). */
+void mc_end_bound(struct mc *mc, uint32_t connection);
+
+/** mc_void() - a session that is not live (any more) is no longer good for a connect. */
+void mc_void(struct mc *mc, struct session_turn *turn, struct device *device);
+
+/** mc_expired() - has a token come to its end (mc.token_seconds)? */
+bool mc_expired(const struct mc *mc, const struct session_turn *turn);
+
+/** mc_lapsed() - was a login not used in time? */
+bool mc_lapsed(const struct mc *mc, const struct session_turn *turn);
+
+/** mc_closed(), mc_sweep(), mc_control() - struct protocol. */
+void mc_closed(void *state, uint32_t connection, session_handle handle);
+void mc_sweep(void *state, uint32_t budget);
+void mc_control(void *state, enum control_op op, session_handle handle);
+
+/* A device's sessions, written by the workers that own them. */
+
+static inline uint32_t mc_index_load(const uint32_t *index)
+{
+	return __atomic_load_n(index, __ATOMIC_RELAXED);
+}
+
+static inline void mc_index_store(uint32_t *index, uint32_t value)
+{
+	__atomic_store_n(index, value, __ATOMIC_RELAXED);
+}
+
+/* mc_attach.c */
+
+/** mc_restored(), mc_attached() - struct protocol. */
+void mc_restored(void *state, const struct hearth_item *item);
+void mc_attached(void *state, uint32_t index);
+
+/** The protocol, for the table in protocols.c. */
+extern const struct protocol mc_protocol;

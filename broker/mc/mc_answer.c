@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_answer.c - answers: members in the order of the text, one AES burst, straight into the packet */
+#include "mc.h"
+
+#include "codec/base64.h"
+
+#include <string.h>
+
+/* CTS{"code":4294967295,"data":" */
+#define HEAD_MAX 30
+#define TAIL "\"}\r\n"
+#define TAIL_BYTES 4
+
+/* Fixed words 90, three numbers 25, key and token 32, a sequence 7, padding 16. */
+_Static_assert(2 * MC_HOST_MAX + 256 <= MC_ANSWER_MAX, "the longest answer, 1003, fits");
+
+/* All others: fixed words 130, numbers 30, two ids, padding; they go over UDP too. */
+_Static_assert(HEAD_MAX + BASE64_ENCODED(2 * DEVICE_ID_MAX + 192) + TAIL_BYTES <= 1200,
+	"the longest answer of a session fits any datagram");
+
+/* A small writer: bounds are known from the sizes above. */
+struct writer {
+	uint8_t *at;
+};
+
+static void put(struct writer *w, const void *bytes, uint32_t length)
+{
+	memcpy(w->at, bytes, length);
+	w->at += length;
+}
+
+static void put_text(struct writer *w, const char *text)
+{
+	put(w, text, strlen(text));
+}
+
+static void put_number(struct writer *w, uint32_t number)
+{
+	uint8_t digits[10];
+	unsigned n = sizeof(digits);
+
+	do {
+		digits[--n] = '0' + number % 10;
+		number /= 10;
+	} while (number);
+	put(w, digits + n, sizeof(digits) - n);
+}
+
+/* {"result":R,"sequence":S, - the sequence in the form it came. */
+static struct writer begin(struct mc *mc, const struct mc_frame *frame, uint32_t result)
+{
+	struct writer w = {&mc->answer_arena[mc->answers_used]};
+
+	put_text(&w, "{\"result\":");
+	put_number(&w, result);
+	put_text(&w, frame->content.sequence_text ? ",\"sequence\":\"" : ",\"sequence\":");
+	put_number(&w, frame->content.sequence);
+	put_text(&w, frame->content.sequence_text ? "\"," : ",");
+	return w;
+}
+
+/* "time":T} and the padding (PKCS#7); the answer is ready to be encrypted. */
+static void end(struct mc *mc, const struct mc_frame *frame, struct writer *w)
+{
+	struct mc_answer *answer = &mc->answers[mc->answer_count++];
+	uint8_t *plain = &mc->answer_arena[mc->answers_used];
+	uint32_t length, padding;
+
+	put_text(w, "\"time\":");
+	put_number(w, mc_now(mc));
+	put_text(w, "}");
+	length = w->at - plain;
+	padding = AES_BLOCK - length % AES_BLOCK;
+	memset(w->at, padding, padding);
+	*answer = (struct mc_answer){.frame = frame,
+		.code = frame->code + 1,
+		.length = length + padding,
+		.plain = plain};
+	mc->answers_used += answer->length;
+}
+
+void mc_answer_login(
+	struct mc *mc, const struct mc_frame *frame, const uint8_t *key, const char *token)
+{
+	const struct config *config = mc->host->config;
+	struct writer w = begin(mc, frame, MC_DONE);
+
+	put_text(&w, "\"sessionKey\":\"");
+	put(&w, key, SESSION_KEY_BYTES);
+	put_text(&w, "\",\"tcpHost\":\"");
+	put_text(&w, config->mc.advertise_tcp);
+	put_text(&w, "\",\"udpHost\":\"");
+	put_text(&w, config->mc.advertise_udp);
+	put_text(&w, "\",\"token\":\"");
+	put(&w, token, SESSION_TOKEN_CHARS);
+	put_text(&w, "\",");
+	end(mc, frame, &w);
+}
+
+/* Devices fail without any one of its members, so they are always all there. */
+void mc_answer_connect(struct mc *mc, const struct mc_frame *frame, uint32_t result)
+{
+	const struct config *config = mc->host->config;
+	struct writer w = begin(mc, frame, result);
+
+	put_text(&w, "\"heartBeat\":");
+	put_number(&w, config->mc.heartbeat);
+	put_text(&w, ",\"authInterval\":");
+	put_number(&w, config->mc.auth_interval);
+	put_text(&w, ",");
+	end(mc, frame, &w);
+}
+
+static void count_result(struct mc *mc, uint32_t result)
+{
+	switch (result) {
+	case MC_ILLEGAL:
+		mc_count(mc, MC_RESULT_ILLEGAL);
+		break;
+	case MC_NO_SUCH_DEVICE:
+		mc_count(mc, MC_RESULT_NO_DEVICE);
+		break;
+	case MC_OUT_OF_SEQUENCE:
+		mc_count(mc, MC_RESULT_SEQUENCE);
+		break;
+	case MC_NOT_SUPPORTED:
+		mc_count(mc, MC_RESULT_UNSUPPORTED);
+		break;
+	case MC_NO_VOICE:
+		mc_count(mc, MC_RESULT_NO_VOICE);
+		break;
+	case MC_NO_ROOM:
+		mc_count(mc, MC_RESULT_NO_ROOM);
+		break;
+	}
+}
+
+static void put_id(struct writer *w, const char *name, const void *id, uint32_t length)
+{
+	put_text(w, name);
+	put(w, id, length);
+	put_text(w, "\",");
+}
+
+/* Error answers carry the same members as good ones (specs, Device requests). */
+void mc_answer_request(
+	struct mc *mc, const struct mc_frame *frame, const struct device *device, uint32_t result)
+{
+	const struct mc_content *content = &frame->content;
+	const struct mc_kind *kind = frame->kind;
+	struct writer w = begin(mc, frame, result);
+
+	count_result(mc, result);
+	if (frame->code != MC_HEARTBEAT) {
+		if (content->device.at)
+			put_id(&w, "\"deviceId\":\"", content->device.at, content->device.length);
+		else
+			put_id(&w, "\"deviceId\":\"", device_id(device), device->id_length);
+	}
+	if (kind && kind->subdevice)
+		put_id(&w, "\"subDeviceId\":\"", content->subdevice.at, content->subdevice.length);
+	if (kind && kind->auth)
+		put_text(&w, "\"authResult\":\"1\",");
+	if (kind && kind->voice)
+		put_text(&w, kind->voice);
+	end(mc, frame, &w);
+}
+
+/* One answer into the room that its transport has for it. */
+static void send(struct mc *mc, const struct mc_answer *answer)
+{
+	const struct peer *to = &answer->frame->message->peer;
+	uint32_t bytes = HEAD_MAX + BASE64_ENCODED(answer->length) + TAIL_BYTES, ticket;
+	uint8_t *room = host_reserve(mc->host, to, bytes, &ticket);
+	struct writer w = {room};
+
+	if (!room)
+		return; /* counted by the worker; the device asks again */
+	put_text(&w, "CTS{\"code\":");
+	put_number(&w, answer->code);
+	put_text(&w, ",\"data\":\"");
+	w.at += base64_encode(w.at, answer->plain, answer->length);
+	put(&w, TAIL, TAIL_BYTES);
+	host_commit(mc->host, to, ticket, w.at - room);
+	mc_count(mc, MC_ANSWERS);
+}
+
+void mc_answers_send(struct mc *mc)
+{
+	host_stage(mc->host, STAGE_AES);
+	for (unsigned i = 0; i < mc->answer_count; i++) {
+		const struct mc_answer *answer = &mc->answers[i];
+		const struct mc_key *key = &mc->keys[answer->frame->slot];
+
+		mc->jobs[i] = (struct aes_job){.schedule = &key->schedule,
+			.iv = key->iv,
+			.in = answer->plain,
+			.out = answer->plain,
+			.length = answer->length};
+	}
+	aes_cbc_encrypt(mc->host->aes, mc->jobs, mc->answer_count);
+	host_stage(mc->host, STAGE_ANSWER);
+	for (unsigned i = 0; i < mc->answer_count; i++)
+		send(mc, &mc->answers[i]);
+}

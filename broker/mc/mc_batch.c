@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_batch.c - a batch of frames, stage by stage: envelopes, keys, Base64, AES, JSON, decisions */
+#include "mc.h"
+
+#include "codec/base64.h"
+
+#include <string.h>
+
+/* Arena bytes that a frame may need: its data without escapes, decoded, and two resolved ids. */
+#define ARENA_NEED(length) (2u * (length) + 3 * DEVICE_ID_MAX)
+_Static_assert(ARENA_NEED(MC_FRAME_MAX) <= MC_ARENA, "the longest frame fits the arena");
+
+/* Names of keys: session entries by index, devices by number, and those that nothing is found by. */
+#define KEY_OF_DEVICE (1ull << 32)
+#define KEY_OF_NOBODY (1ull << 33)
+
+/* ---- look-ups ---- */
+
+/* The slot of a key of that name; @made tells that it has to be filled in. */
+static struct mc_key *key_slot(struct mc *mc, uint64_t name, bool *made)
+{
+	uint32_t at = (name * 0x9e3779b97f4a7c15ull) >> 55;
+	struct mc_key *key;
+
+	_Static_assert(MC_KEY_MAP == 512, "55 bits are shifted out");
+	*made = true;
+	for (; name != KEY_OF_NOBODY && mc->key_map[at]; at = (at + 1) % MC_KEY_MAP) {
+		key = &mc->keys[mc->key_map[at] - 1];
+		if (key->name == name) {
+			*made = false;
+			return key;
+		}
+	}
+	key = &mc->keys[mc->key_count++];
+	key->name = name;
+	if (name != KEY_OF_NOBODY)
+		mc->key_map[at] = mc->key_count;
+	return key;
+}
+
+/* A frame whose sender is unknown is decrypted all the same, with a key that nobody has. */
+static void find_key(struct mc *mc, struct mc_frame *frame)
+{
+	const uint8_t *secret = mc->dummy, *iv = mc->dummy;
+	uint64_t name = KEY_OF_NOBODY;
+	struct mc_key *key;
+	bool made;
+
+	if (frame->known) {
+		name = KEY_OF_DEVICE | frame->known->number;
+		secret = frame->known->pin;
+		iv = frame->known->pin + AES_BLOCK;
+	} else if (frame->index != SESSION_NONE) {
+		name = frame->index;
+		secret = iv = session_key(mc->host->table, frame->index);
+	}
+	key = key_slot(mc, name, &made);
+	if (made) {
+		memcpy(key->iv, iv, AES_BLOCK);
+		aes_expand(mc->host->aes, secret, &key->schedule);
+	}
+	frame->slot = key - mc->keys;
+}
+
+/* First pass: which entry or device, its memory brought near. */
+static void look_up(struct mc *mc, struct mc_frame *frame)
+{
+	struct host *host = mc->host;
+
+	frame->index = SESSION_NONE;
+	if (frame->code == MC_LOGIN) {
+		frame->hash = registry_hash(host->registry, frame->name, frame->name_length);
+		return;
+	}
+	frame->index = session_find(host->table, frame->name);
+	if (frame->index == SESSION_NONE) {
+		mc_fault(frame, MC_DROP_TOKEN);
+	} else if (frame->index < mc->first_entry || frame->index >= mc->end_entry) {
+		mc_fault(frame, MC_DROP_ELSEWHERE);
+	} else {
+		session_prefetch(host->table, frame->index);
+	}
+}
+
+static void find_device(struct mc *mc, struct mc_frame *frame)
+{
+	if (frame->code != MC_LOGIN)
+		return;
+	frame->known = registry_find_hashed(
+		mc->host->registry, frame->hash, frame->name, frame->name_length);
+	if (!frame->known)
+		mc_fault(frame, MC_DROP_DEVICE);
+}
+
+static void look_up_all(struct mc *mc)
+{
+	mc->key_count = 0;
+	memset(mc->key_map, 0, sizeof(mc->key_map));
+	for (unsigned i = 0; i < mc->frame_count; i++) {
+		if (mc->frames[i].sealed)
+			look_up(mc, &mc->frames[i]);
+	}
+	for (unsigned i = 0; i < mc->frame_count; i++) {
+		if (mc->frames[i].sealed)
+			find_device(mc, &mc->frames[i]);
+	}
+	for (unsigned i = 0; i < mc->frame_count; i++) {
+		if (mc->frames[i].sealed)
+			find_key(mc, &mc->frames[i]);
+	}
+}
+
+/* ---- decryption ---- */
+
+/*
+ * What does not decode to whole blocks is decrypted as far as it goes, so that it costs what a good
+ * frame costs; decoding stops at the first bad character, the bytes behind are what lay there.
+ */
+static void decode(struct mc *mc, struct mc_frame *frame)
+{
+	int32_t length;
+
+	frame->plain = mc_take(mc, BASE64_DECODED_MAX(frame->data.length) + 1);
+	length = base64_decode(frame->plain, frame->data.at, frame->data.length);
+	if (length < 0) {
+		mc_fault(frame, MC_DROP_BASE64);
+		length = BASE64_DECODED_MAX(frame->data.length);
+	}
+	if (!length || length % AES_BLOCK)
+		mc_fault(frame, MC_DROP_BLOCKS);
+	frame->plain_length = length & ~(AES_BLOCK - 1);
+}
+
+static void decrypt_all(struct mc *mc)
+{
+	mc->job_count = 0;
+	for (unsigned i = 0; i < mc->frame_count; i++) {
+		struct mc_frame *frame = &mc->frames[i];
+		const struct mc_key *key = &mc->keys[frame->slot];
+
+		if (!frame->sealed || !frame->plain_length)
+			continue;
+		mc->jobs[mc->job_count++] = (struct aes_job){.schedule = &key->schedule,
+			.iv = key->iv,
+			.in = frame->plain,
+			.out = frame->plain,
+			.length = frame->plain_length};
+	}
+	aes_cbc_decrypt(mc->host->aes, mc->jobs, mc->job_count);
+}
+
+/* ---- decisions ---- */
+
+void mc_close(struct mc *mc, uint32_t connection)
+{
+	if (!mc->deciding) {
+		host_close(mc->host, connection);
+		return;
+	}
+	mc->closes[mc->close_count++] = connection;
+	for (unsigned i = mc->current + 1; i < mc->frame_count; i++) {
+		const struct peer *peer = &mc->frames[i].message->peer;
+
+		if (peer->via == SESSION_VIA_TCP && peer->connection == connection)
+			mc->frames[i].dead = true;
+	}
+}
+
+static void decide(struct mc *mc, struct mc_frame *frame)
+{
+	if (frame->dead)
+		mc_count(mc, MC_DROP_CLOSING);
+	else if (mc_over_tcp(frame) && frame->message->peer.listener == mc->login_listener)
+		mc_login(mc, frame);
+	else if (frame->code == MC_CONNECT)
+		mc_connect(mc, frame);
+	else if (frame->fault)
+		mc_count(mc, frame->fault - 1);
+	else
+		mc_request(mc, frame);
+}
+
+static void decide_all(struct mc *mc)
+{
+	mc->deciding = true;
+	mc->granted = false;
+	for (mc->current = 0; mc->current < mc->frame_count; mc->current++)
+		decide(mc, &mc->frames[mc->current]);
+	mc->deciding = false;
+}
+
+/* ---- the batch ---- */
+
+static void batch(struct mc *mc, const struct message *messages, unsigned count)
+{
+	struct host *host = mc->host;
+
+	mc->frame_count = count;
+	mc->arena_used = 0;
+	mc->answers_used = 0;
+	mc->answer_count = 0;
+	mc->close_count = 0;
+	host_stage(host, STAGE_FRAME);
+	for (unsigned i = 0; i < count; i++) {
+		struct mc_frame *frame = &mc->frames[i];
+
+		memset(frame, 0, sizeof(*frame));
+		frame->message = &messages[i];
+		mc_envelope(mc, frame);
+	}
+	host_stage(host, STAGE_LOOKUP);
+	look_up_all(mc);
+	host_stage(host, STAGE_BASE64);
+	for (unsigned i = 0; i < count; i++) {
+		if (mc->frames[i].sealed)
+			decode(mc, &mc->frames[i]);
+	}
+	host_stage(host, STAGE_AES);
+	decrypt_all(mc);
+	host_stage(host, STAGE_JSON);
+	for (unsigned i = 0; i < count; i++) {
+		if (mc->frames[i].sealed)
+			mc_content_read(mc, &mc->frames[i]);
+	}
+	host_stage(host, STAGE_DECIDE);
+	decide_all(mc);
+	mc_answers_send(mc);
+	for (unsigned i = 0; i < mc->close_count; i++)
+		host_close(host, mc->closes[i]);
+}
+
+/* As many messages as the arena holds. */
+static unsigned batch_size(const struct message *messages, unsigned count)
+{
+	uint32_t need = 0;
+	unsigned n;
+
+	for (n = 0; n < count && n < PROTOCOL_BATCH; n++) {
+		if (messages[n].length > MC_FRAME_MAX)
+			continue; /* refused before it takes anything */
+		need += ARENA_NEED(messages[n].length);
+		if (need > MC_ARENA)
+			break;
+	}
+	return n;
+}
+
+void mc_messages(void *state, const struct message *messages, unsigned count)
+{
+	struct mc *mc = state;
+	unsigned n;
+
+	counter_add(&mc->counters[MC_FRAMES], count);
+	for (; count; messages += n, count -= n) {
+		n = batch_size(messages, count);
+		batch(mc, messages, n);
+	}
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_connect.c - 1004 and 1005: a token becomes a live session (section 5.4.2.2) */
+#include "mc.h"
+
+/* Failure or replay: TCP closes, UDP is silent. */
+static void refuse(struct mc *mc, const struct mc_frame *frame, enum mc_counter counter)
+{
+	uint32_t connection = frame->message->peer.connection;
+
+	mc_count(mc, counter);
+	if (!mc_over_tcp(frame))
+		return;
+	mc_end_bound(mc, connection);
+	mc_close(mc, connection);
+}
+
+/* Newer than the token's last accepted connect: a later time, or the same with another sequence. */
+static bool newer(const struct session_turn *turn, const struct mc_content *content)
+{
+	return content->time > turn->connect_device_time ||
+	       (content->time == turn->connect_device_time && content->sequence != turn->base);
+}
+
+/* On UDP the same connect again, while no later request has come: its answer was lost. */
+static bool repeated(
+	const struct session_turn *turn, const struct device *device, const struct mc_frame *frame)
+{
+	const struct mc_content *content = &frame->content;
+
+	return !mc_over_tcp(frame) && turn->state == SESSION_LIVE && turn->via == SESSION_VIA_UDP &&
+	       mc_index_load(&device->live) == turn->index &&
+	       content->time == turn->connect_device_time && content->sequence == turn->base &&
+	       turn->progress.count == 0;
+}
+
+static bool in_time(const struct mc *mc, const struct mc_content *content)
+{
+	int64_t off = (int64_t)content->time - mc_now(mc);
+	int64_t window = mc->host->config->mc.time_window;
+
+	return !window || (off <= window && -off <= window);
+}
+
+/*
+ * May this token connect (again)? Only the device's newest login may; a session that is live or has
+ * ended only until there is a newer login.
+ */
+static bool good(const struct mc *mc, const struct session_turn *turn, const struct device *device)
+{
+	uint32_t login = mc_index_load(&device->login);
+
+	if (mc_expired(mc, turn))
+		return false;
+	if (turn->state == SESSION_LOGIN)
+		return login == turn->index && !mc_lapsed(mc, turn);
+	return login == SESSION_NONE && mc_index_load(&device->live) == turn->index;
+}
+
+/*
+ * End this token's own live session, and see that it owes no event: the entry is about to be used
+ * anew. Return: false when the ring has no room for that; nothing has changed then.
+ */
+static bool end_own(
+	struct mc *mc, struct session_turn *turn, struct device *device, uint32_t *connection)
+{
+	*connection = 0;
+	if (!mc_settle(mc, turn, device))
+		return false;
+	return turn->state != SESSION_LIVE ||
+	       mc_end(mc, turn, device, HEARTH_REPLACED, false, connection);
+}
+
+/* End the device's session under an older token, wherever it is; return its connection. */
+static uint32_t end_older(struct mc *mc, struct device *device, uint32_t index)
+{
+	uint32_t live = mc_index_load(&device->live), connection = 0;
+	struct session_turn *older;
+
+	if (live == SESSION_NONE || live == index)
+		return 0;
+	/* One of another worker ends when that finds that the device's record names it no more. */
+	older = session_touch(mc->host->sessions, live);
+	if (!older || mc_device(mc, older) != device)
+		return 0;
+	if (older->state == SESSION_LIVE)
+		mc_end(mc, older, device, HEARTH_REPLACED, true, &connection);
+	else if (older->state == SESSION_RESTING)
+		mc_void(mc, older, device);
+	return connection;
+}
+
+static void begin_session(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	struct device *device)
+{
+	struct host *host = mc->host;
+	const struct peer *peer = &frame->message->peer;
+
+	turn->state = SESSION_LIVE;
+	turn->generation = (turn->generation + 1) & 0xffffff;
+	turn->progress = (struct session_progress){0};
+	turn->number = __atomic_add_fetch(&device->last_session, 1, __ATOMIC_RELAXED);
+	turn->via = peer->via;
+	turn->connection = mc_over_tcp(frame) ? peer->connection : 0;
+	turn->peer = peer->udp;
+	turn->heard = host->clock.tick;
+	turn->connect_device_time = frame->content.time;
+	turn->connect_time = mc_now(mc);
+	turn->base = frame->content.sequence;
+	host->random->fill(host->random, &turn->platform_sequence, sizeof(turn->platform_sequence));
+	turn->report_tick = 0;
+	turn->flags = 0;
+	turn->code = MC_CONNECT;
+	mc_index_store(&device->live, turn->index);
+	if (mc_index_load(&device->login) == turn->index)
+		mc_index_store(&device->login, SESSION_NONE);
+	if (!mc_over_tcp(frame))
+		return;
+	host_bind(host, peer->connection, session_handle_of(host->sessions, turn));
+	host_deadline(host, peer->connection, 0);
+}
+
+static void accept(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	struct device *device)
+{
+	uint32_t mine = mc_over_tcp(frame) ? frame->message->peer.connection : 0;
+	uint32_t own, older;
+
+	if (!end_own(mc, turn, device, &own)) {
+		refuse(mc, frame, MC_DROP_OWED);
+		return;
+	}
+	older = end_older(mc, device, turn->index);
+	if (mine)
+		mc_end_bound(mc, mine); /* a session of another device came over this connection */
+	if (own && own != mine)
+		mc_close(mc, own);
+	if (older && older != mine)
+		mc_close(mc, older);
+	begin_session(mc, frame, turn, device);
+	if (!mc_event_online(mc, turn, device, frame)) {
+		mc_count(mc, MC_OWED);
+		turn->flags |= SESSION_OWED_ONLINE;
+	}
+	mc_count(mc, MC_CONNECTS);
+	mc_answer_connect(mc, frame, MC_DONE);
+}
+
+void mc_connect(struct mc *mc, struct mc_frame *frame)
+{
+	const struct mc_content *content = &frame->content;
+	struct session_turn *turn;
+	struct device *device;
+	enum mc_counter why;
+
+	if (!frame->fault && !content->named)
+		mc_fault(frame, MC_DROP_MISMATCH);
+	if (!frame->fault && !content->has_time)
+		mc_fault(frame, MC_DROP_TIME);
+	if (frame->fault) {
+		refuse(mc, frame, frame->fault - 1);
+		return;
+	}
+	turn = mc_turn(mc, frame, &why);
+	device = turn ? mc_device(mc, turn) : NULL;
+	if (!turn) {
+		refuse(mc, frame, why);
+	} else if (!device) {
+		refuse(mc, frame, MC_DROP_GONE);
+	} else if (repeated(turn, device, frame)) {
+		mc_count(mc, MC_REPEATS);
+		mc_answer_connect(mc, frame, MC_DONE);
+	} else if (!good(mc, turn, device)) {
+		refuse(mc, frame, MC_DROP_VOID);
+	} else if (turn->state != SESSION_LOGIN && !newer(turn, content)) {
+		refuse(mc, frame, MC_DROP_REPLAY);
+	} else if (!in_time(mc, content)) {
+		mc_count(mc, MC_CONNECT_TIME);
+		mc_answer_connect(mc, frame, MC_ILLEGAL);
+	} else {
+		accept(mc, frame, turn, device);
+	}
+}

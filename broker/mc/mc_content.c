@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_content.c - the decrypted object: padding, UTF-8 and JSON, the members that decisions need */
+#include "mc.h"
+
+#include <string.h>
+
+/* Sorted by length, as enum mc_name is, so that a key is compared with those of its length only. */
+static const char *const names[MC_NAME_COUNT] = {
+	[MC_NAME_NONE] = "",
+	[MC_NAME_PIN] = "pin",
+	[MC_NAME_TIME] = "time",
+	[MC_NAME_TOKEN] = "token",
+	[MC_NAME_MODEL] = "model",
+	[MC_NAME_ALARM] = "alarm",
+	[MC_NAME_ERROR] = "error",
+	[MC_NAME_EVENT] = "event",
+	[MC_NAME_RESULT] = "result",
+	[MC_NAME_ON_LINE] = "onLine",
+	[MC_NAME_DEVICE] = "device",
+	[MC_NAME_STATUS] = "status",
+	[MC_NAME_VERSION] = "version",
+	[MC_NAME_SEQUENCE] = "sequence",
+	[MC_NAME_DEVICE_ID] = "deviceId",
+	[MC_NAME_TTS_PARAM] = "ttsParam",
+	[MC_NAME_CTRL_PARAM] = "ctrlParam",
+	[MC_NAME_DEV_VERSION] = "devVersion",
+	[MC_NAME_SUB_DEVICE_ID] = "subDeviceId",
+	[MC_NAME_STATUS_SERIALS] = "statusSerials",
+	[MC_NAME_RESOURCE_SERIALS] = "resourceSerials",
+};
+#define NAME_BYTES_MAX 15
+
+/* The first name of each length; those of length n end where those of n + 1 begin. */
+static const uint8_t first_of[NAME_BYTES_MAX + 2] = {
+	[0] = MC_NAME_PIN,
+	[1] = MC_NAME_PIN,
+	[2] = MC_NAME_PIN,
+	[3] = MC_NAME_PIN,
+	[4] = MC_NAME_TIME,
+	[5] = MC_NAME_TOKEN,
+	[6] = MC_NAME_RESULT,
+	[7] = MC_NAME_VERSION,
+	[8] = MC_NAME_SEQUENCE,
+	[9] = MC_NAME_CTRL_PARAM,
+	[10] = MC_NAME_DEV_VERSION,
+	[11] = MC_NAME_SUB_DEVICE_ID,
+	[12] = MC_NAME_STATUS_SERIALS,
+	[13] = MC_NAME_STATUS_SERIALS,
+	[14] = MC_NAME_RESOURCE_SERIALS,
+	[15] = MC_NAME_RESOURCE_SERIALS,
+	[16] = MC_NAME_COUNT,
+};
+
+static enum mc_name name_of(const uint8_t *key, uint32_t length)
+{
+	if (length > NAME_BYTES_MAX)
+		return MC_NAME_NONE;
+	for (unsigned i = first_of[length]; i < first_of[length + 1]; i++) {
+		if (!memcmp(names[i], key, length))
+			return i;
+	}
+	return MC_NAME_NONE;
+}
+
+/* An escaped key is rare: let the scanner resolve it as if it were a value. */
+static enum mc_name escaped_name_of(const struct json_object *object, const struct json_member *m)
+{
+	const struct json_member as_value = {.value = m->key,
+		.value_length = m->key_length,
+		.kind = JSON_STRING,
+		.value_escaped = true};
+	uint8_t key[NAME_BYTES_MAX];
+	int32_t length = json_string(object, &as_value, key, sizeof(key));
+
+	return length < 0 ? MC_NAME_NONE : name_of(key, length);
+}
+
+static void index_members(
+	const struct json_object *object, const struct json_member *found[MC_NAME_COUNT])
+{
+	enum mc_name name;
+
+	memset(found, 0, MC_NAME_COUNT * sizeof(found[0]));
+	for (unsigned i = 0; i < object->count; i++) {
+		const struct json_member *member = &object->members[i];
+
+		name = member->key_escaped
+			       ? escaped_name_of(object, member)
+			       : name_of(object->text + member->key, member->key_length);
+		found[name] = member;
+	}
+}
+
+bool mc_id_valid(const uint8_t *id, uint32_t length)
+{
+	if (!length || length > DEVICE_ID_MAX)
+		return false;
+	for (uint32_t i = 0; i < length; i++) {
+		if (id[i] < 0x20 || id[i] > 0x7e || id[i] == '"' || id[i] == '\\')
+			return false;
+	}
+	return true;
+}
+
+/* A member that is a well-formed id, its escapes resolved. */
+static struct mc_text read_id(struct mc *mc, const struct json_member *member)
+{
+	struct mc_text id = {NULL, 0};
+	uint8_t *resolved;
+	int32_t length;
+
+	if (!member || member->kind != JSON_STRING)
+		return id;
+	id = (struct mc_text){mc->object.text + member->value, member->value_length};
+	if (member->value_escaped) {
+		resolved = mc_take(mc, DEVICE_ID_MAX);
+		length = json_string(&mc->object, member, resolved, DEVICE_ID_MAX);
+		id = (struct mc_text){resolved, length < 0 ? 0 : length};
+	}
+	return mc_id_valid(id.at, id.length) ? id : (struct mc_text){NULL, 0};
+}
+
+/* A member's value as it stands in the text, quotes included. */
+static struct mc_text raw_value(const struct json_object *object, const struct json_member *member)
+{
+	unsigned quote = member && member->kind == JSON_STRING;
+
+	if (!member)
+		return (struct mc_text){NULL, 0};
+	return (struct mc_text){
+		object->text + member->value - quote, member->value_length + 2 * quote};
+}
+
+/* Is a member that the code requires missing or of another kind (table of section 5.4.3)? */
+static bool lacking(const struct json_object *object, const struct mc_kind *kind,
+	const struct json_member *const found[MC_NAME_COUNT])
+{
+	const struct json_member *member;
+	unsigned there = 0, asked = 0;
+	uint64_t value;
+
+	member = found[MC_NAME_DEVICE_ID];
+	if (!member || member->kind != JSON_STRING)
+		return true;
+	for (unsigned i = 0; i < 2 && kind->needs[i].name != MC_NAME_NONE; i++) {
+		asked++;
+		member = found[kind->needs[i].name];
+		if (!member)
+			continue;
+		if (!(kind->needs[i].kinds & 1 << member->kind))
+			return true;
+		if (kind->needs[i].name == MC_NAME_ON_LINE &&
+			json_decimal(object, member, 1, &value, NULL))
+			return true;
+		there++;
+	}
+	return kind->either ? !there : there < asked;
+}
+
+/* The object without the white space around it; the scan has seen that there is one. */
+static struct mc_text trim(const uint8_t *text, uint32_t length)
+{
+	while (*text != '{') {
+		text++;
+		length--;
+	}
+	while (text[length - 1] != '}')
+		length--;
+	return (struct mc_text){text, length};
+}
+
+/*
+ * PKCS#7 (RFC 5652 section 6.3) in constant time: which byte was wrong, or how many there are, must
+ * not show. Return: the length without padding, or @length if it is not well-formed.
+ */
+static uint32_t unpad(const uint8_t *plain, uint32_t length, bool *bad)
+{
+	const uint8_t *block = plain + length - AES_BLOCK;
+	uint32_t count = block[AES_BLOCK - 1];
+	uint32_t wrong = (count - 1) >> 4; /* not 0 unless 1..16 */
+
+	for (uint32_t i = 0; i < AES_BLOCK; i++) {
+		uint32_t inside = 0 - (uint32_t)(AES_BLOCK - 1 - i < count);
+
+		wrong |= (block[i] ^ count) & inside;
+	}
+	*bad = wrong;
+	return length - (wrong ? 0 : count);
+}
+
+void mc_content_read(struct mc *mc, struct mc_frame *frame)
+{
+	const struct json_member *found[MC_NAME_COUNT];
+	const struct json_object *object = &mc->object;
+	struct mc_content *content = &frame->content;
+	const struct json_member *outer;
+	bool bad = true;
+	uint64_t value;
+
+	if (frame->plain_length)
+		frame->plain_length = unpad(frame->plain, frame->plain_length, &bad);
+	if (bad)
+		mc_fault(frame, MC_DROP_PADDING);
+	/* Scanned even so: the work must not tell what was wrong. */
+	if (json_scan(&mc->object, frame->plain, frame->plain_length)) {
+		mc_fault(frame, MC_DROP_JSON);
+		return;
+	}
+	index_members(object, found);
+	content->body = trim(frame->plain, frame->plain_length);
+	if (!found[MC_NAME_SEQUENCE] || json_decimal(object, found[MC_NAME_SEQUENCE], UINT16_MAX,
+						&value, &content->sequence_text)) {
+		mc_fault(frame, MC_DROP_NO_SEQUENCE);
+		return;
+	}
+	content->sequence = value;
+	if (found[MC_NAME_TIME] &&
+		!json_decimal(object, found[MC_NAME_TIME], UINT32_MAX, &value, NULL)) {
+		content->has_time = true;
+		content->time = value;
+	}
+	outer = found[frame->code == MC_LOGIN ? MC_NAME_DEVICE_ID : MC_NAME_TOKEN];
+	content->named = outer && json_string_is(object, outer, frame->name, frame->name_length);
+	content->device = read_id(mc, found[MC_NAME_DEVICE_ID]);
+	content->subdevice = read_id(mc, found[MC_NAME_SUB_DEVICE_ID]);
+	content->version = raw_value(object, found[MC_NAME_DEV_VERSION]);
+	content->model = raw_value(object, found[MC_NAME_MODEL]);
+	content->has_result = found[MC_NAME_RESULT] &&
+			      !json_decimal(object, found[MC_NAME_RESULT], INT32_MAX, &value, NULL);
+	content->has_pin = found[MC_NAME_PIN];
+	content->illegal = frame->kind && lacking(object, frame->kind, found);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_life.c - how sessions end: closed, silent, asked for; and the events they owe */
+#include "mc.h"
+
+#define OWED (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE)
+#define OWED_REASON_SHIFT 8
+
+_Static_assert((int)MC_END_SHUTDOWN - (int)MC_END_TIMEOUT == HEARTH_SHUTDOWN - HEARTH_TIMEOUT,
+	"the counters of ends stand in the order of their reasons");
+
+struct device *mc_device(const struct mc *mc, const struct session_turn *turn)
+{
+	struct device *device = registry_at(mc->host->registry, turn->device);
+
+	return device && device->serial == turn->serial ? device : NULL;
+}
+
+bool mc_expired(const struct mc *mc, const struct session_turn *turn)
+{
+	return (int64_t)mc_now(mc) - turn->login_time > mc->host->config->mc.token_seconds;
+}
+
+bool mc_lapsed(const struct mc *mc, const struct session_turn *turn)
+{
+	return (int32_t)(mc->host->clock.tick - turn->heard) > MC_LOGIN_SECONDS;
+}
+
+/* 3 x heartBeat + 10 s without a fresh frame (section 5.4.2.3). */
+static bool is_silent(const struct mc *mc, const struct session_turn *turn)
+{
+	int32_t period = 3 * mc->host->config->mc.heartbeat + 10;
+
+	return (int32_t)(mc->host->clock.tick - turn->heard) > period;
+}
+
+bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *device)
+{
+	enum hearth_reason reason = (turn->flags & SESSION_OWED_REASON) >> OWED_REASON_SHIFT;
+
+	if (!(turn->flags & OWED))
+		return true;
+	if (turn->flags & SESSION_OWED_ONLINE) {
+		if (device && !mc_event_online(mc, turn, device, NULL))
+			return false;
+		turn->flags &= ~SESSION_OWED_ONLINE;
+	}
+	if (turn->flags & SESSION_OWED_OFFLINE) {
+		if (device && !mc_event_offline(mc, turn, device, reason))
+			return false;
+		turn->flags &= ~(SESSION_OWED_OFFLINE | SESSION_OWED_REASON);
+	}
+	return true;
+}
+
+/* No longer good for a connect: by reason, by age, or because a newer login was granted. */
+static enum session_state state_after(const struct mc *mc, const struct session_turn *turn,
+	const struct device *device, enum hearth_reason reason)
+{
+	bool stays = reason == HEARTH_TIMEOUT || reason == HEARTH_CLOSED;
+
+	if (!stays || !device || mc_expired(mc, turn) ||
+		mc_index_load(&device->login) != SESSION_NONE ||
+		mc_index_load(&device->live) != turn->index)
+		return SESSION_FREE;
+	return SESSION_RESTING;
+}
+
+bool mc_end(struct mc *mc, struct session_turn *turn, struct device *device,
+	enum hearth_reason reason, bool must, uint32_t *connection)
+{
+	bool written = !device ||
+		       (mc_settle(mc, turn, device) && mc_event_offline(mc, turn, device, reason));
+
+	*connection = 0;
+	if (!written && !must)
+		return false;
+	if (!written) {
+		mc_count(mc, MC_OWED);
+		turn->flags |= SESSION_OWED_OFFLINE | reason << OWED_REASON_SHIFT;
+	}
+	mc_count(mc, MC_END_TIMEOUT + (reason - HEARTH_TIMEOUT));
+	if (turn->via == SESSION_VIA_TCP && turn->connection) {
+		if (host_bound(mc->host, turn->connection) ==
+			session_handle_of(mc->host->sessions, turn))
+			host_bind(mc->host, turn->connection, 0);
+		*connection = turn->connection;
+		turn->connection = 0;
+	}
+	turn->state = state_after(mc, turn, device, reason);
+	turn->generation = (turn->generation + 1) & 0xffffff;
+	if (turn->state == SESSION_FREE && device && mc_index_load(&device->live) == turn->index)
+		mc_index_store(&device->live, SESSION_NONE);
+	return true;
+}
+
+void mc_end_close(
+	struct mc *mc, struct session_turn *turn, struct device *device, enum hearth_reason reason)
+{
+	uint32_t connection;
+
+	mc_end(mc, turn, device, reason, true, &connection);
+	if (connection)
+		mc_close(mc, connection);
+}
+
+/* The session behind a handle if it is still the one that the handle was made for. */
+static struct session_turn *turn_of(struct mc *mc, session_handle handle)
+{
+	struct session_turn *turn;
+
+	if (session_handle_worker(handle) != mc->host->worker)
+		return NULL;
+	turn = session_touch(mc->host->sessions, session_handle_index(handle));
+	if (!turn || session_handle_of(mc->host->sessions, turn) != handle)
+		return NULL;
+	return turn;
+}
+
+void mc_end_bound(struct mc *mc, uint32_t connection)
+{
+	session_handle handle = host_bound(mc->host, connection);
+
+	if (handle)
+		mc_closed(mc, connection, handle);
+}
+
+void mc_void(struct mc *mc, struct session_turn *turn, struct device *device)
+{
+	if (device && mc_index_load(&device->live) == turn->index)
+		mc_index_store(&device->live, SESSION_NONE);
+	if (device && mc_index_load(&device->login) == turn->index)
+		mc_index_store(&device->login, SESSION_NONE);
+	turn->state = SESSION_FREE;
+}
+
+void mc_closed(void *state, uint32_t connection, session_handle handle)
+{
+	struct mc *mc = state;
+	struct session_turn *turn = turn_of(mc, handle);
+	uint32_t ended;
+
+	if (turn && turn->state == SESSION_LIVE)
+		mc_end(mc, turn, mc_device(mc, turn), HEARTH_CLOSED, true, &ended);
+}
+
+/* ---- the sweep ---- */
+
+/* 4 x heartBeat have passed since the latest report of this connect (specs, Full report). */
+static bool is_complete(const struct mc *mc, const struct session_turn *turn)
+{
+	uint16_t since = (uint16_t)mc->host->clock.tick - turn->report_tick;
+
+	return (turn->flags & (SESSION_REPORTED | SESSION_SYNCHRONISED)) == SESSION_REPORTED &&
+	       since >= 4 * mc->host->config->mc.heartbeat;
+}
+
+enum due { DUE_NOTHING, DUE_LAPSED, DUE_VOID, DUE_END, DUE_COMPLETE };
+
+/* What there is to be done about a session by now. @reason: of DUE_END. */
+static enum due due(const struct mc *mc, const struct session_turn *turn,
+	const struct device *device, enum hearth_reason *reason)
+{
+	switch (turn->state) {
+	case SESSION_LOGIN:
+		if (mc_lapsed(mc, turn))
+			return DUE_LAPSED;
+		return device && mc_index_load(&device->login) == turn->index ? DUE_NOTHING
+									      : DUE_VOID;
+	case SESSION_RESTING:
+		if (mc_expired(mc, turn))
+			return DUE_LAPSED;
+		return device && mc_index_load(&device->live) == turn->index ? DUE_NOTHING
+									     : DUE_VOID;
+	case SESSION_LIVE:
+		*reason = HEARTH_REASON_NONE;
+		if (!device)
+			*reason = HEARTH_REMOVED;
+		else if (mc_index_load(&device->live) != turn->index)
+			*reason = HEARTH_REPLACED; /* by a connect at another worker */
+		else if (is_silent(mc, turn))
+			*reason = HEARTH_TIMEOUT;
+		if (*reason != HEARTH_REASON_NONE)
+			return DUE_END;
+		return is_complete(mc, turn) ? DUE_COMPLETE : DUE_NOTHING;
+	case SESSION_FREE:
+		break;
+	}
+	return DUE_NOTHING;
+}
+
+static void act(struct mc *mc, struct session_turn *turn, struct device *device)
+{
+	uint64_t *counters = session_counters(mc->host->sessions);
+	enum hearth_reason reason;
+
+	switch (due(mc, turn, device, &reason)) {
+	case DUE_NOTHING:
+		break;
+	case DUE_LAPSED:
+		counter_add(
+			&counters[turn->state == SESSION_LOGIN ? SESSION_LAPSED : SESSION_EXPIRED],
+			1);
+		mc_void(mc, turn, device);
+		break;
+	case DUE_VOID:
+		mc_void(mc, turn, device);
+		break;
+	case DUE_END:
+		mc_end_close(mc, turn, device, reason);
+		break;
+	case DUE_COMPLETE:
+		mc_count(mc, MC_SYNCHRONISED);
+		turn->flags |= SESSION_SYNCHRONISED;
+		break;
+	}
+}
+
+static void visit(void *context, uint32_t index)
+{
+	struct mc *mc = context;
+	struct session_turn now, *turn;
+	enum hearth_reason reason;
+
+	/* A copy is looked at first: most sessions need nothing, and a turn can touch only so many. */
+	if (!session_peek(mc->host->table, index, &now))
+		return;
+	if (!(now.flags & OWED) && due(mc, &now, mc_device(mc, &now), &reason) == DUE_NOTHING)
+		return;
+	turn = session_touch(mc->host->sessions, index);
+	if (!turn)
+		return;
+	mc_settle(mc, turn, mc_device(mc, turn));
+	act(mc, turn, mc_device(mc, turn));
+}
+
+void mc_sweep(void *state, uint32_t budget)
+{
+	session_sweep(((struct mc *)state)->host->sessions, budget, visit, state);
+}
+
+void mc_control(void *state, enum control_op op, session_handle handle)
+{
+	struct mc *mc = state;
+	struct session_turn *turn = turn_of(mc, handle);
+	struct device *device;
+
+	if (!turn)
+		return;
+	device = mc_device(mc, turn);
+	if (turn->state == SESSION_LIVE)
+		mc_end_close(mc, turn, device, op == CONTROL_KICK ? HEARTH_KICKED : HEARTH_REMOVED);
+	else if (turn->state != SESSION_FREE)
+		mc_void(mc, turn, device);
+}

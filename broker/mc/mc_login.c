@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_login.c - 1002 and 1003: a key and a token for a device that knows its PIN (section 5.4.2.1) */
+#include "mc.h"
+
+#include <string.h>
+
+/* Whatever was wrong, the peer sees the same: the connection is closed, nothing is sent. */
+static void refuse(struct mc *mc, const struct mc_frame *frame, enum mc_counter counter)
+{
+	mc_count(mc, counter);
+	mc_close(mc, frame->message->peer.connection);
+}
+
+/* An entry of this device in the expected state is no longer good for a connect. */
+static void void_entry(
+	struct mc *mc, struct device *device, uint32_t index, enum session_state state)
+{
+	struct session_turn *turn = session_touch(mc->host->sessions, index);
+
+	if (turn && turn->state == state && mc_device(mc, turn) == device)
+		mc_void(mc, turn, device);
+}
+
+/*
+ * A new login voids an older one that was not used, and the token of a session that has ended; one
+ * that is live goes on until the new token connects. Entries of other workers are only taken out of
+ * the device's record: their owners find that, refuse their tokens and free them.
+ */
+static void take_over(struct mc *mc, struct device *device, uint32_t index)
+{
+	uint32_t login = mc_index_load(&device->login), live = mc_index_load(&device->live);
+	struct session_turn peek;
+
+	mc_index_store(&device->login, index);
+	if (login != SESSION_NONE && login != index)
+		void_entry(mc, device, login, SESSION_LOGIN);
+	if (live == index)
+		mc_index_store(&device->live, SESSION_NONE); /* it was reclaimed for this login */
+	if (live == SESSION_NONE || live == index)
+		return;
+	void_entry(mc, device, live, SESSION_RESTING);
+	if (live >= mc->first_entry && live < mc->end_entry)
+		return;
+	if (session_peek(mc->host->table, live, &peek) && peek.state == SESSION_RESTING)
+		mc_index_store(&device->live, SESSION_NONE);
+}
+
+void mc_login(struct mc *mc, struct mc_frame *frame)
+{
+	struct host *host = mc->host;
+	struct device *device = frame->known;
+	uint8_t key[SESSION_KEY_BYTES];
+	char token[SESSION_TOKEN_CHARS];
+	uint32_t index;
+
+	if (!frame->fault && !frame->content.named)
+		mc_fault(frame, MC_DROP_MISMATCH);
+	if (frame->fault) {
+		refuse(mc, frame, frame->fault - 1);
+		return;
+	}
+	index = session_login(host->sessions, device->number, device->serial, host->clock.tick,
+		mc_now(mc), key, token);
+	if (index == SESSION_NONE) {
+		refuse(mc, frame, MC_DROP_FULL);
+		return;
+	}
+	mc->granted = true;
+	take_over(mc, device, index);
+	mc_answer_login(mc, frame, key, token);
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(token, sizeof(token));
+	mc_count(mc, MC_LOGINS);
+	/* The device closes after 1003; one that does not is not waited for. */
+	host_deadline(host, frame->message->peer.connection, MC_LINGER_SECONDS);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_request.c - requests on a session: transport, time, sequence, result (specs, Mc) */
+#include "mc.h"
+
+#include <string.h>
+
+/* Codes above 16 bits are all unknown and answered alike: one value stands for them. */
+#define CODE_HUGE 0xffff
+
+static uint16_t short_code(uint32_t code)
+{
+	return code < CODE_HUGE ? code : CODE_HUGE;
+}
+
+struct session_turn *mc_turn(struct mc *mc, const struct mc_frame *frame, enum mc_counter *why)
+{
+	struct session_turn *turn;
+
+	*why = MC_DROP_TOKEN;
+	/* A login of this batch may have taken an entry that had rested when it was looked up. */
+	if (mc->granted && session_find(mc->host->table, frame->name) != frame->index)
+		return NULL;
+	turn = session_touch(mc->host->sessions, frame->index);
+	if (!turn)
+		*why = MC_DROP_TURN;
+	return turn && turn->state != SESSION_FREE ? turn : NULL;
+}
+
+/*
+ * A session is heard on one transport only, on TCP only on the connection that carried its connect;
+ * on UDP it is found by its token, never by an address.
+ */
+static bool heard_here(struct mc *mc, const struct session_turn *turn, const struct mc_frame *frame)
+{
+	const struct peer *peer = &frame->message->peer;
+
+	if (turn->via != peer->via)
+		return false;
+	return peer->via == SESSION_VIA_UDP ||
+	       (turn->connection == peer->connection &&
+		       host_bound(mc->host, peer->connection) ==
+			       session_handle_of(mc->host->sessions, turn));
+}
+
+/*
+ * Within the window of the platform's clock, and not more than 5 s before both its connect's time
+ * and the platform's clock at that connect: that rejects what was recorded before a reconnect.
+ */
+static bool in_time(
+	const struct mc *mc, const struct session_turn *turn, const struct mc_content *content)
+{
+	int64_t time = content->time, off = time - mc_now(mc);
+	int64_t window = mc->host->config->mc.time_window;
+
+	if (!content->has_time || (window && (off > window || -off > window)))
+		return false;
+	return time + MC_SLACK_SECONDS >= turn->connect_device_time ||
+	       time + MC_SLACK_SECONDS >= turn->connect_time;
+}
+
+static bool is_own(const struct device *device, struct mc_text id)
+{
+	return id.at && id.length == device->id_length &&
+	       !memcmp(id.at, device_id(device), id.length);
+}
+
+/* What a request is worth by itself; the same content always gives the same result. */
+static uint32_t judge(const struct mc_frame *frame, const struct device *device, bool timely)
+{
+	if (!timely)
+		return MC_ILLEGAL;
+	if (frame->code == MC_HEARTBEAT)
+		return MC_DONE;
+	if (!frame->kind)
+		return MC_NOT_SUPPORTED;
+	if (frame->content.illegal)
+		return MC_ILLEGAL;
+	if (!is_own(device, frame->content.device))
+		return MC_NO_SUCH_DEVICE;
+	return frame->kind->result;
+}
+
+static bool makes_event(const struct mc_frame *frame, uint32_t result)
+{
+	return result == MC_DONE && frame->kind && frame->kind->event;
+}
+
+/* The event of the request @behind the newest of @next; it is accepted if there is room for it. */
+static bool write_event(struct mc *mc, struct session_turn *turn, const struct device *device,
+	const struct mc_frame *frame, const struct session_progress *next, unsigned behind)
+{
+	uint64_t bits = (uint64_t)next->oldest << 32 | next->window;
+
+	if (!mc_settle(mc, turn, device) ||
+		!mc_event_request(mc, turn, device, frame, next->count - behind, bits >> behind))
+		return false;
+	mc_count(mc, MC_REQUESTS);
+	if (frame->code == 2006)
+		turn->flags |= SESSION_REPORTED;
+	if (frame->code == 2006 || frame->code == 2028)
+		turn->report_tick = mc->host->clock.tick;
+	return true;
+}
+
+/*
+ * A request takes the next number, whatever its result. Its bit in the window is set only when its
+ * event is written: a repeat of it is answered without another event then, else judged anew.
+ */
+static void fresh(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	const struct device *device, uint32_t by, bool timely)
+{
+	struct session_progress next = turn->progress;
+	uint32_t result = judge(frame, device, timely);
+	bool accepted = false;
+
+	if (makes_event(frame, result)) {
+		session_advance(&next, by, true);
+		accepted = write_event(mc, turn, device, frame, &next, 0);
+		if (!accepted)
+			result = MC_NO_ROOM;
+	}
+	session_advance(&turn->progress, by, accepted);
+	turn->code = short_code(frame->code);
+	turn->heard = mc->host->clock.tick;
+	if (!mc_over_tcp(frame))
+		turn->peer = frame->message->peer.udp;
+	if (frame->code == MC_HEARTBEAT)
+		mc_count(mc, MC_HEARTBEATS);
+	mc_answer_request(mc, frame, device, result);
+}
+
+/* The number has been used: answered again with a new time; moves neither address nor liveness. */
+static void again(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	const struct device *device, unsigned behind, bool timely)
+{
+	struct session_progress next = turn->progress;
+	uint32_t result = judge(frame, device, timely);
+
+	mc_count(mc, MC_REPEATS);
+	if (makes_event(frame, result) && !session_accepted(&next, behind)) {
+		session_mark(&next, behind);
+		if (write_event(mc, turn, device, frame, &next, behind))
+			turn->progress = next;
+		else
+			result = MC_NO_ROOM;
+	}
+	mc_answer_request(mc, frame, device, result);
+}
+
+/* Out of sequence: the device is told and has to log in again. */
+static void out_of_sequence(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	struct device *device)
+{
+	mc_answer_request(mc, frame, device, MC_OUT_OF_SEQUENCE);
+	mc_end_close(mc, turn, device, HEARTH_SEQUENCE);
+}
+
+/* A number behind the newest, by @distance. */
+static void behind(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	struct device *device, uint16_t distance, bool timely)
+{
+	bool known = distance <= 32 && distance < turn->progress.count;
+
+	if (!known && mc_over_tcp(frame))
+		out_of_sequence(mc, frame, turn, device);
+	else if (!known)
+		mc_count(mc, MC_DROP_STALE);
+	else if (frame->code == MC_HEARTBEAT)
+		mc_count(mc, MC_DROP_HEARTBEAT);
+	else
+		again(mc, frame, turn, device, distance, timely);
+}
+
+static void in_sequence(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	struct device *device, bool timely)
+{
+	uint32_t gap = mc_over_tcp(frame) ? 0 : mc->host->config->mc.udp_gap;
+	uint16_t distance = 0;
+
+	switch (session_order(session_newest(turn), frame->content.sequence, &distance)) {
+	case SESSION_NEXT:
+		fresh(mc, frame, turn, device, 1, timely);
+		break;
+	case SESSION_NEWEST:
+		if (turn->code == short_code(frame->code))
+			again(mc, frame, turn, device, 0, timely);
+		else
+			out_of_sequence(mc, frame, turn, device);
+		break;
+	case SESSION_BEHIND:
+	case SESSION_STALE:
+		behind(mc, frame, turn, device, distance, timely);
+		break;
+	case SESSION_AHEAD:
+		if (distance - 1u <= gap)
+			fresh(mc, frame, turn, device, distance, timely);
+		else
+			out_of_sequence(mc, frame, turn, device);
+		break;
+	}
+}
+
+void mc_request(struct mc *mc, struct mc_frame *frame)
+{
+	enum mc_counter why;
+	struct session_turn *turn = mc_turn(mc, frame, &why);
+	struct device *device = turn ? mc_device(mc, turn) : NULL;
+	bool timely;
+
+	if (!turn) {
+		mc_count(mc, why);
+	} else if (turn->state != SESSION_LIVE) {
+		mc_count(mc, MC_DROP_NOT_LIVE);
+	} else if (!device) {
+		mc_count(mc, MC_DROP_GONE);
+	} else if (mc_index_load(&device->live) != turn->index) {
+		/* The device has connected at another worker. */
+		mc_end_close(mc, turn, device, HEARTH_REPLACED);
+		mc_count(mc, MC_DROP_NOT_LIVE);
+	} else if (!heard_here(mc, turn, frame)) {
+		mc_count(mc, MC_DROP_NOT_BOUND);
+	} else if (frame->kind && frame->kind->answer) {
+		mc_count(mc, frame->content.has_result ? MC_DROP_UNMATCHED : MC_DROP_ANSWER);
+	} else if (frame->code == MC_HEARTBEAT && !frame->content.named) {
+		mc_count(mc, MC_DROP_MISMATCH);
+	} else {
+		timely = in_time(mc, turn, &frame->content);
+		if (!timely && !mc_over_tcp(frame))
+			mc_count(mc, MC_DROP_TIME);
+		else
+			in_sequence(mc, frame, turn, device, timely);
+	}
+}

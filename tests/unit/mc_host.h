@@ -1,0 +1,853 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_host.h - a worker on plain memory for the Mc tests: real sessions, ring, registry and AES; the
+ * transports are arrays, the clock is set by hand, the device's side uses mbedTLS */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "mc/mc.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ftw.h>
+#include <mbedtls/aes.h>
+#include <mbedtls/base64.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <urcu/urcu-qsbr.h>
+
+#define UNUSED __attribute__((unused))
+#define CONNECTIONS_MAX 4096
+#define SENT_MAX 1024
+#define START_UNIX 1700000000u
+#define RING_BYTES (1u << 20)
+
+static const uint64_t *world_session_counters;
+
+struct sim_connection {
+	bool open;   /* the device's side has not closed it */
+	bool closed; /* the broker has */
+	session_handle handle;
+	uint32_t deadline; /* tick, 0: none */
+};
+
+struct sent {
+	struct peer to;
+	uint32_t length;
+	uint8_t *data;
+};
+
+/* struct world - a worker's surroundings, the worker left out */
+struct world {
+	struct host host; /* first: host_* find the world by it */
+	struct config config;
+	struct random random;
+	uint64_t seed;
+	char directory[64];
+	struct store *store;
+	struct feed *feed;
+	struct hearth_feed *reader;
+	struct mc *mc;
+	struct listener listeners[8];
+	int listener_count;
+	struct sim_connection connections[CONNECTIONS_MAX];
+	uint32_t connection_count;
+	struct sent sent[SENT_MAX];
+	unsigned sent_count, sent_next;
+	struct message messages[PROTOCOL_BATCH * 2];
+	unsigned message_count;
+	uint8_t reserved[MC_FRAME_MAX * 2];
+	bool no_room; /* host_reserve() fails */
+	unsigned stage_seen;
+};
+
+/* ---- host_*: what protocol.h wants of a worker ---- */
+
+void host_stage(struct host *host, enum stage stage)
+{
+	((struct world *)host)->stage_seen |= 1u << stage;
+}
+
+static struct sim_connection *sim(struct host *host, uint32_t connection)
+{
+	struct world *w = (struct world *)host;
+
+	if (!connection || connection > w->connection_count)
+		return NULL;
+	return w->connections[connection].open ? &w->connections[connection] : NULL;
+}
+
+uint8_t *host_reserve(struct host *host, const struct peer *to, uint32_t bytes, uint32_t *ticket)
+{
+	struct world *w = (struct world *)host;
+	struct sim_connection *c = sim(host, to->connection);
+
+	*ticket = 7;
+	assert_true(bytes <= sizeof(w->reserved));
+	if (to->via == SESSION_VIA_UDP)
+		assert_true(bytes <= 1452);
+	if (w->no_room || (to->via == SESSION_VIA_TCP && (!c || c->closed)))
+		return NULL;
+	memset(w->reserved, 0xee, sizeof(w->reserved));
+	w->reserved[bytes] = 0x5a;
+	return w->reserved;
+}
+
+void host_commit(struct host *host, const struct peer *to, uint32_t ticket, uint32_t bytes)
+{
+	struct world *w = (struct world *)host;
+	struct sent *sent = &w->sent[w->sent_count++];
+
+	assert_int_equal(ticket, 7);
+	assert_true(w->sent_count <= SENT_MAX);
+	*sent = (struct sent){.to = *to, .length = bytes, .data = malloc(bytes + 1)};
+	memcpy(sent->data, w->reserved, bytes);
+	sent->data[bytes] = 0;
+}
+
+void host_close(struct host *host, uint32_t connection)
+{
+	struct sim_connection *c = sim(host, connection);
+
+	if (!c)
+		return;
+	c->closed = true;
+	c->handle = 0;
+}
+
+void host_bind(struct host *host, uint32_t connection, session_handle handle)
+{
+	struct sim_connection *c = sim(host, connection);
+
+	if (c)
+		c->handle = handle;
+}
+
+session_handle host_bound(struct host *host, uint32_t connection)
+{
+	struct sim_connection *c = sim(host, connection);
+
+	return c ? c->handle : 0;
+}
+
+void host_deadline(struct host *host, uint32_t connection, uint32_t seconds)
+{
+	struct sim_connection *c = sim(host, connection);
+
+	if (c)
+		c->deadline = seconds ? host->clock.tick + seconds : 0;
+}
+
+void host_peer_address(
+	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port)
+{
+	memset(address, 0, 16);
+	address[10] = address[11] = 0xff;
+	if (peer->via == SESSION_VIA_TCP) {
+		memcpy(address + 12, &(uint32_t){htonl(0xc6120000 + peer->connection)}, 4);
+		*port = 40000 + peer->connection;
+	} else {
+		memcpy(address + 12, &peer->udp.address, 4);
+		*port = ntohs(peer->udp.port);
+	}
+}
+
+/* ---- the world ---- */
+
+static void sim_random(struct random *random, void *out, size_t length)
+{
+	struct world *w = (struct world *)((char *)random - offsetof(struct world, random));
+	uint8_t *bytes = out;
+
+	for (size_t i = 0; i < length; i++) { /* xorshift64* */
+		w->seed ^= w->seed >> 12;
+		w->seed ^= w->seed << 25;
+		w->seed ^= w->seed >> 27;
+		bytes[i] = (w->seed * 0x2545f4914f6cdd1dull) >> 56;
+	}
+}
+
+static void fail_with(const char *what, const char *error)
+{
+	print_error("%s: %s\n", what, error);
+	fail();
+}
+
+static void path_in(const struct world *w, char *out, size_t size, const char *name)
+{
+	snprintf(out, size, "%s/%s", w->directory, name);
+}
+
+static bool keep_entry(void *context, uint32_t index, uint32_t number, uint32_t serial)
+{
+	struct world *w = context;
+	const struct device *device = registry_at(w->host.registry, number);
+
+	return device && device->serial == serial;
+}
+
+static void replay_record(void *context, const struct hearth_item *item)
+{
+	struct world *w = context;
+
+	mc_protocol.restored(w->mc, item);
+}
+
+static void attach_entry(void *context, uint32_t index)
+{
+	struct world *w = context;
+
+	mc_protocol.attached(w->mc, index);
+	session_commit(w->host.sessions);
+}
+
+/* Sessions, ring and protocol, made or attached to: what a broker does when it starts. */
+static void world_attach(struct world *w)
+{
+	char sessions[128], ring[128], error[256];
+	struct session_config session = {
+		.path = sessions, .entries = 64, .workers = 1, .random = &w->random};
+	struct feed_config feed = {.path = ring,
+		.bytes = RING_BYTES,
+		.workers = 1,
+		.first_id = 4096,
+		.id_limit = UINT64_MAX};
+
+	path_in(w, sessions, sizeof(sessions), "ring.sessions");
+	path_in(w, ring, sizeof(ring), "ring");
+	if (session_table_open(&w->host.table, &session, error, sizeof(error)))
+		fail_with("session_table_open", error);
+	if (feed_open(&w->feed, &feed, error, sizeof(error)))
+		fail_with("feed_open", error);
+	w->host.registry = registry_load(w->store, 64, false, 1000, error, sizeof(error));
+	if (!w->host.registry)
+		fail_with("registry_load", error);
+	w->host.sessions = session_worker(w->host.table, 0);
+	w->host.feed = feed_ring(w->feed, 0);
+	w->listener_count = mc_protocol.start((void **)&w->mc, &w->host, w->listeners);
+	assert_int_equal(w->listener_count, 3);
+	session_worker_attach(w->host.sessions, w->host.clock.tick, keep_entry, w);
+	assert_true(feed_replay(w->host.feed, replay_record, w) >= 0);
+	session_commit(w->host.sessions);
+	feed_applied(w->host.feed);
+	session_sweep(w->host.sessions, 64, attach_entry, w);
+	world_session_counters = session_counters(w->host.sessions);
+}
+
+static void world_detach(struct world *w)
+{
+	mc_protocol.stop(w->mc);
+	registry_free(w->host.registry);
+	feed_close(w->feed);
+	session_table_close(w->host.table);
+	for (uint32_t i = 1; i <= w->connection_count; i++)
+		w->connections[i].open = false;
+}
+
+/* Kill and start again: nothing of the process stays, connections neither. */
+static UNUSED void world_restart(struct world *w)
+{
+	world_detach(w);
+	w->message_count = 0;
+	world_attach(w);
+}
+
+static void world_provision(struct world *w, const char *id, const char *pin)
+{
+	struct device_record record = {0};
+	size_t failed;
+
+	snprintf(record.id, sizeof(record.id), "%s", id);
+	memcpy(record.pin, pin, DEVICE_PIN_BYTES);
+	assert_int_equal(store_add(w->store, &record, 1, &failed), 0);
+}
+
+/* Devices of every world; each PIN is its own. */
+#define CANARY_ID "canary-0000000000000000000"
+#define DEVICE_A "000000000000000000000042"
+#define DEVICE_B "34characters-of-a-public-firmware1"
+#define DEVICE_LONG "64characters64characters64characters64characters64characters6464"
+#define PIN_CANARY "canarypincanarypincanarypincanar"
+#define PIN_A "k3v9q0a7m2x8c5t1z6w4e2r8y0u1i9o3"
+#define PIN_B "bbbbbbbbbbbbbbbbcccccccccccccccc"
+#define PIN_LONG "llllllllllllllllmmmmmmmmmmmmmmmm"
+
+static struct world *world_new(void)
+{
+	static char advertise[] = "198.18.0.1:7701";
+	struct world *w = calloc(1, sizeof(*w));
+	char registry[128], error[256], ring[128];
+
+	w->seed = 0x123456789abcdefull;
+	w->random.fill = sim_random;
+	snprintf(w->directory, sizeof(w->directory), "/tmp/hearth-mc-XXXXXX");
+	assert_non_null(mkdtemp(w->directory));
+	path_in(w, registry, sizeof(registry), "registry");
+	w->store = store_open(registry, 0, error, sizeof(error));
+	if (!w->store)
+		fail_with("store_open", error);
+	world_provision(w, CANARY_ID, PIN_CANARY);
+	world_provision(w, DEVICE_A, PIN_A);
+	world_provision(w, DEVICE_B, PIN_B);
+	world_provision(w, DEVICE_LONG, PIN_LONG);
+	w->config.mc.login_tcp = 7700;
+	w->config.mc.connect_tcp = 7701;
+	w->config.mc.connect_udp = 7701;
+	w->config.mc.advertise_tcp = advertise;
+	w->config.mc.advertise_udp = advertise;
+	w->config.mc.heartbeat = 45;
+	w->config.mc.auth_interval = 600;
+	w->config.mc.time_window = 300;
+	w->config.mc.token_seconds = 86400;
+	w->config.mc.frame_tcp = 65536;
+	w->config.mc.frame_udp = 1472;
+	w->host.config = &w->config;
+	w->host.random = &w->random;
+	w->host.clock = (struct turn_clock){
+		.us = 5000000000ull, .tick = 5000, .unix_ms = START_UNIX * 1000ull};
+	w->host.aes = aes_burst_new();
+	assert_non_null(w->host.aes);
+	urcu_qsbr_register_thread();
+	world_attach(w);
+	path_in(w, ring, sizeof(ring), "ring");
+	w->reader = hearth_feed_open(ring, 0, error, sizeof(error));
+	if (!w->reader)
+		fail_with("hearth_feed_open", error);
+	/* a new reader of a new ring begins at its start */
+	return w;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void world_free(struct world *w)
+{
+	hearth_feed_close(w->reader);
+	world_detach(w);
+	aes_burst_free(w->host.aes);
+	store_close(w->store);
+	urcu_qsbr_unregister_thread();
+	for (unsigned i = 0; i < w->sent_count; i++)
+		free(w->sent[i].data);
+	nftw(w->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	free(w);
+}
+
+static UNUSED int world_setup(void **state)
+{
+	*state = world_new();
+	return 0;
+}
+
+static UNUSED int world_teardown(void **state)
+{
+	world_free(*state);
+	return 0;
+}
+
+/* What a worker does with a turn's messages, and after them. */
+static void world_decide(struct world *w)
+{
+	unsigned done = 0, n;
+
+	for (; done < w->message_count; done += n) {
+		n = w->message_count - done;
+		if (n > PROTOCOL_BATCH)
+			n = PROTOCOL_BATCH;
+		mc_protocol.messages(w->mc, &w->messages[done], n);
+	}
+	for (unsigned i = 0; i < w->message_count; i++)
+		free((void *)w->messages[i].data);
+	w->message_count = 0;
+}
+
+static void world_turn(struct world *w)
+{
+	world_decide(w);
+	feed_publish(w->host.feed);
+	session_commit(w->host.sessions);
+	feed_applied(w->host.feed);
+	urcu_qsbr_quiescent_state();
+}
+
+/* Time passes for everything; the sweep has seen all sessions by then. */
+static UNUSED void world_pass(struct world *w, uint32_t seconds)
+{
+	w->host.clock.us += seconds * 1000000ull;
+	w->host.clock.tick += seconds;
+	w->host.clock.unix_ms += seconds * 1000ull;
+	mc_protocol.sweep(w->mc, 64);
+	world_turn(w);
+}
+
+static uint64_t counted(const struct world *w, enum mc_counter counter)
+{
+	return mc_protocol.counters(w->mc)[counter];
+}
+
+static UNUSED uint32_t now_of(const struct world *w)
+{
+	return w->host.clock.unix_ms / 1000;
+}
+
+/* ---- transports ---- */
+
+static uint32_t tcp_open(struct world *w)
+{
+	assert_true(w->connection_count + 1 < CONNECTIONS_MAX);
+	w->connections[++w->connection_count] = (struct sim_connection){.open = true};
+	return w->connection_count;
+}
+
+/* The device closes, or the connection is reset: a bound one is reported. */
+static UNUSED void tcp_drop(struct world *w, uint32_t connection)
+{
+	session_handle handle = w->connections[connection].handle;
+
+	w->connections[connection].open = false;
+	if (handle)
+		mc_protocol.closed(w->mc, connection, handle);
+	world_turn(w);
+}
+
+static bool tcp_closed(const struct world *w, uint32_t connection)
+{
+	return w->connections[connection].closed;
+}
+
+static struct peer on_login(uint32_t connection)
+{
+	return (struct peer){.via = SESSION_VIA_TCP, .listener = 0, .connection = connection};
+}
+
+static struct peer on_tcp(uint32_t connection)
+{
+	return (struct peer){.via = SESSION_VIA_TCP, .listener = 1, .connection = connection};
+}
+
+static struct peer on_udp(uint16_t port)
+{
+	return (struct peer){.via = SESSION_VIA_UDP,
+		.listener = 2,
+		.udp = {.address = htonl(0xc6130001), .port = htons(port)}};
+}
+
+/* Put a frame into the next turn's batch. */
+static void queue(struct world *w, struct peer peer, const void *frame, uint32_t length)
+{
+	uint8_t *copy = malloc(length ? length : 1); /* its own block: a read past it is seen */
+
+	memcpy(copy, frame, length);
+	assert_true(w->message_count < PROTOCOL_BATCH * 2);
+	w->messages[w->message_count++] =
+		(struct message){.data = copy, .length = length, .peer = peer};
+}
+
+static UNUSED void deliver(struct world *w, struct peer peer, const void *frame, uint32_t length)
+{
+	queue(w, peer, frame, length);
+	world_turn(w);
+}
+
+/* ---- the device's side ---- */
+
+struct device_side {
+	const char *id, *pin;
+	char key[SESSION_KEY_BYTES + 1], token[SESSION_TOKEN_CHARS + 1];
+	struct peer peer;
+	uint16_t sequence; /* of its newest request */
+};
+
+struct frame_text {
+	uint32_t length;
+	char text[MC_FRAME_MAX + 1024];
+};
+
+static const uint8_t *bytes_of(const char *text)
+{
+	return (const uint8_t *)text;
+}
+
+/* Encrypt, encode and wrap; @name is a member of the envelope without its comma. */
+static void seal(struct frame_text *frame, uint32_t code, const char *name, const char *key,
+	const char *iv, const char *plain)
+{
+	size_t length = strlen(plain), padded = (length / 16 + 1) * 16, written;
+	uint8_t *buffer = malloc(padded), *base64 = malloc(padded * 2 + 8), chain[16];
+	mbedtls_aes_context aes;
+
+	memcpy(buffer, plain, length);
+	memset(buffer + length, (int)(padded - length), padded - length);
+	memcpy(chain, iv, 16);
+	mbedtls_aes_init(&aes);
+	mbedtls_aes_setkey_enc(&aes, bytes_of(key), 128);
+	mbedtls_aes_crypt_cbc(&aes, MBEDTLS_AES_ENCRYPT, padded, chain, buffer, buffer);
+	mbedtls_aes_free(&aes);
+	assert_int_equal(
+		mbedtls_base64_encode(base64, padded * 2 + 8, &written, buffer, padded), 0);
+	frame->length = snprintf(frame->text, sizeof(frame->text),
+		"CTS{\"code\":%u,%s,\"data\":\"%s\"}\r\n", code, name, base64);
+	assert_true(frame->length < sizeof(frame->text));
+	free(buffer);
+	free(base64);
+}
+
+/* struct answer - a frame from the broker, decrypted by the device */
+struct answer {
+	bool there;
+	uint32_t code;
+	int64_t result;
+	struct peer to;
+	char plain[2048];
+};
+
+static int64_t member_number(const char *plain, const char *name)
+{
+	char key[64];
+	const char *at;
+
+	snprintf(key, sizeof(key), "\"%s\":", name);
+	at = strstr(plain, key);
+	return at ? strtoll(at + strlen(key), NULL, 10) : -1;
+}
+
+static UNUSED bool member_text(const char *plain, const char *name, char *out, size_t size)
+{
+	char key[64];
+	const char *at, *end;
+
+	snprintf(key, sizeof(key), "\"%s\":\"", name);
+	at = strstr(plain, key);
+	if (!at)
+		return false;
+	at += strlen(key);
+	end = strchr(at, '"');
+	snprintf(out, size, "%.*s", (int)(end - at), at);
+	return true;
+}
+
+/* The next frame that the broker sent, opened with a key; there is false if there is none. */
+static struct answer next_answer(struct world *w, const char *key, const char *iv)
+{
+	struct answer answer = {0};
+	uint8_t cipher[4096], chain[16];
+	mbedtls_aes_context aes;
+	struct sent *sent;
+	size_t length;
+	char *data;
+
+	if (w->sent_next == w->sent_count)
+		return answer;
+	sent = &w->sent[w->sent_next++];
+	answer.there = true;
+	answer.to = sent->to;
+	assert_int_equal(
+		sscanf((char *)sent->data, "CTS{\"code\":%u,\"data\":\"", &answer.code), 1);
+	data = strstr((char *)sent->data, "\"data\":\"") + 8;
+	assert_true(sent->length > 4 && !memcmp(sent->data + sent->length - 4, "\"}\r\n", 4));
+	assert_int_equal(mbedtls_base64_decode(cipher, sizeof(cipher), &length, bytes_of(data),
+				 sent->length - 4 - (data - (char *)sent->data)),
+		0);
+	assert_int_equal(length % 16, 0);
+	memcpy(chain, iv, 16);
+	mbedtls_aes_init(&aes);
+	mbedtls_aes_setkey_dec(&aes, bytes_of(key), 128);
+	mbedtls_aes_crypt_cbc(
+		&aes, MBEDTLS_AES_DECRYPT, length, chain, cipher, (uint8_t *)answer.plain);
+	mbedtls_aes_free(&aes);
+	length -= (uint8_t)answer.plain[length - 1];
+	answer.plain[length] = 0;
+	answer.result = member_number(answer.plain, "result");
+	return answer;
+}
+
+static struct answer answer_of(struct world *w, const struct device_side *d)
+{
+	return next_answer(w, d->key, d->key);
+}
+
+static UNUSED void expect_silence(struct world *w)
+{
+	assert_int_equal(w->sent_next, w->sent_count);
+}
+
+static void expect_answer(
+	struct world *w, const struct device_side *d, uint32_t code, int64_t result)
+{
+	struct answer answer = answer_of(w, d);
+
+	assert_true(answer.there);
+	assert_int_equal(answer.code, code);
+	assert_int_equal(answer.result, result);
+}
+
+static void login_frame(
+	const struct world *w, const struct device_side *d, struct frame_text *frame)
+{
+	char name[128], plain[256];
+
+	snprintf(name, sizeof(name), "\"deviceId\":\"%s\"", d->id);
+	snprintf(plain, sizeof(plain),
+		"{\"sequence\":\"%u\",\"deviceId\":\"%s\",\"version\":\"001.000.000.000\","
+		"\"time\":%u}",
+		d->sequence, d->id, now_of(w));
+	seal(frame, MC_LOGIN, name, d->pin, d->pin + 16, plain);
+}
+
+/* Log in; the token goes to @d. Return: the login connection. */
+static uint32_t log_in(struct world *w, struct device_side *d)
+{
+	struct frame_text *frame = malloc(sizeof(*frame));
+	uint32_t connection = tcp_open(w);
+	struct answer answer;
+
+	login_frame(w, d, frame);
+	deliver(w, on_login(connection), frame->text, frame->length);
+	free(frame);
+	answer = next_answer(w, d->pin, d->pin + 16);
+	assert_true(answer.there);
+	assert_int_equal(answer.code, 1003);
+	assert_int_equal(answer.result, 0);
+	assert_true(member_text(answer.plain, "sessionKey", d->key, sizeof(d->key)));
+	assert_true(member_text(answer.plain, "token", d->token, sizeof(d->token)));
+	d->sequence++;
+	return connection;
+}
+
+/* A frame of the session with the given plaintext. */
+static void session_frame(
+	const struct device_side *d, struct frame_text *frame, uint32_t code, const char *plain)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "\"token\":\"%s\"", d->token);
+	seal(frame, code, name, d->key, d->key, plain);
+}
+
+static void queue_plain(struct world *w, const struct device_side *d, struct peer peer,
+	uint32_t code, const char *plain)
+{
+	struct frame_text *frame = malloc(sizeof(*frame));
+
+	session_frame(d, frame, code, plain);
+	queue(w, peer, frame->text, frame->length);
+	free(frame);
+}
+
+static UNUSED void send_plain(struct world *w, const struct device_side *d, struct peer peer,
+	uint32_t code, const char *plain)
+{
+	queue_plain(w, d, peer, code, plain);
+	world_turn(w);
+}
+
+static void queue_connect(struct world *w, const struct device_side *d, struct peer peer,
+	uint16_t sequence, uint32_t time)
+{
+	char plain[256];
+
+	snprintf(plain, sizeof(plain),
+		"{\"sequence\":\"%u\",\"token\":\"%s\",\"devVersion\":\"001.002.003.004\","
+		"\"model\":\"HT-AC-01\",\"time\":%u}",
+		sequence, d->token, time);
+	queue_plain(w, d, peer, MC_CONNECT, plain);
+}
+
+static UNUSED void send_connect(struct world *w, const struct device_side *d, struct peer peer,
+	uint16_t sequence, uint32_t time)
+{
+	queue_connect(w, d, peer, sequence, time);
+	world_turn(w);
+}
+
+/* The plaintext of a well-formed request. */
+static void request_text(const struct device_side *d, uint32_t code, uint16_t sequence,
+	uint32_t time, char *out, size_t size)
+{
+	const char *body = "";
+
+	switch (code) {
+	case MC_HEARTBEAT:
+		snprintf(out, size, "{\"sequence\":\"%u\",\"token\":\"%s\",\"time\":%u}", sequence,
+			d->token, time);
+		return;
+	case 2006:
+		body = "\"statusSerials\":[{\"serialId\":\"1\",\"statusSerial\":[{\"statusName\":"
+		       "\"POWER\",\"curStatusValue\":\"1\"}]}],";
+		break;
+	case 2008:
+		body = "\"alarm\":{\"statusName\":\"TEMP\",\"curStatusValue\":40},";
+		break;
+	case 2010:
+		body = "\"error\":[{\"errorCode\":\"1\",\"errorInfo\":\"fan\"}],";
+		break;
+	case 2012:
+		body = "\"subDeviceId\":\"sub-1\",\"pin\":\"SECRETPINSECRETPINSECRETPINSECRE\",";
+		break;
+	case 2016:
+	case 2018:
+		body = "\"subDeviceId\":\"sub-1\",";
+		break;
+	case 2020:
+		body = "\"subDeviceId\":\"sub-1\",\"onLine\":\"1\",";
+		break;
+	case 2022:
+		body = "\"device\":{\"version\":\"1\"},";
+		break;
+	case 2026:
+		body = "\"status\":\"0\",\"version\":\"1\",";
+		break;
+	case 2028:
+		body = "\"resourceSerials\":[],";
+		break;
+	case 2032:
+		body = "\"event\":[{\"eventName\":\"LOCK_OPEN\"}],";
+		break;
+	case 3000:
+		body = "\"ttsParam\":{\"content\":\"hello\"},";
+		break;
+	case 3002:
+		body = "\"ctrlParam\":{\"audioData\":\"\"},";
+		break;
+	}
+	snprintf(out, size, "{\"sequence\":\"%u\",\"deviceId\":\"%s\",%s\"time\":%u}", sequence,
+		d->id, body, time);
+}
+
+static void queue_request(struct world *w, const struct device_side *d, struct peer peer,
+	uint32_t code, uint16_t sequence, uint32_t time)
+{
+	char plain[1024];
+
+	request_text(d, code, sequence, time, plain, sizeof(plain));
+	queue_plain(w, d, peer, code, plain);
+}
+
+/* Send request @sequence now, over the device's own transport. */
+static UNUSED void send_request(
+	struct world *w, const struct device_side *d, uint32_t code, uint16_t sequence)
+{
+	queue_request(w, d, d->peer, code, sequence, now_of(w));
+	world_turn(w);
+}
+
+/* The next request in order, answered with @result. */
+static UNUSED void good_request(
+	struct world *w, struct device_side *d, uint32_t code, int64_t result)
+{
+	send_request(w, d, code, ++d->sequence);
+	expect_answer(w, d, code + 1, result);
+}
+
+/* ---- events ---- */
+
+struct event {
+	bool there;
+	struct hearth_record record;
+	char device[DEVICE_ID_MAX + 1];
+	char payload[4096];
+};
+
+static struct event next_event(struct world *w)
+{
+	struct event event = {0};
+	struct hearth_item item;
+	int rc = hearth_feed_next(w->reader, &item);
+
+	assert_true(rc == 0 || rc == 1);
+	if (!rc)
+		return event;
+	event.there = true;
+	event.record = *item.record;
+	memcpy(event.device, item.device, item.record->device_length);
+	assert_true(item.record->payload_length < sizeof(event.payload));
+	if (item.record->payload_length)
+		memcpy(event.payload, item.payload, item.record->payload_length);
+	assert_int_equal(item.record->protocol, HEARTH_MC);
+	assert_int_equal(hearth_feed_commit(w->reader), 0);
+	return event;
+}
+
+static UNUSED void expect_no_event(struct world *w)
+{
+	assert_false(next_event(w).there);
+}
+
+static UNUSED struct event expect_event(struct world *w, const struct device_side *d,
+	enum hearth_event kind, unsigned code_or_reason)
+{
+	struct event event = next_event(w);
+
+	assert_true(event.there);
+	assert_int_equal(event.record.event, kind);
+	assert_int_equal(
+		kind == HEARTH_OFFLINE ? event.record.reason : event.record.code, code_or_reason);
+	assert_string_equal(event.device, d->id);
+	return event;
+}
+
+/* Connect with the next number and take the answer and the event. */
+static UNUSED void connected(struct world *w, struct device_side *d, struct peer peer)
+{
+	d->peer = peer;
+	send_connect(w, d, peer, d->sequence, now_of(w));
+	expect_answer(w, d, 1005, 0);
+	expect_event(w, d, HEARTH_ONLINE, MC_CONNECT);
+}
+
+/* Login and connect. */
+static UNUSED void live_tcp(struct world *w, struct device_side *d)
+{
+	log_in(w, d);
+	connected(w, d, on_tcp(tcp_open(w)));
+}
+
+static UNUSED void live_udp(struct world *w, struct device_side *d, uint16_t port)
+{
+	log_in(w, d);
+	connected(w, d, on_udp(port));
+}
+
+static UNUSED uint32_t entry_of(struct world *w, const struct device_side *d)
+{
+	return session_find(w->host.table, bytes_of(d->token));
+}
+
+static UNUSED struct session_turn entry_now(struct world *w, const struct device_side *d)
+{
+	struct session_turn turn = {0};
+
+	session_peek(w->host.table, entry_of(w, d), &turn);
+	return turn;
+}
+
+static UNUSED struct device *device_of(struct world *w, const struct device_side *d)
+{
+	return registry_find(w->host.registry, d->id, strlen(d->id));
+}
+
+#define SIDE_A                                                                                     \
+	{                                                                                          \
+		.id = DEVICE_A, .pin = PIN_A, .sequence = 12345                                    \
+	}
+#define SIDE_B                                                                                     \
+	{                                                                                          \
+		.id = DEVICE_B, .pin = PIN_B, .sequence = 65533                                    \
+	}
+#define SIDE_LONG                                                                                  \
+	{                                                                                          \
+		.id = DEVICE_LONG, .pin = PIN_LONG, .sequence = 7                                  \
+	}
+#define SIDE_CANARY                                                                                \
+	{                                                                                          \
+		.id = CANARY_ID, .pin = PIN_CANARY, .sequence = 500                                \
+	}
