@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Hearth authors
+"""kill -9 of either side, twenty times under load: nothing acknowledged is lost or doubled."""
+
+import time
+
+import pytest
+
+import hearth
+from test_load import compare
+
+CYCLES = 20
+
+
+def once_each(events):
+    """The feed as a consumer that knows ids: a killed reader sees its last lines again."""
+    seen = {}
+    for event in events:
+        assert seen.setdefault(event["id"], event) == event
+    return sorted(seen.values(), key=lambda event: int(event["id"].split("-")[1]))
+
+
+def fleets(broker):
+    """By UDP nothing may be noticed; by TCP devices come back (their waits are shortened)."""
+    udp = hearth.Fleet(broker, 100, "--tcp-share", 0, "--interval", 0.2, "--ramp", 200,
+                       "--heartbeat", 5, name="udp").generate()
+    tcp = hearth.Fleet(broker, 100, "--tcp-share", 100, "--interval", 0.2, "--ramp", 200,
+                       "--heartbeat", 5, "--time-scale", 0.03, name="tcp").generate(first=3)
+    both = [udp, tcp]
+    for fleet in both:
+        broker.ctl("device", "import", fleet.csv, offline=True)
+    return both
+
+
+def test_feed_killed(tmp_path):
+    with hearth.Hearth(tmp_path) as broker:
+        both = fleets(broker)
+        broker.start()
+        feed = broker.feed()
+        for fleet in both:
+            fleet.options += ("--strict",)
+            fleet.start()
+        time.sleep(1.5)
+        for cycle in range(CYCLES):
+            time.sleep(0.1 + 0.02 * cycle)
+            feed.kill()
+            feed.start()
+        results = [fleet.finish() for fleet in both]
+        events = once_each(feed.quiet(1))
+        hearth.check_feed(events)
+        for fleet, (status, summary) in zip(both, results):
+            assert status == 0, summary
+            mine = [event for event in events if event["device"][0] == (
+                "1" if fleet.name == "udp" else "3")]
+            reports = compare(fleet, mine)
+            assert sum(reports.values()) == summary["acknowledged"] > 1000
+
+
+@pytest.mark.parametrize("acknowledge", ["ring", "commit"])
+def test_broker_killed(tmp_path, acknowledge):
+    with hearth.Hearth(tmp_path, feed={"acknowledge": acknowledge}) as broker:
+        both = fleets(broker)
+        broker.start()
+        feed = broker.feed()
+        for fleet in both:
+            fleet.start()
+        time.sleep(2)
+        cycles = CYCLES if acknowledge == "ring" else 5
+        for cycle in range(cycles):
+            broker.kill()
+            broker.start()
+            time.sleep(0.5 + 0.05 * (cycle % 7))
+        time.sleep(11)  # UDP devices repeat after 10 s
+        (udp_status, udp), (tcp_status, tcp) = [fleet.finish() for fleet in both]
+        events = once_each(feed.quiet(1))
+        hearth.check_feed(events)
+        assert udp_status == tcp_status == 0, (udp, tcp)
+        assert udp["relogins_udp"] == udp["relogins_tcp"] == 0 and udp["logins"] == 100
+        assert udp["unanswered"] == 0
+        assert udp["acknowledged"] > 100 and tcp["acknowledged"] > 100
+        assert tcp["logins"] > 100
+        for fleet, digit in zip(both, "13"):
+            compare(fleet, [event for event in events if event["device"][0] == digit])
+        udp_online = [event for event in events
+                      if event["event"] == "online" and event["device"][0] == "1"]
+        assert len(udp_online) == 100
+
+
+def test_orderly_restart_keeps_sessions(tmp_path):
+    with hearth.Hearth(tmp_path) as broker:
+        broker.provision(10)
+        broker.start()
+        feed = broker.feed()
+        udp, tcp = broker.device().online("udp"), broker.device().online("tcp")
+        first = feed.of(tcp, "online")
+        assert broker.stop() == 0
+        broker.start()
+        udp.heartbeat()
+        udp.report(1)
+        assert tcp.connect("tcp")["result"] == 0  # the token outlives the process
+        tcp.report(1)
+        feed.quiet()
+        assert len(feed.all_of(udp, "online")) == 1
+        assert [event["reason"] for event in feed.all_of(udp, "offline")] == []
+        assert feed.all_of(tcp, "online")[-1]["session"] > first["session"]
+        hearth.check_feed(feed.events)
+        assert broker.stop() == 0
+        assert feed.stop() == 0
+
+
+def test_repeat_over_a_kill_is_the_same_report(tmp_path):
+    with hearth.Hearth(tmp_path) as broker:
+        broker.provision(5)
+        broker.start()
+        feed = broker.feed()
+        device = broker.device().online("udp")
+        sequence = device.send(2006, statusSerials=[{"n": 7}])
+        device.answer_to(2006, sequence)
+        broker.kill()
+        broker.start()
+        device.repeat()
+        assert device.answer_to(2006, sequence)["result"] == 0
+        device.report(8)
+        feed.quiet()
+        counts = [event["count"] for event in feed.all_of(device, "uplink")]
+        assert counts == [1, 2, 3]
+
+
+def test_ids_grow_over_a_new_ring(tmp_path):
+    """The ring's memory is gone, as after a reboot: ids are not used again."""
+    with hearth.Hearth(tmp_path) as broker:
+        broker.provision(5)
+        broker.start()
+        feed = broker.feed()
+        device = broker.device().online("tcp")
+        old = feed.of(device, "uplink")
+        feed.stop()
+        broker.stop()
+        for suffix in ("", ".commit", ".sessions"):
+            (broker.ring.parent / (broker.ring.name + suffix)).unlink()
+        broker.start()
+        feed = broker.feed()
+        device.online("tcp")
+        new = feed.of(device, "online")
+        assert int(new["id"].split("-")[1]) > int(old["id"].split("-")[1])
+        assert new["session"] > old["session"]

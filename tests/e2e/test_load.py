@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Hearth authors
+"""Two thousand devices at once, and what the feed made of them."""
+
+import collections
+
+import pytest
+
+import hearth
+
+
+def compare(fleet, events):
+    """Everything acknowledged is in the feed exactly once, and nothing else but what was sent."""
+    hearth.check_feed(events)
+    reports = collections.Counter(hearth.reports_in(events))
+    twice = [key for key, times in reports.items() if times != 1]
+    assert not twice, "in the feed twice: %r" % twice[:5]
+    missing = set(fleet.acknowledged()) - set(reports)
+    assert not missing, "%d acknowledged and not in the feed: %r" % (
+        len(missing), sorted(missing)[:5])
+    invented = set(reports) - set(fleet.sent())
+    assert not invented, "in the feed, never sent: %r" % sorted(invented)[:5]
+    return reports
+
+
+@pytest.mark.parametrize("like,options", [
+    ("text", ()), ("firmware", ()), ("text", ("--merge", 4, "--split", 300)),
+], ids=["text", "firmware", "ugly"])
+def test_two_thousand_devices(tmp_path, like, options):
+    with hearth.Hearth(tmp_path) as broker:
+        fleet = hearth.Fleet(broker, 2000, "--tcp-share", 50, "--interval", 1, "--seconds", 8,
+                             "--ramp", 1000, "--strict", "--like", like, *options)
+        fleet.generate(like=like)
+        broker.ctl("device", "import", fleet.csv, offline=True)
+        broker.start()
+        feed = broker.feed()
+        status, summary = fleet.start().wait()
+        assert status == 0, summary["first_deviation"]
+        assert summary["connects_tcp"] == summary["connects_udp"] == 1000
+        assert summary["logins"] == 2000 and summary["repeats"] == 0
+        reports = compare(fleet, feed.quiet(1))
+        assert sum(reports.values()) == summary["acknowledged"] == summary["sent"] > 8000
+        online = [event for event in feed.events if event["event"] == "online"]
+        assert len(online) == 2000
+        assert collections.Counter(event["via"] for event in online) == {"tcp": 1000, "udp": 1000}
+        assert broker.stop() == 0
+
+
+def test_gateways(tmp_path):
+    with hearth.Hearth(tmp_path) as broker:
+        fleet = hearth.Fleet(broker, 100, "--tcp-share", 50, "--interval", 0, "--seconds", 4,
+                             "--strict")
+        import subprocess
+        import paths
+        subprocess.run([paths.HEARTH_FLEET, "--generate", "100", "--subdevices", "300", "--csv",
+                        fleet.csv], check=True)
+        broker.ctl("device", "import", fleet.csv, offline=True)
+        broker.start()
+        feed = broker.feed()
+        status, summary = fleet.start().wait()
+        assert status == 0, summary["first_deviation"]
+        compare(fleet, feed.quiet(1))
+        count = collections.Counter(event["event"] for event in feed.events)
+        assert count["online"] == 400
+        codes = collections.Counter(event.get("code") for event in feed.events)
+        assert codes[2012] == codes[2020] == 300 and codes[2006] == 400
+
+
+def test_two_workers(tmp_path, request):
+    if len(request.config.cpus) < 2:
+        pytest.skip("needs two CPUs")
+    with hearth.Hearth(tmp_path, workers=hearth.worker_cpus(2)) as broker:
+        fleet = hearth.Fleet(broker, 200, "--tcp-share", 50, "--interval", 1, "--seconds", 6,
+                             "--ramp", 100, "--refusals")
+        fleet.generate()
+        broker.ctl("device", "import", fleet.csv, offline=True)
+        broker.start()
+        feed = broker.feed()
+        status, summary = fleet.start().wait()
+        assert status == 0, summary["first_deviation"]
+        assert summary["connects_tcp"] >= 100 and summary["connects_udp"] >= 100
+        compare(fleet, feed.quiet(1))
+        assert len({event["id"].split("-")[0] for event in feed.events}) == 2
