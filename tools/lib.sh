@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Hearth authors
 # lib.sh - what quickstart and check share: packages, builds, a network namespace (sourced by bash)
@@ -12,8 +13,8 @@ else
 fi
 
 PACKAGES_BUILD=(meson ninja-build gcc pkg-config libdpdk-dev libmbedtls-dev liburcu-dev liblmdb-dev
-	libyaml-dev libjansson-dev libcmocka-dev libipsec-mb-dev iproute2 util-linux)
-PACKAGES_CHECK=(clang clang-format libclang-rt-14-dev dpdk-dev python3-pytest python3-cryptography
+	libyaml-dev libjansson-dev libcmocka-dev libipsec-mb-dev iproute2 util-linux python3)
+PACKAGES_CHECK=(clang clang-format dpdk-dev python3-pytest python3-cryptography
 	strace ethtool iputils-ping)
 
 say() {
