@@ -37,7 +37,10 @@ struct store;
  * store_open() - open or make the registry at directory @path for writing
  * @error: receives one line for people, with the remedy, when it fails
  * @limit: devices it may hold, 0 for no limit but the store's own
- * Return: NULL with errno set: EBUSY (another process has it), or what the system said.
+ *
+ * After an -EIO nothing more is written until the registry is opened again.
+ * Return: NULL with errno set: EBUSY (another process has it), EPROTO (not a registry, or one of
+ * another version), or what the system said.
  */
 struct store *store_open(const char *path, uint32_t limit, char *error, size_t size);
 
@@ -62,7 +65,10 @@ int store_get(struct store *store, const char *id, struct device_record *record)
 /**
  * store_each() - devices in the order of their ids, beginning after @after (NULL: from the start)
  * @visit: returns false to stop
- * Return: devices visited, or -errno. Gives the map's pages back when done (MADV_DONTNEED).
+ *
+ * @visit must not change the store.
+ * Return: devices visited, or -errno (-EIO: a record is damaged). Gives the map's pages back when
+ * done (MADV_DONTNEED).
  */
 int64_t store_each(struct store *store, const char *after,
 	bool (*visit)(void *context, const struct device_record *record), void *context);
@@ -80,7 +86,8 @@ int store_value_put(struct store *store, const char *name, uint64_t value);
 /**
  * device_record_check() - are id, PIN, bind password, model and gateway well-formed?
  * Id: 1..64 bytes of printable ASCII without '"' and '\'; PIN: 32 bytes of printable ASCII; bind
- * password: empty or 8 bytes of printable ASCII; model: printable UTF-8 up to 64 bytes.
+ * password: empty or 8 bytes of printable ASCII; model: printable UTF-8 up to 64 bytes; gateway:
+ * empty or another device's id.
  * Return: NULL, or what is wrong in one line (it never quotes a PIN).
  */
 const char *device_record_check(const struct device_record *record);
