@@ -61,8 +61,8 @@ class Bridge:
     def start(self):
         cpu = min(hearth.ALL_CPUS)
         self.process = subprocess.Popen(
-            ["dpdk-testpmd", "-l", "%d" % cpu, "--no-huge", "--in-memory", "-m", "192", "--no-pci",
-             "--lcores", "0@%d,1@%d" % (cpu, cpu),
+            ["dpdk-testpmd", "--no-huge", "--no-shconf", "-m", "192", "--no-pci",
+             "--lcores=(0,1)@%d" % cpu,
              "--vdev", "net_memif0,role=client,socket=%s,socket-abstract=no" % self.socket,
              "--vdev", "net_tap0,iface=hearth0", "--", "--total-num-mbufs=8192",
              "--no-mlockall", "--forward-mode=io", "--auto-start", "--stats-period", "0"],
