@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* slab.c - the file PATH.sessions: made whole or not at all, owned by one broker */
+/* slab.c - the table: made whole or not at all, attached, carried over to another size */
 
-#include "session/slab.h"
+#include "session/slab_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Others may make or replace the file between two looks at it; then we look again. */
 #define OPEN_ATTEMPTS 16
-
-/** struct slab_file - a slab file that is open and locked by us; map is NULL until it is mapped */
-struct slab_file {
-	int fd;
-	size_t bytes;
-	struct slab_header *header;
-};
 
 struct opening {
 	const struct session_config *config;
@@ -37,134 +25,6 @@ struct opening {
 	(snprintf((opening)->error, (opening)->size, "%s: " format, (opening)->config->path,       \
 		 ##__VA_ARGS__),                                                                   \
 		code)
-
-static struct slab_entry *file_entries(const struct slab_file *file)
-{
-	return (struct slab_entry *)((uint8_t *)file->header + SLAB_HEADER_BYTES);
-}
-
-static void file_close(struct slab_file *file)
-{
-	if (file->header)
-		munmap(file->header, file->bytes);
-	if (file->fd >= 0)
-		close(file->fd); /* gives up the lock */
-	*file = (struct slab_file){.fd = -1};
-}
-
-uint64_t slab_header_checksum(const struct slab_header *header)
-{
-	static const struct siphash_key key = {SLAB_MAGIC, SLAB_VERSION};
-
-	return siphash(&key, header, offsetof(struct slab_header, checksum));
-}
-
-/* A file's size for this many entries, in whole (huge) pages of its file system. */
-static int slab_bytes(int fd, uint32_t entries, size_t *bytes)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0)
-		return -errno;
-	if (fs.f_type == HUGETLBFS_MAGIC)
-		page = (size_t)fs.f_bsize;
-	*bytes = SLAB_HEADER_BYTES + (size_t)entries * sizeof(struct slab_entry);
-	*bytes = (*bytes + page - 1) / page * page;
-	return 0;
-}
-
-static int file_map(struct slab_file *file, bool huge)
-{
-	void *map = mmap(NULL, file->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
-
-	if (map == MAP_FAILED)
-		return -errno;
-	file->header = map;
-	/* keys are in it: never in a core dump */
-	madvise(map, file->bytes, MADV_DONTDUMP);
-	if (huge)
-		madvise(map, file->bytes, MADV_HUGEPAGE);
-	return 0;
-}
-
-/* Open @path and become its owner. -ESTALE: it was replaced meanwhile. */
-static int file_lock(const char *path, int flags, struct slab_file *file)
-{
-	struct stat opened, named;
-	int rc = -ESTALE;
-
-	file->header = NULL;
-	file->fd = open(path, flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (file->fd < 0)
-		return -errno;
-	if (flock(file->fd, LOCK_EX | LOCK_NB) < 0) {
-		rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
-		goto fail;
-	}
-	if (fstat(file->fd, &opened) < 0 || stat(path, &named) < 0 ||
-		opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
-		goto fail;
-	/* whoever made it may know its keys, whoever may read it does */
-	rc = -EPERM;
-	if (!S_ISREG(opened.st_mode) || opened.st_uid != geteuid() || (opened.st_mode & 0077))
-		goto fail;
-	file->bytes = (size_t)opened.st_size;
-	return 0;
-fail:
-	file_close(file);
-	return rc;
-}
-
-/* A new file beside the old one, whole and locked, without its name yet. */
-static int file_make(struct opening *opening, const char *name, const struct slab_header *keys,
-	struct slab_file *file)
-{
-	struct slab_header *header;
-	int rc = file_lock(name, O_CREAT, file);
-
-	if (rc < 0)
-		return rc;
-	rc = slab_bytes(file->fd, opening->entries, &file->bytes);
-	if (rc == 0 && ftruncate(file->fd, 0) < 0) /* what a killed broker left of it */
-		rc = -errno;
-	if (rc == 0 && ftruncate(file->fd, (off_t)file->bytes) < 0)
-		rc = -errno;
-	if (rc == 0) /* all of it now: a full file system must not become a SIGBUS later */
-		rc = -posix_fallocate(file->fd, 0, (off_t)file->bytes);
-	if (rc == 0)
-		rc = file_map(file, opening->config->huge);
-	if (rc < 0) {
-		unlink(name);
-		file_close(file);
-		return rc;
-	}
-	header = file->header;
-	*header = (struct slab_header){
-		.magic = SLAB_MAGIC,
-		.version = SLAB_VERSION,
-		.entry_bytes = sizeof(struct slab_entry),
-		.entries = opening->entries,
-		.workers = opening->config->workers,
-		.bytes = file->bytes,
-	};
-	if (keys) {
-		header->token_key = keys->token_key;
-		header->entry_key = keys->entry_key;
-	} else {
-		struct random *random = opening->config->random;
-
-		random->fill(random, &header->token_key, sizeof(header->token_key));
-		random->fill(random, &header->entry_key, sizeof(header->entry_key));
-	}
-	header->checksum = slab_header_checksum(header);
-	return 0;
-}
-
-static void file_ready(struct slab_file *file)
-{
-	__atomic_store_n(&file->header->state, SLAB_READY, __ATOMIC_RELEASE);
-}
 
 static int made_error(struct opening *opening, int rc)
 {
@@ -182,19 +42,19 @@ static int made_error(struct opening *opening, int rc)
 /* There is none yet. -EEXIST: there is one now. */
 static int slab_make(struct opening *opening, const char *name, struct slab_file *file)
 {
-	int rc = file_make(opening, name, NULL, file);
+	int rc = slab_file_make(name, opening->config, opening->entries, NULL, file);
 
 	if (rc == -ESTALE)
 		return -EEXIST; /* another broker took its temporary name away: look again */
 	if (rc < 0)
 		return made_error(opening, rc);
-	file_ready(file);
+	slab_file_ready(file);
 	if (link(name, opening->config->path) < 0)
 		rc = -errno;
 	unlink(name);
 	if (rc == 0)
 		return 0;
-	file_close(file);
+	slab_file_close(file);
 	return rc == -EEXIST ? rc : made_error(opening, rc);
 }
 
@@ -207,7 +67,7 @@ static int header_check(struct opening *opening, struct slab_file *file)
 	if (file->bytes < SLAB_HEADER_BYTES)
 		return refuse(opening, -EPROTO,
 			"not a session file: remove it (its devices log in again)");
-	rc = file_map(file, opening->config->huge);
+	rc = slab_file_map(file, opening->config->huge);
 	if (rc < 0)
 		return refuse(opening, rc, "cannot map it: %s", strerror(-rc));
 	header = file->header;
@@ -220,7 +80,7 @@ static int header_check(struct opening *opening, struct slab_file *file)
 			"and "
 			"drain it, or remove the file (its devices log in again)",
 			header->version, SLAB_VERSION);
-	rc = slab_bytes(file->fd, header->entries, &bytes);
+	rc = slab_file_bytes(file->fd, header->entries, &bytes);
 	if (rc < 0 || header->checksum != slab_header_checksum(header) ||
 		header->state != SLAB_READY || header->bytes != file->bytes ||
 		bytes != file->bytes || header->entries == 0 ||
@@ -235,7 +95,7 @@ static int header_check(struct opening *opening, struct slab_file *file)
 static bool entries_fit(const struct opening *opening, const struct slab_file *old)
 {
 	const uint32_t old_per_worker = old->header->entries / old->header->workers;
-	const struct slab_entry *entries = file_entries(old);
+	const struct slab_entry *entries = slab_file_entries(old);
 
 	for (uint32_t i = 0; i < old->header->entries; i++) {
 		if (life_list(entries[i].life) == LIST_FREE)
@@ -261,20 +121,20 @@ static int slab_carry(struct opening *opening, const char *name, struct slab_fil
 			"(its devices log in again)",
 			file->header->workers, old_entries, opening->config->workers,
 			opening->entries);
-	rc = file_make(opening, name, file->header, &made);
+	rc = slab_file_make(name, opening->config, opening->entries, file->header, &made);
 	if (rc < 0)
 		return made_error(opening, rc);
-	memcpy(file_entries(&made), file_entries(file),
+	memcpy(slab_file_entries(&made), slab_file_entries(file),
 		(size_t)(old_entries < opening->entries ? old_entries : opening->entries) *
 			sizeof(struct slab_entry));
-	file_ready(&made);
+	slab_file_ready(&made);
 	if (rename(name, opening->config->path) < 0) {
 		rc = -errno;
 		unlink(name);
-		file_close(&made);
+		slab_file_close(&made);
 		return made_error(opening, rc);
 	}
-	file_close(file);
+	slab_file_close(file);
 	*file = made;
 	return 0;
 }
@@ -282,7 +142,7 @@ static int slab_carry(struct opening *opening, const char *name, struct slab_fil
 /* The file that is there. -ENOENT: there is none. */
 static int slab_attach(struct opening *opening, const char *name, struct slab_file *file)
 {
-	int rc = file_lock(opening->config->path, 0, file);
+	int rc = slab_file_lock(opening->config->path, 0, file);
 
 	if (rc == -ENOENT || rc == -ESTALE)
 		return rc;
@@ -299,7 +159,7 @@ static int slab_attach(struct opening *opening, const char *name, struct slab_fi
 			       file->header->workers != opening->config->workers))
 		rc = slab_carry(opening, name, file);
 	if (rc < 0)
-		file_close(file);
+		slab_file_close(file);
 	return rc;
 }
 
@@ -384,7 +244,7 @@ int session_table_open(
 	table->fd = file.fd;
 	table->bytes = file.bytes;
 	table->header = file.header;
-	table->entries = file_entries(&file);
+	table->entries = slab_file_entries(&file);
 	table->count = opening.entries;
 	table->per_worker = opening.per_worker;
 	table->worker_count = config->workers;
