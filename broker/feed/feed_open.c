@@ -93,7 +93,7 @@ static int open_commit(const struct feed *feed, const char *path)
 	int fd, rc;
 
 	snprintf(name, sizeof(name), "%s.commit", path);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	rc = feed_header_read(fd, FEED_COMMIT_MAGIC, &header, &layout);

@@ -66,7 +66,8 @@ static int open_ring(struct hearth_feed *feed, char *error, size_t size)
 	uint32_t layout;
 	int rc;
 
-	feed->fd = open(feed->path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: a FIFO would keep us here. */
+	feed->fd = open(feed->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (feed->fd < 0)
 		return -errno;
 	if (fstat(feed->fd, &feed->file) < 0)
@@ -93,7 +94,7 @@ static int open_commit(struct hearth_feed *feed, char *error, size_t size)
 
 	if (snprintf(name, sizeof(name), "%s.commit", feed->path) >= (int)sizeof(name))
 		return -ENAMETOOLONG;
-	feed->commit_fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	feed->commit_fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (feed->commit_fd < 0) {
 		rc = -errno;
 		feed_error(error, size, "%s: %s%s", name, strerror(-rc),
