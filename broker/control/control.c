@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* control.c - the control socket: listening, and the loop that serves its clients */
+
+#include <urcu/urcu-qsbr.h>
+
+#include "control/control_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A client that neither sends nor takes a byte for this long makes room for others. */
+#define IDLE_US 60000000
+#define SAMPLE_US 1000000
+
+/* The directory that the socket lies in, made if only it is missing; locked while we look at what
+ * is there, so that two brokers that start at once do not remove each other's socket. */
+static int lock_directory(const char *path, char *error, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory;
+	int fd, rc;
+
+	directory = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	if (!directory)
+		return -ENOMEM;
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+		goto fail;
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		goto fail;
+	for (unsigned tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == 100) {
+			close(fd);
+			goto fail;
+		}
+		usleep(10000);
+	}
+	free(directory);
+	return fd;
+fail:
+	rc = -errno;
+	snprintf(error, size, "control socket's directory %s: %s: make it, or set control.socket",
+		directory, strerror(-rc));
+	free(directory);
+	return rc;
+}
+
+/* Remove what a killed broker left; anything else in the way is refused. */
+static int clear_path(const struct sockaddr_un *address, char *error, size_t size)
+{
+	struct stat there;
+	int fd, rc;
+
+	if (lstat(address->sun_path, &there) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(there.st_mode)) {
+		snprintf(error, size,
+			"%s is there and is no socket: remove it, or set control.socket",
+			address->sun_path);
+		return -EEXIST;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* EAGAIN: somebody listens, too busy to take us */
+	rc = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+	close(fd);
+	if (rc == 0 || rc == -EAGAIN) {
+		snprintf(error, size,
+			"another broker answers at %s: stop it, or set control.socket",
+			address->sun_path);
+		return -EADDRINUSE;
+	}
+	if (rc != -ECONNREFUSED)
+		return rc;
+	return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int listen_at(struct control *control, char *error, size_t size)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat made;
+	int directory, rc;
+
+	if (strlen(control->path) >= sizeof(address.sun_path)) {
+		snprintf(error, size, "control.socket %s is too long for a socket's path",
+			control->path);
+		return -ENAMETOOLONG;
+	}
+	strcpy(address.sun_path, control->path);
+	directory = lock_directory(control->path, error, size);
+	if (directory < 0)
+		return directory;
+	rc = clear_path(&address, error, size);
+	if (rc < 0)
+		goto out;
+	control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* fchmod before bind: the file is never there with another mode */
+	if (control->listener < 0 || fchmod(control->listener, 0600) < 0 ||
+		bind(control->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		lstat(control->path, &made) < 0) {
+		rc = -errno;
+		goto out;
+	}
+	control->device = made.st_dev;
+	control->inode = made.st_ino;
+	if (listen(control->listener, CONTROL_CLIENTS_MAX) < 0)
+		rc = -errno;
+out:
+	if (rc < 0 && !error[0])
+		snprintf(error, size,
+			"control socket %s: %s: set control.socket to a place of "
+			"the broker's own",
+			control->path, strerror(-rc));
+	close(directory);
+	return rc;
+}
+
+struct control *control_open(struct broker_view *view, char *error, size_t size)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int rc = -ENOMEM;
+
+	error[0] = '\0';
+	if (!control)
+		goto fail;
+	control->view = view;
+	control->listener = -1;
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		control->clients[i] = (struct control_client){.socket = -1, .file = -1};
+	control->path = strdup(view->config->control_socket);
+	if (!control->path)
+		goto fail;
+	rc = listen_at(control, error, size);
+	if (rc < 0)
+		goto fail;
+	control_sample(control, control_clock_us());
+	return control;
+fail:
+	if (!error[0])
+		snprintf(error, size, "no memory for the control socket");
+	control_close(control);
+	errno = -rc;
+	return NULL;
+}
+
+void control_close(struct control *control)
+{
+	struct stat there;
+
+	if (!control)
+		return;
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		client_close(&control->clients[i]);
+	if (control->listener >= 0)
+		close(control->listener);
+	if (control->inode && lstat(control->path, &there) == 0 &&
+		there.st_dev == control->device && there.st_ino == control->inode)
+		unlink(control->path);
+	free(control->path);
+	free(control);
+}
+
+/* A free slot: an unused one, else one whose client has been idle for too long. */
+static struct control_client *free_slot(struct control *control, uint64_t now)
+{
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->socket >= 0 && now - client->active_us > IDLE_US)
+			client_close(client);
+		if (client->socket < 0)
+			return client;
+	}
+	return NULL;
+}
+
+static void accept_clients(struct control *control, uint64_t now)
+{
+	static const char full[] = "{\"ok\":false,\"error\":\"too many clients\","
+				   "\"remedy\":\"try again when others have left\"}\n";
+
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct control_client *client;
+
+		if (fd < 0)
+			return;
+		client = free_slot(control, now);
+		if (client && client_open(client, fd, now) == 0)
+			continue;
+		send(fd, full, sizeof(full) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		close(fd);
+	}
+}
+
+/* Send, receive, carry out one request, send again: one round of one client. */
+static void serve_client(struct control *control, struct control_client *client, uint64_t now)
+{
+	if (client->output)
+		client_send(client, now);
+	if (!client->output && !client->ended)
+		client_receive(client, now);
+	if (client_ready(client)) {
+		client_serve(control, client);
+		urcu_qsbr_quiescent_state();
+		client_send(client, now);
+	}
+	if (!client->output && (client->closing || (client->ended && !client_ready(client))))
+		client_close(client);
+}
+
+/* What to wait for. Return: is there something to do without waiting? */
+static bool prepare(const struct control *control, struct pollfd *polled)
+{
+	bool ready = false;
+
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		const struct control_client *client = &control->clients[i];
+
+		polled[i] = (struct pollfd){
+			.fd = client->socket, .events = client->output ? POLLOUT : POLLIN};
+		ready |= client_ready(client);
+	}
+	polled[CONTROL_CLIENTS_MAX] = (struct pollfd){.fd = control->listener, .events = POLLIN};
+	return ready;
+}
+
+void control_serve(struct control *control, unsigned milliseconds)
+{
+	struct pollfd polled[CONTROL_CLIENTS_MAX + 1];
+	uint64_t now = control_clock_us(), end = now + (uint64_t)milliseconds * 1000;
+	bool interrupted = false;
+
+	do {
+		uint64_t until = control->now.us + SAMPLE_US;
+		bool ready = prepare(control, polled);
+		int wait = 0;
+
+		if (until > end)
+			until = end;
+		if (!ready && until > now)
+			wait = (int)((until - now + 999) / 1000);
+		urcu_qsbr_thread_offline();
+		interrupted = poll(polled, CONTROL_CLIENTS_MAX + 1, wait) < 0;
+		urcu_qsbr_thread_online();
+		now = control_clock_us();
+		control_sample(control, now);
+		for (unsigned i = 0; i < CONTROL_CLIENTS_MAX && !interrupted; i++) {
+			if (polled[i].fd >= 0 &&
+				(polled[i].revents || client_ready(&control->clients[i])))
+				serve_client(control, &control->clients[i], now);
+		}
+		if (!interrupted && polled[CONTROL_CLIENTS_MAX].revents)
+			accept_clients(control, now);
+		urcu_qsbr_quiescent_state();
+		now = control_clock_us();
+	} while (now < end && !interrupted);
+}

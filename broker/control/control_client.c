@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* control_client.c - one client of the control socket: bounded lines in, answers out, never a wait */
+#include "control/control_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Descriptors that a client may send at once; one is used, the rest are closed. */
+#define FILES_MAX 8
+
+int client_open(struct control_client *client, int accepted, uint64_t now)
+{
+	char *input = malloc(CONTROL_LINE_MAX + 1);
+
+	if (!input)
+		return -ENOMEM;
+	*client = (struct control_client){
+		.socket = accepted, .file = -1, .input = input, .active_us = now};
+	return 0;
+}
+
+static void drop_output(struct control_client *client)
+{
+	if (client->output)
+		explicit_bzero(client->output, client->output_length);
+	free(client->output);
+	client->output = NULL;
+	client->output_length = client->sent = 0;
+}
+
+static void drop_file(struct control_client *client)
+{
+	if (client->file >= 0)
+		close(client->file);
+	client->file = -1;
+}
+
+void client_close(struct control_client *client)
+{
+	if (client->socket < 0)
+		return;
+	close(client->socket);
+	drop_file(client);
+	drop_output(client);
+	explicit_bzero(client->input, CONTROL_LINE_MAX + 1);
+	free(client->input);
+	*client = (struct control_client){.socket = -1, .file = -1};
+}
+
+/* Keep the last descriptor that came, close all others. */
+static void take_files(struct control_client *client, struct msghdr *message)
+{
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
+		part = CMSG_NXTHDR(message, part)) {
+		size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			drop_file(client);
+			memcpy(&client->file, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+		}
+	}
+}
+
+void client_receive(struct control_client *client, uint64_t now)
+{
+	union {
+		struct cmsghdr header; /* for its alignment */
+		char bytes[CMSG_SPACE(FILES_MAX * sizeof(int))];
+	} ancillary;
+	struct iovec to = {client->input + client->used, CONTROL_LINE_MAX + 1 - client->used};
+	struct msghdr message = {.msg_iov = &to,
+		.msg_iovlen = 1,
+		.msg_control = ancillary.bytes,
+		.msg_controllen = sizeof(ancillary.bytes)};
+	ssize_t n;
+
+	if (!to.iov_len)
+		return;
+	n = recvmsg(client->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		client->ended = client->closing = true;
+		drop_output(client);
+		return;
+	}
+	take_files(client, &message);
+	if (!n)
+		client->ended = true;
+	client->used += (size_t)n;
+	client->active_us = now;
+}
+
+void client_send(struct control_client *client, uint64_t now)
+{
+	while (client->sent < client->output_length) {
+		ssize_t n = send(client->socket, client->output + client->sent,
+			client->output_length - client->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0) {
+			client->ended = client->closing = true;
+			client->used = 0;
+			break;
+		}
+		client->sent += (size_t)n;
+		client->active_us = now;
+	}
+	drop_output(client);
+}
+
+static const char *line_end(const struct control_client *client)
+{
+	return memchr(client->input + client->scanned, '\n', client->used - client->scanned);
+}
+
+bool client_ready(const struct control_client *client)
+{
+	return client->socket >= 0 && !client->output && !client->closing &&
+	       (client->used > CONTROL_LINE_MAX || line_end(client) ||
+		       (client->ended && client->used));
+}
+
+static void set_output(struct control_client *client, char *text)
+{
+	client->output = text;
+	client->output_length = text ? strlen(text) : 0;
+	if (!text)
+		client->closing = true; /* no memory: the client sees the connection end */
+}
+
+void client_serve(struct control *control, struct control_client *client)
+{
+	const char *end = line_end(client);
+	json_t *refusal;
+	size_t length;
+
+	if (!end) {
+		client->scanned = client->used;
+		if (!client_ready(client))
+			return;
+		/* a line without end: too long, or cut off by the client's leaving */
+		refusal = control_refuse("send shorter lines, each with its line end",
+			"the request is longer than %d bytes or has no line end", CONTROL_LINE_MAX);
+		set_output(client, json_dumps(refusal, JSON_COMPACT));
+		json_decref(refusal);
+		client->closing = true;
+		client->used = client->scanned = 0;
+		return;
+	}
+	length = (size_t)(end - client->input);
+	set_output(client, control_answer(control, client->input, length, client->file));
+	drop_file(client);
+	explicit_bzero(client->input, length);
+	client->used -= length + 1;
+	memmove(client->input, end + 1, client->used);
+	client->scanned = 0;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* control_private.h - between the files that make up the control socket */
+#pragma once
+
+#include "control/control.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Sums over all workers whose growth per second status shows: name of the rate, name of the
+ * counter that it is made of. */
+#define RATES(X)                                                                                   \
+	X(RATE_RX_FRAMES, "rx_frames", "rx_frames")                                                \
+	X(RATE_RX_BYTES, "rx_bytes", "rx_bytes")                                                   \
+	X(RATE_TX_FRAMES, "tx_frames", "tx_frames")                                                \
+	X(RATE_TX_BYTES, "tx_bytes", "tx_bytes")                                                   \
+	X(RATE_LOGINS, "logins", "logins")                                                         \
+	X(RATE_CONNECTS, "connects", "connects")                                                   \
+	X(RATE_HEARTBEATS, "heartbeats", "heartbeats")                                             \
+	X(RATE_REQUESTS, "requests", "requests")                                                   \
+	X(RATE_ANSWERS, "answers", "answers")                                                      \
+	X(RATE_EVENTS, "events", "feed_records")
+COUNTER_ENUM(rate, RATES, RATE_COUNT);
+
+/** struct rate_sample - the counters behind the rates at one moment */
+struct rate_sample {
+	uint64_t us; /* monotonic */
+	uint64_t values[RATE_COUNT];
+};
+
+/**
+ * struct control_client - one connection
+ * @socket: -1 if the slot is free
+ * @file: descriptor that came for the next request, -1 if none
+ * @input: CONTROL_LINE_MAX + 1 bytes; @used of them hold what came, @scanned have no line end
+ * @output: what is still to be sent: from @sent to @output_length
+ * @active_us: when it last sent or took a byte
+ * @ended: it will send no more
+ * @closing: close once the output is sent
+ */
+struct control_client {
+	int socket;
+	int file;
+	char *input;
+	size_t used, scanned;
+	char *output;
+	size_t output_length, sent;
+	uint64_t active_us;
+	bool ended, closing;
+};
+
+struct control {
+	struct broker_view *view;
+	int listener;
+	char *path;
+	dev_t device; /* of the socket file, so that only our own is removed */
+	ino_t inode;
+	struct rate_sample start, before, now; /* the last full second is before..now */
+	struct control_client clients[CONTROL_CLIENTS_MAX];
+};
+
+/* ---- answers (control_common.c, control_answer.c) ---- */
+
+/** control_refuse() - {"ok":false,"error":..,"remedy":..}; @format makes the error. */
+json_t *control_refuse(const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** control_unpack() - a request's members: json_unpack_ex() that takes no others.
+ * Return: NULL if they fit, else the refusal. */
+json_t *control_unpack(json_t *request, const char *format, ...);
+
+/** control_clock_us() - monotonic microseconds. */
+uint64_t control_clock_us(void);
+
+/** control_answer() - carry out one request line. @file: descriptor that came with it, or -1.
+ * Return: the answer's text with its line end, malloc'ed; NULL: no memory. */
+char *control_answer(struct control *control, const char *line, size_t length, int file);
+
+/* ---- clients (control_client.c) ---- */
+
+/** client_open() - take an accepted connection into a slot. Return: 0, -ENOMEM. */
+int client_open(struct control_client *client, int accepted, uint64_t now);
+
+/** client_close() - wipe and free the slot. */
+void client_close(struct control_client *client);
+
+/** client_receive() - take what came, bounded. */
+void client_receive(struct control_client *client, uint64_t now);
+
+/** client_send() - send what can be sent without waiting. */
+void client_send(struct control_client *client, uint64_t now);
+
+/** client_ready() - is there a request to carry out, and no answer in its way? */
+bool client_ready(const struct control_client *client);
+
+/** client_serve() - carry out one request. */
+void client_serve(struct control *control, struct control_client *client);
+
+/* ---- requests that look at the broker ---- */
+
+/** control_status() - workers, ports, sessions, rates, ring fill (control_status.c) */
+json_t *control_status(struct control *control, json_t *request, int file);
+
+/** control_session(), control_sessions(), control_kick() - (control_session.c) */
+json_t *control_session(struct control *control, json_t *request, int file);
+json_t *control_sessions(struct control *control, json_t *request, int file);
+json_t *control_kick(struct control *control, json_t *request, int file);
+
+/** control_sample() - take a sample for the rates if a second has passed (control_rates.c) */
+void control_sample(struct control *control, uint64_t us);
+
+/** control_rates() - growth per second between two samples. */
+json_t *control_rates(const struct rate_sample *from, const struct rate_sample *to);
+
+/* ---- sessions of a device (control_session.c) ---- */
+
+/** control_handle() - the handle of a session as session_peek() saw it. */
+session_handle control_handle(const struct session_table *table, const struct session_turn *turn);
+
+/** control_connected() - has the device a live session? Read side. */
+bool control_connected(const struct broker_view *view, const struct device *device);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* control_status.c - status: workers with their counters, ports, sessions, rates, ring fill */
+#include "control/control_private.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <time.h>
+
+/* {layer: {name: value}}, or, with @help, {layer: {name: what it counts}} */
+static json_t *counters_json(struct broker_view *view, unsigned worker, bool help)
+{
+	struct counter_view views[COUNTER_VIEWS_MAX];
+	unsigned count = view->counters(view, worker, views);
+	json_t *layers = json_object();
+
+	for (unsigned i = 0; i < count; i++) {
+		json_t *layer = json_object();
+
+		for (unsigned j = 0; j < views[i].count; j++)
+			json_object_set_new(layer, views[i].info[j].name,
+				help ? json_string(views[i].info[j].help)
+				     : json_integer((json_int_t)counter_read(&views[i].values[j])));
+		json_object_set_new(layers, views[i].layer, layer);
+	}
+	return layers;
+}
+
+static double microseconds(uint64_t cycles, const struct turn_view *turns)
+{
+	return turns->tsc_hz ? (double)cycles * 1e6 / (double)turns->tsc_hz : 0;
+}
+
+static json_t *worker_json(struct broker_view *view, unsigned worker)
+{
+	struct turn_view turns = {0};
+	uint64_t busy = 0;
+	json_t *stages = json_object();
+	double total;
+
+	view->turns(view, worker, &turns);
+	for (unsigned i = 0; i < STAGE_COUNT; i++) {
+		double cycles = turns.busy_turns
+					? (double)turns.busy_cycles[i] / (double)turns.busy_turns
+					: 0;
+
+		busy += turns.busy_cycles[i];
+		json_object_set_new(stages, stage_info[i].name, json_real(cycles));
+	}
+	total = (double)busy + (double)turns.idle_cycles;
+	return json_pack("{s:i, s:i, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o}", "worker",
+		(int)worker, "cpu",
+		worker < view->config->worker_count ? (int)view->config->workers[worker] : -1,
+		"turns", (json_int_t)turns.turns, "busy_turns", (json_int_t)turns.busy_turns,
+		"busy", total > 0 ? (double)busy / total : 0.0, "stages", stages, "gaps",
+		(json_int_t)turns.gaps, "gap_us", microseconds(turns.gap_cycles, &turns),
+		"gap_longest_us", microseconds(turns.gap_longest_cycles, &turns), "counters",
+		counters_json(view, worker, false));
+}
+
+static json_t *ports_json(const struct config *config)
+{
+	json_t *ports = json_array();
+	char text[16], with_prefix[24];
+
+	for (unsigned i = 0; i < config->port_count; i++) {
+		const struct config_port *port = &config->ports[i];
+		json_t *addresses = json_array(), *gateways = json_array();
+
+		for (unsigned j = 0; j < port->address_count; j++) {
+			inet_ntop(AF_INET, &port->addresses[j].address, text, sizeof(text));
+			snprintf(with_prefix, sizeof(with_prefix), "%s/%u", text,
+				port->addresses[j].prefix);
+			json_array_append_new(addresses, json_string(with_prefix));
+		}
+		for (unsigned j = 0; j < port->gateway_count; j++) {
+			inet_ntop(AF_INET, &port->gateways[j], text, sizeof(text));
+			json_array_append_new(gateways, json_string(text));
+		}
+		json_array_append_new(ports, json_pack("{s:s, s:o, s:o}", "device", port->device,
+						     "addresses", addresses, "gateways", gateways));
+	}
+	return ports;
+}
+
+static json_t *sessions_json(struct broker_view *view)
+{
+	const struct config *config = view->config;
+	struct session_counts all = {0};
+
+	for (unsigned i = 0; i < view->workers; i++) {
+		struct session_counts one = session_counts(session_worker(view->table, i));
+
+		all.entries += one.entries;
+		all.login += one.login;
+		all.live_tcp += one.live_tcp;
+		all.live_udp += one.live_udp;
+		all.resting += one.resting;
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "live_tcp",
+		(json_int_t)all.live_tcp, "live_udp", (json_int_t)all.live_udp, "login",
+		(json_int_t)all.login, "resting", (json_int_t)all.resting, "entries",
+		(json_int_t)all.entries, "limit", (json_int_t)config->limits.sessions,
+		"pending_logins_limit", (json_int_t)config->limits.pending_logins);
+}
+
+static json_t *feed_json(struct broker_view *view)
+{
+	json_t *rings = json_array();
+
+	for (unsigned i = 0; i < view->workers; i++) {
+		struct feed_fill fill = feed_fill(feed_ring(view->feed, i));
+		/* the commit cursor is the consumer's: it may be anything */
+		uint64_t lag = fill.head - fill.commit;
+
+		if (lag > fill.bytes)
+			lag = fill.bytes;
+		json_array_append_new(rings,
+			json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:f}", "worker", (int)i, "head",
+				(json_int_t)fill.head, "applied", (json_int_t)fill.applied,
+				"commit", (json_int_t)fill.commit, "bytes", (json_int_t)fill.bytes,
+				"lag", (json_int_t)lag, "fill",
+				fill.bytes ? (double)lag / (double)fill.bytes : 0.0));
+	}
+	return rings;
+}
+
+json_t *control_status(struct control *control, json_t *request, int file)
+{
+	struct broker_view *view = control->view;
+	json_t *refusal, *workers, *answer;
+	time_t now = time(NULL);
+	const char *verb;
+	int help = 0;
+
+	refusal = control_unpack(request, "{s:s, s?b}", "verb", &verb, "help", &help);
+	if (refusal)
+		return refusal;
+	workers = json_array();
+	for (unsigned i = 0; i < view->workers; i++)
+		json_array_append_new(workers, worker_json(view, i));
+	answer = json_pack("{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o}",
+		"ok", 1, "started", (json_int_t)view->started_unix, "uptime",
+		(json_int_t)(now > (time_t)view->started_unix ? now - (time_t)view->started_unix
+							      : 0),
+		"memory", view->memory_line ? view->memory_line : "", "workers", workers, "ports",
+		ports_json(view->config), "sessions", sessions_json(view), "registry", "devices",
+		(json_int_t)registry_count(view->registry), "limit",
+		(json_int_t)view->config->limits.devices, "bytes",
+		(json_int_t)registry_bytes(view->registry), "feed", feed_json(view), "rates",
+		control_rates(&control->before, &control->now), "rates_since_start",
+		control_rates(&control->start, &control->now));
+	if (answer && help && view->workers)
+		json_object_set_new(answer, "help", counters_json(view, 0, true));
+	return answer;
+}
