@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* hearthctl.h - between the files of the operator's command line */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Exit codes. */
+enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2 };
+
+/**
+ * struct ctl_target - whom requests go to
+ * @socket: of a running broker
+ * @registry: directory of a registry without a broker; NULL if @socket is meant
+ */
+struct ctl_target {
+	const char *socket;
+	const char *registry;
+};
+
+/** ctl_refuse() - an answer of our own: {"ok":false,"error":..,"remedy":..}. */
+json_t *ctl_refuse(const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * ctl_request() - send one request, wait for its answer
+ * @file: descriptor to go with it, -1 if none
+ * @seconds: how long to wait
+ * Return: the answer, also when it is a refusal, the broker's or our own; never NULL.
+ */
+json_t *ctl_request(const struct ctl_target *target, json_t *request, int file, unsigned seconds);
+
+/** ctl_print_*() - an answer of a verb as people read it, on standard output. */
+void ctl_print_added(const json_t *answer);
+void ctl_print_imported(const json_t *answer);
+void ctl_print_device(const json_t *answer);
+void ctl_print_devices(const json_t *answer);
+void ctl_print_removed(const json_t *answer);
+void ctl_print_session(const json_t *answer);
+void ctl_print_sessions(const json_t *answer);
+void ctl_print_kicked(const json_t *answer);
+void ctl_print_status(const json_t *answer);
+
+/** struct ctl_column - of a table: a member of each row */
+struct ctl_column {
+	const char *title;
+	const char *key;
+};
+
+/** ctl_print_table() - rows (objects) under titles, aligned; numbers to the right. */
+void ctl_print_table(
+	const json_t *rows, const struct ctl_column *columns, unsigned count, const char *indent);
+
+/** Options, on their own and of verbs. */
+enum ctl_option {
+	OPTION_SOCKET,
+	OPTION_REGISTRY,
+	OPTION_JSON,
+	OPTION_HELP,
+	OPTION_BIND,
+	OPTION_MODEL,
+	OPTION_GATEWAY,
+	OPTION_SECRETS,
+	OPTION_AFTER,
+	OPTION_LIMIT,
+	OPTION_FOLLOW,
+	OPTION_COUNT
+};
+
+#define CTL_BIT(option) (1u << (option))
+
+/**
+ * struct ctl_command - the command line, taken apart
+ * @options: value of each option given ("" for one without), else NULL
+ * @operands: what follows the verb's words
+ */
+struct ctl_command {
+	const char *options[OPTION_COUNT];
+	char **operands;
+	int operand_count;
+	struct ctl_target target;
+};
+
+/**
+ * struct ctl_verb
+ * @words: that name it
+ * @operands, @text: for its help
+ * @operand_count: what must follow the words
+ * @offline: works on a registry without a broker
+ * @options: CTL_BIT() of those that it takes
+ * @run: asks; NULL if this version does not have it
+ * @print: shows an answer that is no refusal
+ */
+struct ctl_verb {
+	const char *words[2];
+	const char *operands, *text;
+	int operand_count;
+	bool offline;
+	unsigned options;
+	json_t *(*run)(const struct ctl_command *command);
+	void (*print)(const json_t *answer);
+};
+
+/** All verbs, those of later versions too (hearthctl_verbs.c). */
+extern const struct ctl_verb ctl_verbs[];
+extern const size_t ctl_verb_count;

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* hearthctl_verbs.c - the verbs: from operands and options to a request and its answer */
+#include "hearthctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE 1000 /* rows in one answer */
+#define WAIT_SECONDS 10
+#define IMPORT_SECONDS 600
+
+/* The PIN as given, or the first line of standard input for "-". */
+static const char *read_pin(const char *given, char line[128], json_t **refusal)
+{
+	size_t length;
+
+	if (strcmp(given, "-"))
+		return given;
+	if (!fgets(line, 128, stdin)) {
+		*refusal = ctl_refuse("pipe the PIN in", "no PIN came on standard input");
+		return NULL;
+	}
+	length = strcspn(line, "\r\n");
+	line[length] = '\0';
+	return line;
+}
+
+static json_t *run_add(const struct ctl_command *command)
+{
+	char line[128] = "";
+	json_t *answer = NULL, *request;
+	const char *pin = read_pin(command->operands[1], line, &answer);
+
+	if (!pin)
+		return answer;
+	request = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*}", "verb", "device add", "id",
+		command->operands[0], "pin", pin, "bind_password", command->options[OPTION_BIND],
+		"model", command->options[OPTION_MODEL], "gateway",
+		command->options[OPTION_GATEWAY]);
+	explicit_bzero(line, sizeof(line));
+	if (!request)
+		return ctl_refuse("use UTF-8", "an argument is not UTF-8 text");
+	answer = ctl_request(&command->target, request, -1, WAIT_SECONDS);
+	json_decref(request);
+	return answer;
+}
+
+/* The broker takes plain files only: what comes out of a pipe is copied into one in memory. */
+static int as_plain_file(int file)
+{
+	struct stat about;
+	char bytes[65536];
+	ssize_t n;
+	int copy;
+
+	if (fstat(file, &about) == 0 && S_ISREG(about.st_mode))
+		return file;
+	copy = memfd_create("devices", MFD_CLOEXEC);
+	while (copy >= 0 && (n = read(file, bytes, sizeof(bytes))) != 0) {
+		if (n < 0 || write(copy, bytes, (size_t)n) != n) {
+			close(copy);
+			copy = -1;
+		}
+	}
+	explicit_bzero(bytes, sizeof(bytes));
+	close(file);
+	if (copy >= 0)
+		lseek(copy, 0, SEEK_SET);
+	return copy;
+}
+
+static json_t *run_import(const struct ctl_command *command)
+{
+	const char *name = command->operands[0];
+	json_t *request, *answer;
+	int file;
+
+	file = open(strcmp(name, "-") ? name : "/dev/stdin", O_RDONLY | O_CLOEXEC);
+	if (file >= 0)
+		file = as_plain_file(file);
+	if (file < 0)
+		return ctl_refuse("name a file that you can read", "%s cannot be read: %s", name,
+			strerror(errno));
+	request = json_pack("{s:s, s:s}", "verb", "device import", "name", name);
+	answer = request ? ctl_request(&command->target, request, file, IMPORT_SECONDS)
+			 : ctl_refuse("rename it", "the file's name is not UTF-8 text");
+	json_decref(request);
+	close(file);
+	return answer;
+}
+
+/* Verbs whose request is the verb and an id. */
+static json_t *run_with_id(const struct ctl_command *command, const char *verb)
+{
+	json_t *request, *answer;
+
+	request = json_pack("{s:s, s:s}", "verb", verb, "id", command->operands[0]);
+	if (!request)
+		return ctl_refuse("use UTF-8", "the id is not UTF-8 text");
+	if (command->options[OPTION_SECRETS])
+		json_object_set_new(request, "secrets", json_true());
+	answer = ctl_request(&command->target, request, -1, WAIT_SECONDS);
+	json_decref(request);
+	return answer;
+}
+
+static json_t *run_show(const struct ctl_command *command)
+{
+	return run_with_id(command, "device show");
+}
+
+static json_t *run_remove(const struct ctl_command *command)
+{
+	return run_with_id(command, "device remove");
+}
+
+static json_t *run_session(const struct ctl_command *command)
+{
+	return run_with_id(command, "session");
+}
+
+static json_t *run_kick(const struct ctl_command *command)
+{
+	return run_with_id(command, "kick");
+}
+
+static json_t *run_status(const struct ctl_command *command)
+{
+	json_t *request =
+		json_pack("{s:s, s:b}", "verb", "status", "help", !command->options[OPTION_JSON]);
+	json_t *answer = ctl_request(&command->target, request, -1, WAIT_SECONDS);
+
+	json_decref(request);
+	return answer;
+}
+
+/* Ask page after page until @limit rows have come or there are no more. @cursor: the request's
+ * member that "next" goes into. Return: the last answer, with all rows in it. */
+static json_t *run_pages(const struct ctl_command *command, json_t *request, const char *rows_key,
+	const char *cursor)
+{
+	const char *given = command->options[OPTION_LIMIT];
+	long long left = given ? strtoll(given, NULL, 10) : 100;
+	json_t *rows = json_array(), *answer, *next;
+
+	for (;;) {
+		json_object_set_new(request, "limit", json_integer(left < PAGE ? left : PAGE));
+		answer = ctl_request(&command->target, request, -1, WAIT_SECONDS);
+		if (!json_is_true(json_object_get(answer, "ok")))
+			break;
+		json_array_extend(rows, json_object_get(answer, rows_key));
+		left -= (long long)json_array_size(json_object_get(answer, rows_key));
+		next = json_object_get(answer, "next");
+		if (left <= 0 || !next || json_is_null(next)) {
+			json_object_set(answer, rows_key, rows);
+			break;
+		}
+		json_object_set(request, cursor, next);
+		json_decref(answer);
+	}
+	json_decref(rows);
+	json_decref(request);
+	return answer;
+}
+
+static json_t *run_list(const struct ctl_command *command)
+{
+	json_t *request = json_pack(
+		"{s:s, s:s*}", "verb", "device list", "after", command->options[OPTION_AFTER]);
+
+	if (!request)
+		return ctl_refuse("use UTF-8", "the id is not UTF-8 text");
+	return run_pages(command, request, "devices", "after");
+}
+
+static json_t *run_sessions(const struct ctl_command *command)
+{
+	return run_pages(command, json_pack("{s:s}", "verb", "sessions"), "sessions", "from");
+}
+
+const struct ctl_verb ctl_verbs[] = {
+	{{"device", "add"}, "ID PIN [--bind PASSWORD] [--model M] [--gateway ID]",
+		"Provisions a device: durable before it returns, and known to a running broker at\n"
+		"once. ID: 1..64 printable ASCII characters without \" and \\. PIN: 32 "
+		"characters;\n"
+		"\"-\" reads it as a line from standard input, so that it stands in no process "
+		"list.",
+		2, true, CTL_BIT(OPTION_BIND) | CTL_BIT(OPTION_MODEL) | CTL_BIT(OPTION_GATEWAY),
+		run_add, ctl_print_added},
+	{{"device", "import"}, "FILE.csv",
+		"Provisions the devices of a file: columns "
+		"device_id,pin,bind_password,model,gateway,\n"
+		"a header row. All rows are added or none; the bad line is named. \"-\" reads "
+		"standard\n"
+		"input.",
+		1, true, 0, run_import, ctl_print_imported},
+	{{"device", "show"}, "ID [--secrets]",
+		"Shows a device; its PIN and bind password only with --secrets.", 1, true,
+		CTL_BIT(OPTION_SECRETS), run_show, ctl_print_device},
+	{{"device", "list"}, "[--after ID] [--limit N]",
+		"Lists devices in the order of their ids, 100 unless told otherwise.\n"
+		"With --json: {\"devices\":[..],\"next\":ID or null,\"total\":N}.",
+		0, true, CTL_BIT(OPTION_AFTER) | CTL_BIT(OPTION_LIMIT), run_list,
+		ctl_print_devices},
+	{{"device", "remove"}, "ID",
+		"Removes a device and ends its session (event: offline, removed).", 1, true, 0,
+		run_remove, ctl_print_removed},
+	{{"status", NULL}, "",
+		"Shows workers, ports, sessions, rates, drops by reason and how full the event "
+		"rings\n"
+		"are. Drops that did not happen are left out; --json has every counter.",
+		0, false, 0, run_status, ctl_print_status},
+	{{"session", NULL}, "ID", "Shows a device's session; never a key or a token.", 1, false,
+		CTL_BIT(OPTION_FOLLOW), run_session, ctl_print_session},
+	{{"sessions", NULL}, "[--limit N]",
+		"Lists live sessions, 100 unless told otherwise.\n"
+		"With --json: {\"sessions\":[..],\"next\":where the rest begins or null}.",
+		0, false, CTL_BIT(OPTION_LIMIT), run_sessions, ctl_print_sessions},
+	{{"kick", NULL}, "ID",
+		"Ends a device's session (event: offline, kicked); the device may log in again.", 1,
+		false, 0, run_kick, ctl_print_kicked},
+	{.words = {"send", NULL}},
+	{.words = {"lan-key", NULL}},
+	{.words = {"reload", NULL}},
+	{.words = {"config", NULL}},
+	{.words = {"drain", NULL}},
+	{.words = {"capture", NULL}},
+	{.words = {"doctor", NULL}},
+	{.words = {"top", NULL}},
+	{.words = {"audit", NULL}},
+};
+const size_t ctl_verb_count = sizeof(ctl_verbs) / sizeof(ctl_verbs[0]);
