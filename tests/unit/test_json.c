@@ -183,6 +183,8 @@ static const struct sample refused[] = {
 	TEXT("{\"n\":0x1F}"),
 	TEXT("{\"n\":1_000}"),
 	TEXT("{\"n\":1a}"),
+	TEXT("{\"n\":0\0}"),
+	TEXT("{\"n\":[0\0,1]}"),
 	TEXT("{\"n\":1-2}"),
 	TEXT("{\"n\":NaN}"),
 	TEXT("{\"n\":nan}"),
