@@ -14,6 +14,9 @@ const struct json_member *json_find(const struct json_object *object, const char
 	for (unsigned i = 0; i < object->count; i++) {
 		const struct json_member *member = &object->members[i];
 
+		/* almost every key is told apart by its length alone */
+		if (member->key_length != length && !member->key_escaped)
+			continue;
 		if (json_same(object->text + member->key, member->key_length, member->key_escaped,
 			    name, length))
 			return member;
@@ -112,7 +115,7 @@ static uint32_t member_end(const struct json_member *member)
 }
 
 /* Strings hold no raw control character, so every line break found stands between tokens. */
-static uint32_t copy_as_line(uint8_t *out, const uint8_t *text, uint32_t length)
+static uint32_t copy_as_line(uint8_t *restrict out, const uint8_t *restrict text, uint32_t length)
 {
 	for (uint32_t i = 0; i < length; i++)
 		out[i] = text[i] == '\n' || text[i] == '\r' ? ' ' : text[i];
