@@ -321,16 +321,14 @@ static void entry_store(struct session_worker *worker, const struct session_turn
 
 void session_commit(struct session_worker *worker)
 {
-	if (worker->touched == 0)
-		return;
-	store_begin(worker);
 	for (uint32_t i = 0; i < worker->touched; i++) {
 		if (i + 4 < worker->touched)
 			__builtin_prefetch(&worker->entries[worker->turns[i + 4].index], 1);
+		store_begin(worker);
 		entry_store(worker, &worker->turns[i]);
+		store_end(worker);
 	}
 	worker->touched = 0;
-	store_end(worker);
 }
 
 /* Requests accepted in one of the two, seen from the newer one; nothing accepted is forgotten. */

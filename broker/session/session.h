@@ -229,9 +229,14 @@ struct session_turn *session_touch(struct session_worker *worker, uint32_t index
 session_handle session_handle_of(
 	const struct session_worker *worker, const struct session_turn *turn);
 
-/** session_peek() - a copy of an entry's committed state; any thread, may be a turn behind.
+/**
+ * session_peek() - a copy of an entry's committed state; any thread, may be a turn behind
+ *
+ * Should its worker have lost its core in the middle of storing, members may be of two turns;
+ * generation, state, via and flags always belong together.
  * Return: false if the entry is free; one that is void but owes an event is not, its copy says
- * SESSION_FREE. */
+ * SESSION_FREE.
+ */
 bool session_peek(const struct session_table *table, uint32_t index, struct session_turn *copy);
 
 /**

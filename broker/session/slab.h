@@ -178,6 +178,9 @@ unsigned slab_draw(struct slab_entry *entry, struct random *random);
 /** slab_load() - an entry as a struct session_turn. */
 void slab_load(const struct slab_entry *entry, uint32_t index, struct session_turn *turn);
 
+/** slab_peek() - one look at an entry; any thread. Return: false if it may be of two turns. */
+bool slab_peek(const struct session_worker *worker, uint32_t index, struct session_turn *copy);
+
 /** slab_free() - make an entry free, wipe its secrets, put it first on the free list. */
 void slab_free(struct session_worker *worker, uint32_t index, uint32_t generation);
 

@@ -165,6 +165,7 @@ static void test_add_remove(void **state)
 {
 	struct fixture *f = *state;
 	struct device_record *records = store_some(f, 12), removed, more = device(100);
+	struct device *olds[3];
 	size_t failed;
 
 	load(f, 12);
@@ -177,7 +178,7 @@ static void test_add_remove(void **state)
 	assert_int_equal(registry_add(f->registry, &more), -EEXIST); /* another one's number */
 
 	for (unsigned i = 3; i < 6; i++) { /* one of each length */
-		struct device *old = registry_at(f->registry, i);
+		struct device *old = olds[i - 3] = registry_at(f->registry, i);
 
 		old->live = 17;
 		assert_int_equal(registry_remove(f->registry, records[i].id), 0);
@@ -193,6 +194,14 @@ static void test_add_remove(void **state)
 	assert_int_equal(registry_remove(f->registry, "nobody"), -ENOENT);
 	registry_reclaim(f->registry);
 	assert_null(registry_at(f->registry, 3));
+	/* wiped; but a lookup by number that began before still has to find it deleted */
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint8_t wiped[DEVICE_PIN_BYTES];
+
+		assert_memory_equal(olds[i]->pin, wiped, sizeof(wiped));
+		assert_int_equal(olds[i]->id_length, 0);
+		assert_true(cds_lfht_is_node_deleted(&olds[i]->node));
+	}
 
 	/* the number is given again, at once, to another id */
 	assert_int_equal(store_remove(f->store, records[7].id, &removed), 0);
