@@ -494,6 +494,7 @@ static void test_stale_ids(void **state)
 	tcp_id ids[] = {0, peer.id, UINT32_MAX, 5, 0x01ffffff, peer.id ^ 1u << 24};
 	struct tcp_tuple tuple;
 	struct peer canary;
+	tcp_id used[600];
 
 	tcp_abort(rig->tcp, peer.id);
 	assert_int_equal(drain(rig), 1);
@@ -514,16 +515,17 @@ static void test_stale_ids(void **state)
 	put_next(rig, &canary, 0, "ok", 2);
 	assert_int_equal(rig->up.events, TCP_UP_DATA);
 	assert_int_equal(drain(rig), 1);
-	/* A record used again never has the id it had, 255 times over. */
+	/* Records are used again, the oldest first, and never under an id of the last 600. */
 	for (unsigned i = 0; i < 600; i++) {
-		tcp_id last = canary.id;
-
+		used[i] = canary.id;
 		tcp_abort(rig->tcp, canary.id);
 		drain(rig);
-		assert_null(tcp_user(rig->tcp, last));
 		canary = peer_open_iss(rig, 41000, 1000 + i, 1460);
-		assert_int_not_equal(canary.id, last);
 		assert_int_not_equal(canary.id >> 24, 0);
+		for (unsigned j = 0; j <= i; j++) {
+			assert_int_not_equal(canary.id, used[j]);
+			assert_null(tcp_user(rig->tcp, used[j]));
+		}
 	}
 	rig_end(rig);
 }

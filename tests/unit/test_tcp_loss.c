@@ -175,6 +175,17 @@ static void test_zero_window(void **state)
 	assert_sent(rig, 0, TCP_ACK | TCP_PSH, una, peer.seq, 100);
 	assert_int_equal(connection_of(rig, &peer)->backoff, 0);
 	assert_int_equal(count_of(rig, TCP_RETRANSMIT), 0);
+	/* After many probes it opens and the message is lost: again after one RTO, not a probe's. */
+	peer.window = 0;
+	put_ack(rig, &peer, una + 100);
+	assert_true(message(rig, &peer, 100, 'y'));
+	pass(rig, 13 * SECOND);
+	peer.window = 1000;
+	put_ack(rig, &peer, una + 100);
+	assert_int_equal(drain(rig), 1);
+	pass(rig, 250 * MS);
+	assert_int_equal(rig->sent_count, 1);
+	assert_sent(rig, 0, TCP_ACK | TCP_PSH, una + 100, peer.seq, 100);
 	rig_end(rig);
 }
 

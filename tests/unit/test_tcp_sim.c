@@ -21,7 +21,7 @@ struct weather {
 	unsigned refuse;     /* percent of deliveries that are refused */
 	unsigned tight;      /* percent of windows that the reference offers small or zero */
 	unsigned bite;       /* segments taken from tcp_output() at once */
-	uint32_t iss_before; /* both sides' numbers start so far before 2^32 */
+	uint32_t iss_before; /* their numbers start so far before 2^32; ours do, too */
 };
 
 /*
@@ -62,7 +62,7 @@ static struct packet network[NETWORK_MAX];
 static const struct weather *weather;
 static struct rig *rig;
 static unsigned seed;
-static uint64_t lost, doubled, carried;
+static uint64_t lost, doubled, carried, wrapped;
 
 static unsigned roll(unsigned n)
 {
@@ -216,6 +216,7 @@ static void remote_in(unsigned i, const struct packet *packet)
 		assert_int_equal(out->ack, r->iss + 1);
 		if (!r->open)
 			r->irs = out->seq;
+		wrapped += r->irs > UINT32_MAX - 50000;
 		assert_int_equal(r->irs, out->seq);
 		r->open = true;
 		r->edge = r->edge ? r->edge : out->window;
@@ -418,8 +419,29 @@ static bool all_done(void)
 	return tcp_connections(rig->tcp, NULL) == 0;
 }
 
+/*
+ * An address for @remote under which our own numbers, too, begin less than @span before 2^32, when
+ * its SYN comes at @now: RFC 6528's function, with the key known.
+ */
+static uint32_t wrapping_address(const struct tcp_config *config, unsigned remote, uint64_t now)
+{
+	const uint32_t span = 40000;
+	struct tcp_tuple tuple = peer_at((uint16_t)(40000 + remote), 0).tuple;
+	uint64_t word1 = (uint64_t)tuple.remote_port | (uint64_t)tuple.local_port << 16;
+
+	for (uint32_t address = 0x0a000000;; address++) {
+		uint64_t word0 = (uint64_t)htonl(address) | (uint64_t)tuple.local << 32;
+		uint32_t isn =
+			(uint32_t)siphash_16(&config->isn_key, word0, word1) + (uint32_t)(now / 4);
+
+		if (isn >= UINT32_MAX - span)
+			return htonl(address);
+	}
+}
+
 static void simulate(const struct weather *w)
 {
+	static uint32_t addresses[REMOTES];
 	struct tcp_config config = rig_config();
 	struct tcp_up ups[16];
 	uint64_t start;
@@ -428,6 +450,7 @@ static void simulate(const struct weather *w)
 	seed = w->seed;
 	lost = 0;
 	doubled = 0;
+	wrapped = 0;
 	memset(remotes, 0, sizeof(remotes));
 	memset(network, 0, sizeof(network));
 	config.receive_window = 8000;
@@ -436,6 +459,9 @@ static void simulate(const struct weather *w)
 	start = rig->now;
 	for (unsigned i = 0; i < REMOTES; i++) {
 		remotes[i].tuple = peer_at((uint16_t)(40000 + i), 0).tuple;
+		if (!addresses[i])
+			addresses[i] = wrapping_address(&config, i, start + 10 * MS);
+		remotes[i].tuple.remote = addresses[i];
 		remotes[i].iss = -(w->iss_before + i);
 		remotes[i].upload = w->upload;
 		remotes[i].offered = SPAN - 1;
@@ -467,6 +493,7 @@ static void simulate(const struct weather *w)
 	assert_int_equal(count_of(rig, TCP_TIMED_OUT), 0);
 	assert_true(w->loss == 0 || (lost > 0 && count_of(rig, TCP_RETRANSMIT) > 0));
 	assert_true(w->twice == 0 || doubled > 0);
+	assert_true(wrapped >= REMOTES / 2);
 	if (w->loss == 0 && w->late == 0 && w->twice == 0 && w->tight == 0)
 		assert_int_equal(count_of(rig, TCP_RETRANSMIT), 0);
 	rig_end(rig);
