@@ -149,9 +149,9 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		attached += worker_attached(thread->worker);
 	}
 	snprintf(broker->memory_line, sizeof(broker->memory_line),
-		"%u workers of %.1f MiB (%u TCP connections), %u sessions of 96 bytes, "
+		"%u worker%s of %.1f MiB (%u TCP connections in all), %u sessions of 96 bytes, "
 		"%.1f MiB devices, rings of %.0f MiB",
-		setup.count, (double)worker_bytes(&setup) / 1048576,
+		setup.count, setup.count == 1 ? "" : "s", (double)worker_bytes(&setup) / 1048576,
 		broker->config->limits.connections, session_entries(broker->table, NULL),
 		(double)registry_bytes(broker->registry) / 1048576,
 		(double)broker->config->feed.bytes / 1048576);

@@ -3,7 +3,9 @@
 /* broker_view.c - what the control thread may look at and ask for, on the running broker */
 #include "broker_state.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 static struct broker *of(struct broker_view *view)
@@ -30,6 +32,23 @@ static int view_control(struct broker_view *view, enum control_op op, session_ha
 	return worker_post(of(view)->threads[worker].worker, op, handle);
 }
 
+/* A live TCP session's peer as its worker's connection has it; "" when that has just ended. */
+static void view_peer(struct broker_view *view, uint32_t index, char *out, size_t size)
+{
+	char address[INET_ADDRSTRLEN];
+	struct session_turn turn;
+	struct tcp_tuple tuple;
+	uint32_t per_worker;
+
+	out[0] = '\0';
+	session_entries(view->table, &per_worker);
+	if (!session_peek(view->table, index, &turn) || turn.via != SESSION_VIA_TCP ||
+		!worker_peer(of(view)->threads[index / per_worker].worker, turn.connection, &tuple))
+		return;
+	inet_ntop(AF_INET, &tuple.remote, address, sizeof(address));
+	snprintf(out, size, "%s:%u", address, ntohs(tuple.remote_port));
+}
+
 void broker_view_init(struct broker *broker)
 {
 	broker->view = (struct broker_view){
@@ -43,5 +62,6 @@ void broker_view_init(struct broker *broker)
 		.counters = view_counters,
 		.turns = view_turns,
 		.control = view_control,
+		.peer_text = view_peer,
 	};
 }

@@ -75,6 +75,9 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now);
 /** worker_post() - hand it a request; called by the control thread only. 0 or -EAGAIN. */
 int worker_post(struct worker *worker, enum control_op op, session_handle handle);
 
+/** worker_peer() - the 4-tuple of a connection, for status; any thread, may be a turn behind. */
+bool worker_peer(const struct worker *worker, tcp_id connection, struct tcp_tuple *tuple);
+
 /** worker_views() - its counters by layer, for status; any thread. Return: views filled,
  * at most COUNTER_VIEWS_MAX. */
 unsigned worker_views(struct worker *worker, struct counter_view *views);

@@ -268,6 +268,11 @@ uint32_t worker_attached(const struct worker *worker)
 	return worker->attached;
 }
 
+bool worker_peer(const struct worker *worker, tcp_id connection, struct tcp_tuple *tuple)
+{
+	return connection && tcp_tuple_of(worker->tcp, connection, tuple);
+}
+
 unsigned worker_views(struct worker *worker, struct counter_view *views)
 {
 	unsigned count = 0;
