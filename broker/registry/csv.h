@@ -26,8 +26,8 @@ struct csv_devices {
  * @devices: to be given to csv_free(), also after an error
  * @error: receives "NAME:LINE: what is wrong"; never a field's content, which might be a PIN
  *
- * Header row: device_id and pin, and any of bind_password, model and gateway, in any order. Lines end
- * with LF or CR LF; a byte order mark and empty lines are passed over.
+ * Header row: device_id and pin, and any of bind_password, model and gateway, in any order. Lines
+ * end with LF or CR LF; a byte order mark and empty lines are passed over.
  * Return: 0, -EINVAL, -E2BIG (more than @limit rows), -ENOMEM, -EIO.
  */
 int csv_read(FILE *file, const char *name, size_t limit, struct csv_devices *devices, char *error,

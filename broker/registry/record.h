@@ -12,6 +12,6 @@
 /** record_pack() - write a checked record (without its id). Return: bytes. */
 size_t record_pack(const struct device_record *record, uint8_t packed[RECORD_PACKED_MAX]);
 
-/** record_unpack() - read it back. Return: 0; -EIO if it is not what record_pack() wrote for @id. */
+/** record_unpack() - read it back. Return: 0; -EIO if record_pack() did not write it for @id. */
 int record_unpack(struct device_record *record, const void *id, size_t id_length,
 	const void *packed, size_t length);

@@ -79,7 +79,7 @@ uint64_t store_count(struct store *store);
 /** store_epoch_next() - one more than ever before; durable when it returns. <0: -errno. */
 int64_t store_epoch_next(struct store *store);
 
-/** store_value_get(), store_value_put() - small durable numbers by name ("feed_limit"); 0 if new. */
+/** store_value_get(), store_value_put() - small durable numbers by name ("feed_limit"); 0: new. */
 int store_value_get(struct store *store, const char *name, uint64_t *value);
 int store_value_put(struct store *store, const char *name, uint64_t value);
 

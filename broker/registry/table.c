@@ -111,8 +111,8 @@ struct device *registry_at(struct registry *registry, uint32_t number)
 }
 
 /*
- * Give a slot back that no reader points to any more. Its node stays as it is: it says "deleted" to a
- * reader that is just looking the number up, until the slot's next device is in the table.
+ * Give a slot back that no reader points to any more. Its node stays as it is: it says "deleted"
+ * to a reader that is just looking the number up, until the slot's next device is in the table.
  */
 static void wipe(struct registry *registry, struct device *device)
 {

@@ -243,9 +243,9 @@ bool session_peek(const struct session_table *table, uint32_t index, struct sess
  * session_commit() - step (c): store every touched copy
  *
  * progress is one 8-byte store; generation, state, via and flags are another, stored last. Entries
- * whose copy says SESSION_FREE go back to the free list (their key is wiped), SESSION_RESTING to the
- * end of the resting list. Entries that owe an event are on neither until it is written; one that is
- * SESSION_FREE is void from here on, and still swept.
+ * whose copy says SESSION_FREE go back to the free list (their key is wiped), SESSION_RESTING to
+ * the end of the resting list. Entries that owe an event are on neither until it is written; one
+ * that is SESSION_FREE is void from here on, and still swept.
  */
 void session_commit(struct session_worker *worker);
 

@@ -40,8 +40,8 @@ struct slab_header {
 /**
  * struct slab_entry - one session
  *
- * Written by the worker whose range it lies in, read by any thread: every access is a relaxed atomic
- * one, "life" is stored with release.
+ * Written by the worker whose range it lies in, read by any thread: every access is a relaxed
+ * atomic one, "life" is stored with release.
  *
  * @progress: struct session_progress
  * @life: generation 24 bits | state 4 | via 4 | flags 16 | report tick 16: one store moves them all

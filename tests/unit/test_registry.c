@@ -253,8 +253,8 @@ static void test_load_refused(void **state)
 }
 
 /*
- * Readers look devices up by id and by number, and read what they found until their quiescent state,
- * while the writer removes, reclaims and adds under the same numbers.
+ * Readers look devices up by id and by number, and read what they found until their quiescent
+ * state, while the writer removes, reclaims and adds under the same numbers.
  */
 #define STRESS_DEVICES 48
 
