@@ -300,8 +300,10 @@ static void test_T10_reset(void **state)
 	assert_int_equal(drain(rig), 1); /* one turn, one challenge ACK */
 	assert_sent(rig, 0, TCP_ACK, peer.ack, peer.seq, 0);
 	assert_int_equal(count_of(rig, TCP_CHALLENGE_ACK), 1);
+	memcpy(tcp_user(rig->tcp, peer.id), "sixteen bytes...", TCP_USER_BYTES);
 	put_raw(rig, &peer, TCP_RST | TCP_SYN | TCP_FIN, peer.seq, 0, "x", 1);
 	assert_int_equal(rig->up.events, TCP_UP_CLOSED);
+	assert_memory_equal(rig->up.user, "sixteen bytes...", TCP_USER_BYTES);
 	assert_int_equal(rig->up.reason, TCP_REASON_RESET);
 	assert_int_equal(rig->up.id, peer.id);
 	assert_int_equal(drain(rig), 0); /* an RST is never answered */

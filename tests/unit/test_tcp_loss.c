@@ -225,6 +225,7 @@ static void test_give_up(void **state)
 	struct rig *rig = rig_default();
 	struct peer peer = peer_open(rig, 40000);
 
+	memcpy(tcp_user(rig->tcp, peer.id), "sixteen bytes...", TCP_USER_BYTES);
 	assert_true(message(rig, &peer, 100, 'x'));
 	drain(rig);
 	pass(rig, 59 * SECOND);
@@ -235,6 +236,7 @@ static void test_give_up(void **state)
 	pass(rig, 1100 * MS);
 	assert_int_equal(rig->up_count, 1);
 	assert_int_equal(rig->ups[0].reason, TCP_REASON_TIMEOUT);
+	assert_memory_equal(rig->ups[0].user, "sixteen bytes...", TCP_USER_BYTES);
 	assert_null(tcp_user(rig->tcp, peer.id));
 	rig_end(rig);
 }
