@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,15 @@ static void print_verb(const struct ctl_verb *verb)
 		verb->text);
 }
 
-static int wrong_usage(const char *what, const char *which)
+static __attribute__((format(printf, 1, 2))) int wrong_usage(const char *format, ...)
 {
-	fprintf(stderr, "hearthctl: %s%s%s: see hearthctl --help\n", what, *which ? " " : "",
-		which);
+	va_list arguments;
+
+	va_start(arguments, format);
+	fprintf(stderr, "hearthctl: ");
+	vfprintf(stderr, format, arguments);
+	fprintf(stderr, ": see hearthctl --help\n");
+	va_end(arguments);
 	return CTL_USAGE;
 }
 
@@ -84,25 +90,23 @@ static int check(const struct ctl_command *command, const struct ctl_verb *verb)
 	unsigned allowed = verb->options | CTL_BIT(OPTION_SOCKET) | CTL_BIT(OPTION_REGISTRY) |
 			   CTL_BIT(OPTION_JSON) | CTL_BIT(OPTION_HELP);
 	const char *limit = command->options[OPTION_LIMIT];
+	const char *last = verb->words[verb->words[1] != NULL];
 
 	for (unsigned i = 0; i < OPTION_COUNT; i++) {
 		if (command->options[i] && !(allowed & CTL_BIT(i)))
-			return wrong_usage(
-				"this verb does not take the option", long_options[i].name);
+			return wrong_usage("this verb does not take --%s", long_options[i].name);
 	}
-	if (command->operand_count != verb->operand_count)
-		return wrong_usage(command->operand_count < verb->operand_count
-					   ? "something is missing after"
-					   : "too much stands after",
-			verb->words[verb->words[1] != NULL]);
+	if (command->operand_count < verb->operand_count)
+		return wrong_usage("something is missing after %s", last);
+	if (command->operand_count > verb->operand_count)
+		return wrong_usage("too much stands after %s", last);
 	if (command->options[OPTION_REGISTRY] && command->options[OPTION_SOCKET])
-		return wrong_usage("--registry and --socket exclude each other", "");
+		return wrong_usage("--registry and --socket exclude each other");
 	if (command->options[OPTION_REGISTRY] && !verb->offline)
-		return wrong_usage("--registry is for device verbs, not for", verb->words[0]);
-	if (limit &&
-		(!*limit || strlen(limit) > 9 || strspn(limit, "0123456789") != strlen(limit) ||
-			!strtol(limit, NULL, 10)))
-		return wrong_usage("--limit takes a number from 1, not", limit);
+		return wrong_usage("--registry is for device verbs, not for %s", last);
+	if (limit && (strlen(limit) > 9 || strspn(limit, "0123456789") != strlen(limit) ||
+			     !strtol(limit, NULL, 10)))
+		return wrong_usage("--limit takes a number from 1, not %s", limit);
 	return 0;
 }
 
@@ -137,7 +141,7 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		if (option == '?')
-			return wrong_usage("wrong option", "");
+			return wrong_usage("wrong option");
 		command.options[option] = optarg ? optarg : "";
 	}
 	command.operands = argv + optind;
@@ -150,11 +154,12 @@ int main(int argc, char **argv)
 		print_usage(stdout);
 		return CTL_DONE;
 	}
-	if (!verb && command.operand_count && !strcmp(command.operands[0], "device"))
-		return wrong_usage("device add, import, show, list or remove?", "");
+	if (!verb && !command.operand_count)
+		return wrong_usage("no verb");
+	if (!verb && !strcmp(command.operands[0], "device"))
+		return wrong_usage("device wants add, import, show, list or remove");
 	if (!verb)
-		return wrong_usage(command.operand_count ? "unknown verb" : "no verb",
-			command.operand_count ? command.operands[0] : "");
+		return wrong_usage("unknown verb %s", command.operands[0]);
 	if (!verb->run || command.options[OPTION_FOLLOW]) {
 		fprintf(stderr, "hearthctl: %s%s is not available in this version\n",
 			verb->words[0], verb->run ? " --follow" : "");

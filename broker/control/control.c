@@ -144,7 +144,6 @@ struct control *control_open(struct broker_view *view, char *error, size_t size)
 	rc = listen_at(control, error, size);
 	if (rc < 0)
 		goto fail;
-	control_sample(control, control_clock_us());
 	return control;
 fail:
 	if (!error[0])
@@ -243,10 +242,13 @@ void control_serve(struct control *control, unsigned milliseconds)
 	bool interrupted = false;
 
 	do {
-		uint64_t until = control->now.us + SAMPLE_US;
 		bool ready = prepare(control, polled);
+		uint64_t until;
 		int wait = 0;
 
+		/* the first sample is taken here: control_open() may come before the workers */
+		control_sample(control, now);
+		until = control->now.us + SAMPLE_US;
 		if (until > end)
 			until = end;
 		if (!ready && until > now)
@@ -255,7 +257,6 @@ void control_serve(struct control *control, unsigned milliseconds)
 		interrupted = poll(polled, CONTROL_CLIENTS_MAX + 1, wait) < 0;
 		urcu_qsbr_thread_online();
 		now = control_clock_us();
-		control_sample(control, now);
 		for (unsigned i = 0; i < CONTROL_CLIENTS_MAX && !interrupted; i++) {
 			if (polled[i].fd >= 0 &&
 				(polled[i].revents || client_ready(&control->clients[i])))

@@ -59,7 +59,7 @@ struct broker_view {
 	void (*turns)(struct broker_view *view, unsigned worker, struct turn_view *turns);
 	/* hand a request to the worker that owns the session; -EAGAIN when its mailbox is full */
 	int (*control)(struct broker_view *view, enum control_op op, session_handle handle);
-	/* address of a live session as "a.b.c.d:port"; "" when it is not known */
+	/* address of a live TCP session as "a.b.c.d:port"; "" when it is not known; may be NULL */
 	void (*peer_text)(struct broker_view *view, uint32_t index, char *out, size_t size);
 };
 
@@ -69,7 +69,8 @@ struct control;
  * control_open() - listen on the configuration's control socket
  *
  * A stale socket file is removed; one that answers is another broker's: -EADDRINUSE.
- * The socket is mode 0600. Return: NULL with errno set and one line in @error.
+ * The socket is mode 0600. @view's members may still be filled in until control_serve() is called
+ * first, all but the configuration. Return: NULL with errno set and one line in @error.
  */
 struct control *control_open(struct broker_view *view, char *error, size_t size);
 

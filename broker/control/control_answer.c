@@ -50,23 +50,27 @@ out:
 	return answer;
 }
 
-char *control_answer(struct control *control, const char *line, size_t length, int file)
+char *control_line(json_t *answer)
 {
-	json_t *answer = run(control, line, length, file);
-	char *text, *out;
-	size_t bytes;
+	char *text, *line = NULL;
+	size_t length;
 
 	text = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(answer);
 	if (!text)
 		return NULL;
-	bytes = strlen(text);
-	out = malloc(bytes + 2);
-	if (out) {
-		memcpy(out, text, bytes);
-		memcpy(out + bytes, "\n", 2);
+	length = strlen(text);
+	line = malloc(length + 2);
+	if (line) {
+		memcpy(line, text, length);
+		memcpy(line + length, "\n", 2);
 	}
-	explicit_bzero(text, bytes); /* device show --secrets */
+	explicit_bzero(text, length); /* device show --secrets */
 	free(text);
-	return out;
+	return line;
+}
+
+char *control_answer(struct control *control, const char *line, size_t length, int file)
+{
+	return control_line(run(control, line, length, file));
 }

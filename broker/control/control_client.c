@@ -151,8 +151,7 @@ void client_serve(struct control *control, struct control_client *client)
 		/* a line without end: too long, or cut off by the client's leaving */
 		refusal = control_refuse("send shorter lines, each with its line end",
 			"the request is longer than %d bytes or has no line end", CONTROL_LINE_MAX);
-		set_output(client, json_dumps(refusal, JSON_COMPACT));
-		json_decref(refusal);
+		set_output(client, control_line(refusal));
 		client->closing = true;
 		client->used = client->scanned = 0;
 		return;

@@ -6,7 +6,8 @@
 
 #include "control/control_private.h"
 
-#include <errno.h>
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -63,12 +64,29 @@ static uint32_t tick_now(void)
 	return (uint32_t)now.tv_sec;
 }
 
+/* Where it is: a UDP session says so itself, a connection's ends only its worker knows. */
+static void peer_of(
+	struct broker_view *view, const struct session_turn *turn, char *out, size_t size)
+{
+	char address[16];
+
+	out[0] = '\0';
+	if (turn->state != SESSION_LIVE)
+		return;
+	if (turn->via == SESSION_VIA_UDP)
+		snprintf(out, size, "%s:%u",
+			inet_ntop(AF_INET, &turn->peer.address, address, sizeof(address)),
+			ntohs(turn->peer.port));
+	else if (view->peer_text)
+		view->peer_text(view, turn->index, out, size);
+}
+
 static json_t *session_json(
 	struct broker_view *view, const struct device *device, const struct session_turn *turn)
 {
 	int32_t since = (int32_t)(tick_now() - turn->heard);
 	json_t *session;
-	char peer[64] = "";
+	char peer[64];
 	uint32_t per_worker;
 
 	session_entries(view->table, &per_worker);
@@ -78,8 +96,7 @@ static json_t *session_json(
 		"seconds_since_heard", (json_int_t)(since > 0 ? since : 0));
 	if (!session || turn->state == SESSION_LOGIN)
 		return session;
-	if (turn->state == SESSION_LIVE)
-		view->peer_text(view, turn->index, peer, sizeof(peer));
+	peer_of(view, turn, peer, sizeof(peer));
 	json_object_update_new(session,
 		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "via", hearth_via_name(turn->via),
 			"peer", peer, "session", (json_int_t)turn->number, "sequence",
