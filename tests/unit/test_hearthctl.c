@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* test_hearthctl.c - the operator's command line, run as operators run it */
+#include "control_fixture.h"
+
+#include <sys/wait.h>
+
+static char program[512];
+static char out[65536], err[8192];
+static char input[128]; /* a command that feeds it, with its pipe */
+
+/* The program that was built beside this test. */
+static bool find_program(void)
+{
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	char *slash;
+
+	assert_true(n > 0);
+	program[n] = '\0';
+	for (unsigned i = 0; i < 3; i++) {
+		slash = strrchr(program, '/');
+		assert_non_null(slash);
+		*slash = '\0';
+	}
+	strcat(program, "/tools/hearthctl");
+	return access(program, X_OK) == 0;
+}
+
+static void read_file(const char *path, char *to, size_t size)
+{
+	FILE *in = fopen(path, "r");
+
+	assert_non_null(in);
+	to[fread(to, 1, size - 1, in)] = '\0';
+	fclose(in);
+}
+
+/* Run it through a shell; what it wrote is in out and err. Return: its exit code. */
+static __attribute__((format(printf, 1, 2))) int ctl(const char *format, ...)
+{
+	char command[2304], arguments[1024], path[96];
+	va_list list;
+	int status;
+
+	va_start(list, format);
+	vsnprintf(arguments, sizeof(arguments), format, list);
+	va_end(list);
+	snprintf(command, sizeof(command), "%s%s %s >%s/out 2>%s/err", input, program, arguments,
+		fx.directory, fx.directory);
+	input[0] = '\0';
+	status = system(command);
+	snprintf(path, sizeof(path), "%s/out", fx.directory);
+	read_file(path, out, sizeof(out));
+	snprintf(path, sizeof(path), "%s/err", fx.directory);
+	read_file(path, err, sizeof(err));
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void assert_out(const char *words)
+{
+	if (!strstr(out, words))
+		fail_msg("out: %s\nwant: %s", out, words);
+}
+
+static void assert_err(const char *words)
+{
+	if (!strstr(err, words))
+		fail_msg("err: %s\nwant: %s", err, words);
+}
+
+static json_t *out_json(void)
+{
+	json_t *object = json_loads(out, 0, NULL);
+
+	assert_true(json_is_object(object));
+	assert_int_equal(strcspn(out, "\n"), strlen(out) - 1);
+	return object;
+}
+
+static void test_usage(void **state)
+{
+	assert_int_equal(ctl("--help"), 0);
+	assert_out("device add ID PIN");
+	assert_out("kick ID");
+	assert_int_equal(ctl("status --help"), 0);
+	assert_out("Shows workers, ports, sessions");
+	assert_int_equal(ctl("%s", ""), 2);
+	assert_err("no verb");
+	assert_int_equal(ctl("dance"), 2);
+	assert_err("unknown verb dance");
+	assert_int_equal(ctl("device"), 2);
+	assert_err("device wants add, import, show, list or remove");
+	assert_int_equal(ctl("kick"), 2);
+	assert_err("something is missing after kick");
+	assert_int_equal(ctl("kick a b"), 2);
+	assert_err("too much stands after kick");
+	assert_int_equal(ctl("kick a --secrets"), 2);
+	assert_err("this verb does not take --secrets");
+	assert_int_equal(ctl("--nonsense"), 2);
+	assert_int_equal(ctl("sessions --limit 0"), 2);
+	assert_int_equal(ctl("sessions --limit -1"), 2);
+	assert_int_equal(ctl("sessions --limit 1x"), 2);
+	assert_int_equal(ctl("--registry x status"), 2);
+	assert_err("--registry is for device verbs, not for status");
+	assert_int_equal(ctl("--registry x --socket y device list"), 2);
+	assert_int_equal(ctl("send x 2003 '{}'"), 1);
+	assert_err("send is not available in this version");
+	assert_int_equal(ctl("drain"), 1);
+	assert_int_equal(ctl("lan-key a b"), 1);
+	assert_int_equal(ctl("session x --follow"), 1);
+	assert_err("session --follow is not available in this version");
+}
+
+static void test_no_broker(void **state)
+{
+	json_t *answer;
+
+	assert_int_equal(ctl("--socket %s status", fx.socket), 1);
+	assert_err("no broker answers at");
+	assert_err("control.sock: is hearthd running?");
+	assert_string_equal(out, "");
+	assert_int_equal(ctl("--socket %s --json status", fx.socket), 1);
+	answer = out_json();
+	assert_true(json_is_false(json_object_get(answer, "ok")));
+	json_decref(answer);
+	/* the registry is the running broker's: this test's */
+	assert_int_equal(ctl("--registry %s/registry device list", fx.directory), 1);
+	assert_err("let the broker do it");
+}
+
+static void test_registry_alone(void **state)
+{
+	char registry[96];
+
+	snprintf(registry, sizeof(registry), "%s/other", fx.directory);
+	assert_int_equal(ctl("--registry %s device list", registry), 1);
+	assert_err("no registry at");
+	assert_int_equal(access(registry, F_OK), -1);
+	assert_int_equal(
+		ctl("--registry %s device add lamp-1 " PIN " --model M --gateway gw", registry), 0);
+	assert_out("added lamp-1 (1 in all)");
+	assert_int_equal(ctl("--registry %s device add lamp-1 " PIN, registry), 1);
+	assert_err("provisioned already");
+	assert_int_equal(ctl("--registry %s device show lamp-1 --json", registry), 0);
+	assert_null(strstr(out, PIN));
+	assert_int_equal(ctl("--registry %s device show lamp-1 --secrets", registry), 0);
+	assert_out(PIN);
+	assert_int_equal(ctl("--registry %s device remove lamp-1", registry), 0);
+	assert_int_equal(ctl("--registry %s device remove lamp-1", registry), 1);
+	assert_err("no device \"lamp-1\"");
+}
+
+static void test_devices(void **state)
+{
+	char path[96];
+	json_t *answer;
+	FILE *file;
+
+	fixture_start();
+	/* the PIN from standard input: in no process list, and never told again */
+	strcpy(input, "echo " PIN " | ");
+	assert_int_equal(ctl("--socket %s device add lamp-1 - --bind abcdefgh", fx.socket), 0);
+	assert_out("added lamp-1 (1 in all)\n");
+	assert_int_equal(ctl("--socket %s device add lamp-2 - </dev/null", fx.socket), 1);
+	assert_err("no PIN came on standard input");
+	assert_int_equal(ctl("--socket %s device add lamp-2 123", fx.socket), 1);
+	assert_err("the PIN is not 32 bytes long");
+	snprintf(path, sizeof(path), "%s/new.csv", fx.directory);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "device_id,pin,bind_password,model,gateway\n");
+	for (unsigned i = 0; i < 2500; i++)
+		fprintf(file, "bulk-%04u," OTHER_PIN ",,Model,\n", i);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(
+		ctl("--socket %s device import %s/absent.csv", fx.socket, fx.directory), 1);
+	assert_err("absent.csv cannot be read: No such file");
+	assert_int_equal(ctl("--socket %s device import %s", fx.socket, path), 0);
+	assert_out("added 2500 devices (2501 in all)");
+	/* out of a pipe: the first row is there already, so none is added */
+	snprintf(input, sizeof(input), "cat %s | ", path);
+	assert_int_equal(ctl("--socket %s device import -", fx.socket), 1);
+	assert_err(":2: device \"bulk-0000\" is provisioned already");
+	/* more than one answer holds: page after page */
+	assert_int_equal(ctl("--socket %s device list --limit 2400 --json", fx.socket), 0);
+	assert_true(strlen(out) > 0);
+	assert_int_equal(ctl("--socket %s device list --after bulk-2497", fx.socket), 0);
+	assert_out("DEVICE     MODEL  GATEWAY  BIND  NUMBER  CONNECTED\n");
+	assert_out("bulk-2498  Model  -        no ");
+	assert_out("lamp-1     -      -        yes ");
+	assert_out("3 of 2501");
+	assert_null(strstr(out, PIN));
+	assert_int_equal(ctl("--socket %s device list --limit 2", fx.socket), 0);
+	assert_out("2 of 2501; go on with --after bulk-0001");
+	assert_int_equal(ctl("device show lamp-1 --json --socket %s", fx.socket), 0);
+	answer = out_json();
+	assert_string_equal(text_at(json_object_get(answer, "device"), "id"), "lamp-1");
+	json_decref(answer);
+	assert_int_equal(ctl("--socket %s device remove lamp-1", fx.socket), 0);
+	assert_out("removed lamp-1 (2500 in all)");
+}
+
+/* Pages are put together in one object. */
+static void test_pages(void **state)
+{
+	char id[16], command[768];
+	json_t *answer;
+
+	for (unsigned i = 0; i < 2100; i++) {
+		snprintf(id, sizeof(id), "d%04u", i);
+		fixture_device(id, PIN);
+	}
+	fixture_start();
+	snprintf(command, sizeof(command), "%s --socket %s --json device list --limit 2050",
+		program, fx.socket);
+	FILE *in = popen(command, "r");
+	assert_non_null(in);
+	answer = json_loadf(in, 0, NULL);
+	assert_int_equal(pclose(in), 0);
+	assert_int_equal(json_array_size(json_object_get(answer, "devices")), 2050);
+	for (unsigned i = 0; i < 2050; i++) {
+		snprintf(id, sizeof(id), "d%04u", i);
+		assert_string_equal(
+			text_at(json_array_get(json_object_get(answer, "devices"), i), "id"), id);
+	}
+	assert_string_equal(text_at(answer, "next"), "d2049");
+	json_decref(answer);
+}
+
+static void test_sessions(void **state)
+{
+	json_t *answer;
+
+	fixture_device("tcp", PIN);
+	fixture_device("udp", PIN);
+	fixture_session("tcp", 1, SESSION_LIVE, SESSION_VIA_TCP);
+	fixture_session("udp", 0, SESSION_LIVE, SESSION_VIA_UDP);
+	fx.counters[1][FAKE_DROP] = 5;
+	fx.counters[0][FAKE_DROP] = 4;
+	fixture_start();
+	assert_int_equal(ctl("--socket %s sessions", fx.socket), 0);
+	assert_out("2 live sessions\n");
+	assert_out("198.18.0.9:5353");
+	assert_int_equal(ctl("--socket %s session udp", fx.socket), 0);
+	assert_out("connected (UTC)  2023-11-14 22:13:21\n");
+	assert_int_equal(ctl("--socket %s status", fx.socket), 0);
+	assert_out("live 1 over TCP, 1 over UDP");
+	assert_out("9  fake.drop_padding: frames whose padding is wrong\n");
+	assert_null(strstr(out, "fake.rx_frames"));
+	assert_int_equal(ctl("--socket %s status --json", fx.socket), 0);
+	answer = out_json();
+	assert_int_equal(number_at(json_object_get(answer, "sessions"), "live_udp"), 1);
+	json_decref(answer);
+	assert_int_equal(ctl("--socket %s kick nobody", fx.socket), 1);
+	assert_err("no device \"nobody\"");
+	assert_int_equal(ctl("--socket %s kick udp", fx.socket), 0);
+	assert_out("session 17 of udp is being ended");
+	assert_int_equal(ctl("--socket %s device remove tcp", fx.socket), 0);
+	assert_string_equal(err, "");
+	fixture_stop();
+	assert_int_equal(fx.ended[CONTROL_KICK], 1);
+	assert_int_equal(fx.ended[CONTROL_REMOVED], 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_usage),
+		TEST(test_no_broker),
+		TEST(test_registry_alone),
+		TEST(test_devices),
+		TEST(test_pages),
+		TEST(test_sessions),
+	};
+
+	if (!find_program()) {
+		printf("skipped: %s is not built\n", program);
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
