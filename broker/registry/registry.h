@@ -101,7 +101,8 @@ const char *device_record_check(const struct device_record *record);
  *
  * @live, @login: indexes of its session entries (SESSION_NONE): written by the worker that owns
  *	the sessions, with relaxed atomics
- * @last_session: number of its newest session
+ * @last_session: number of its newest session; it never goes back while the broker runs, also when the
+ *	device is removed and provisioned again
  */
 struct device {
 	struct cds_lfht_node node; /* 16 */

@@ -118,6 +118,9 @@ static void wipe(struct registry *registry, struct device *device)
 {
 	uint8_t *after_node = (uint8_t *)device + sizeof(device->node);
 
+	/* Provisioned again, its sessions go on above those it had: no number stands for two. */
+	if (registry->first_session < device->last_session)
+		registry->first_session = device->last_session;
 	if (device->id_length > DEVICE_ID_INLINE) {
 		registry->long_bytes -= device->id_length;
 		free((char *)(uintptr_t)device_id(device));

@@ -215,6 +215,12 @@ static void test_add_remove(void **state)
 	/* and the same device comes back */
 	assert_int_equal(registry_add(f->registry, &records[4]), 0);
 	assert_device(f->registry, &records[4]);
+	/* after sessions that it had: their numbers are not given again */
+	registry_at(f->registry, 4)->last_session = 5000;
+	assert_int_equal(registry_remove(f->registry, records[4].id), 0);
+	registry_reclaim(f->registry);
+	assert_int_equal(registry_add(f->registry, &records[4]), 0);
+	assert_int_equal(registry_at(f->registry, 4)->last_session, 5000);
 	assert_int_equal(registry_count(f->registry), 10);
 	free(records);
 }
