@@ -66,3 +66,15 @@ def canary(broker):
 @pytest.fixture(params=["tcp", "udp"])
 def via(request):
     return request.param
+
+
+@pytest.fixture
+def platform_requests(broker):
+    if not broker.has_verb("send"):
+        pytest.skip("this hearthctl has no verb send: no platform requests")
+
+
+@pytest.fixture
+def subdevices(broker):
+    if not broker.has_verb("lan-key"):
+        pytest.skip("sub-devices come with the whole of Mc, as hearthctl's verb lan-key does")

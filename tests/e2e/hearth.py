@@ -8,9 +8,12 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
+
+import pytest
 
 import mcdevice
 import paths
@@ -122,6 +125,13 @@ class Hearth:
         self.wait_ready()
         return self
 
+    def skip_unless_accepted(self, what):
+        """Skip what this version says it does not have."""
+        result = subprocess.run([paths.HEARTHD, "--check", self.config], capture_output=True,
+                                text=True, timeout=20, check=False)
+        if result.returncode and "not available" in result.stderr:
+            pytest.skip("%s: %s" % (what, result.stderr.strip().split(": ", 2)[-1]))
+
     def wait(self, condition, what, seconds=READY_SECONDS):
         end = time.monotonic() + seconds
         while not condition():
@@ -146,7 +156,8 @@ class Hearth:
     def configure_interface(self):
         for address in DEVICES:
             ip("address", "replace", address + "/24", "dev", self.interface)
-        ip("link", "set", self.interface, "up")
+        # A poll loop that loses its CPU for a while must not cost datagrams.
+        ip("link", "set", self.interface, "txqueuelen", "20000", "up")
 
     def stop(self, timeout=20):
         """An orderly end; the exit status."""
@@ -181,6 +192,9 @@ class Hearth:
             timeout=timeout, check=False, **options)
         assert not check or result.returncode == 0, (words, result)
         return result
+
+    def has_verb(self, verb):
+        return re.search(r"^ +%s\b" % verb, self.ctl("--help").stdout, re.M) is not None
 
     def ctl_json(self, *words, **options):
         return json.loads(self.ctl(*words, "--json", **options).stdout)

