@@ -139,7 +139,8 @@ static void count_result(struct mc *mc, uint32_t result)
 static void put_id(struct writer *w, const char *name, const void *id, uint32_t length)
 {
 	put_text(w, name);
-	put(w, id, length);
+	if (length)
+		put(w, id, length);
 	put_text(w, "\",");
 }
 

@@ -282,6 +282,8 @@ static void world_provision(struct world *w, const char *id, const char *pin)
 #define DEVICE_A "000000000000000000000042"
 #define DEVICE_B "34characters-of-a-public-firmware1"
 #define DEVICE_LONG "64characters64characters64characters64characters64characters6464"
+/* A PIN is a key and an IV. */
+#define IV_OF(pin) (&(pin)[16])
 #define PIN_CANARY "canarypincanarypincanarypincanar"
 #define PIN_A "k3v9q0a7m2x8c5t1z6w4e2r8y0u1i9o3"
 #define PIN_B "bbbbbbbbbbbbbbbbcccccccccccccccc"

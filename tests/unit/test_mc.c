@@ -16,7 +16,7 @@ static void login_is_answered_with_all_members_in_their_order(void **state)
 
 	login_frame(w, &a, frame);
 	deliver(w, on_login(connection), frame->text, frame->length);
-	answer = next_answer(w, PIN_A, PIN_A + 16);
+	answer = next_answer(w, PIN_A, IV_OF(PIN_A));
 	assert_int_equal(answer.code, 1003);
 	member_text(answer.plain, "sessionKey", a.key, sizeof(a.key));
 	member_text(answer.plain, "token", a.token, sizeof(a.token));
@@ -43,7 +43,7 @@ static void login_hosts_are_both_there_even_when_one_is_not_offered(void **state
 	struct frame_text *frame = malloc(sizeof(*frame));
 	login_frame(w, &a, frame);
 	deliver(w, on_login(tcp_open(w)), frame->text, frame->length);
-	assert_non_null(strstr(next_answer(w, PIN_A, PIN_A + 16).plain, "\"udpHost\":\"\""));
+	assert_non_null(strstr(next_answer(w, PIN_A, IV_OF(PIN_A)).plain, "\"udpHost\":\"\""));
 	free(frame);
 }
 
@@ -80,10 +80,10 @@ static void login_sequence_number_is_answered_as_a_number(void **state)
 	struct frame_text *frame = malloc(sizeof(*frame));
 	struct answer answer;
 
-	seal(frame, 1002, "\"deviceId\":\"" DEVICE_A "\"", PIN_A, PIN_A + 16,
+	seal(frame, 1002, "\"deviceId\":\"" DEVICE_A "\"", PIN_A, IV_OF(PIN_A),
 		"{ \"deviceId\":\"" DEVICE_A "\", \"sequence\" : 0 }");
 	deliver(w, on_login(tcp_open(w)), frame->text, frame->length);
-	answer = next_answer(w, PIN_A, PIN_A + 16);
+	answer = next_answer(w, PIN_A, IV_OF(PIN_A));
 	assert_non_null(strstr(answer.plain, "\"sequence\":0,"));
 	free(frame);
 }
@@ -94,10 +94,10 @@ static void login_with_a_wrong_clock_is_granted(void **state)
 	struct frame_text *frame = malloc(sizeof(*frame));
 	struct answer answer;
 
-	seal(frame, 1002, "\"deviceId\":\"" DEVICE_A "\"", PIN_A, PIN_A + 16,
+	seal(frame, 1002, "\"deviceId\":\"" DEVICE_A "\"", PIN_A, IV_OF(PIN_A),
 		"{\"sequence\":\"1\",\"deviceId\":\"" DEVICE_A "\",\"time\":5}");
 	deliver(w, on_login(tcp_open(w)), frame->text, frame->length);
-	answer = next_answer(w, PIN_A, PIN_A + 16);
+	answer = next_answer(w, PIN_A, IV_OF(PIN_A));
 	assert_int_equal(member_number(answer.plain, "time"), START_UNIX);
 	free(frame);
 }
@@ -128,27 +128,27 @@ static void login_failures_all_close_and_send_nothing(void **state)
 	struct world *w = *state;
 	struct frame_text *frame = malloc(sizeof(*frame));
 
-	seal(frame, 1002, "\"deviceId\":\"nobody\"", PIN_A, PIN_A + 16, good);
+	seal(frame, 1002, "\"deviceId\":\"nobody\"", PIN_A, IV_OF(PIN_A), good);
 	expect_refused_login(w, frame);
 	assert_int_equal(counted(w, MC_DROP_DEVICE), 1);
-	seal(frame, 1002, "\"deviceId\":\"\"", PIN_A, PIN_A + 16, good);
+	seal(frame, 1002, "\"deviceId\":\"\"", PIN_A, IV_OF(PIN_A), good);
 	expect_refused_login(w, frame);
 	assert_int_equal(counted(w, MC_DROP_DEVICE), 2);
-	seal(frame, 1002, named, PIN_B, PIN_B + 16, good);
+	seal(frame, 1002, named, PIN_B, IV_OF(PIN_B), good);
 	expect_refused_login(w, frame);
 	assert_int_equal(counted(w, MC_DROP_PADDING), 1);
-	seal(frame, 1002, named, PIN_A, PIN_A + 16, "{\"sequence\":\"1\",");
+	seal(frame, 1002, named, PIN_A, IV_OF(PIN_A), "{\"sequence\":\"1\",");
 	expect_refused_login(w, frame);
 	assert_int_equal(counted(w, MC_DROP_JSON), 1);
-	seal(frame, 1002, named, PIN_A, PIN_A + 16, "{\"deviceId\":\"" DEVICE_A "\"}");
+	seal(frame, 1002, named, PIN_A, IV_OF(PIN_A), "{\"deviceId\":\"" DEVICE_A "\"}");
 	expect_refused_login(w, frame);
 	assert_int_equal(counted(w, MC_DROP_NO_SEQUENCE), 1);
-	seal(frame, 1002, named, PIN_A, PIN_A + 16,
+	seal(frame, 1002, named, PIN_A, IV_OF(PIN_A),
 		"{\"sequence\":\"65536\",\"deviceId\":\"" DEVICE_A "\"}");
 	expect_refused_login(w, frame);
-	seal(frame, 1002, named, PIN_A, PIN_A + 16, "{\"sequence\":\"1\"}");
+	seal(frame, 1002, named, PIN_A, IV_OF(PIN_A), "{\"sequence\":\"1\"}");
 	expect_refused_login(w, frame);
-	seal(frame, 1002, named, PIN_A, PIN_A + 16,
+	seal(frame, 1002, named, PIN_A, IV_OF(PIN_A),
 		"{\"sequence\":\"1\",\"deviceId\":\"" DEVICE_B "\"}");
 	expect_refused_login(w, frame);
 	assert_int_equal(counted(w, MC_DROP_MISMATCH), 2);
@@ -882,7 +882,7 @@ static void login_may_take_the_entry_of_a_rested_session(void **state)
 	queue(w, on_login(tcp_open(w)), frame->text, frame->length);
 	queue_connect(w, &a, on_tcp(connection), 1, now_of(w));
 	world_turn(w);
-	answer = next_answer(w, PIN_B, PIN_B + 16);
+	answer = next_answer(w, PIN_B, IV_OF(PIN_B));
 	assert_int_equal(answer.code, 1003);
 	expect_silence(w);
 	assert_true(tcp_closed(w, connection));
