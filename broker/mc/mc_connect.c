@@ -114,10 +114,8 @@ static void begin_session(struct mc *mc, const struct mc_frame *frame, struct se
 	mc_index_store(&device->live, turn->index);
 	if (mc_index_load(&device->login) == turn->index)
 		mc_index_store(&device->login, SESSION_NONE);
-	if (!mc_over_tcp(frame))
-		return;
-	host_bind(host, peer->connection, session_handle_of(host->sessions, turn));
-	host_deadline(host, peer->connection, 0);
+	if (mc_over_tcp(frame))
+		host_bind(host, peer->connection, session_handle_of(host->sessions, turn));
 }
 
 static void accept(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
