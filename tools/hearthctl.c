@@ -24,6 +24,8 @@ static const struct option long_options[] = {
 	{"after", required_argument, NULL, OPTION_AFTER},
 	{"limit", required_argument, NULL, OPTION_LIMIT},
 	{"follow", no_argument, NULL, OPTION_FOLLOW},
+	{"wait", required_argument, NULL, OPTION_WAIT},
+	{"deadline", required_argument, NULL, OPTION_DEADLINE},
 	{NULL, 0, NULL, 0},
 };
 
@@ -92,12 +94,17 @@ static int check(const struct ctl_command *command, const struct ctl_verb *verb)
 	const char *limit = command->options[OPTION_LIMIT];
 	const char *last = verb->words[verb->words[1] != NULL];
 
+	if (command->operand_count < verb->operand_count && !command->options[OPTION_HELP])
+		return wrong_usage("something is missing after %s", last);
+	if (!verb->run || (command->options[OPTION_FOLLOW] && allowed & CTL_BIT(OPTION_FOLLOW))) {
+		fprintf(stderr, "hearthctl: %s%s is not available in this version\n", last,
+			verb->run ? " --follow" : "");
+		return CTL_REFUSED;
+	}
 	for (unsigned i = 0; i < OPTION_COUNT; i++) {
 		if (command->options[i] && !(allowed & CTL_BIT(i)))
 			return wrong_usage("this verb does not take --%s", long_options[i].name);
 	}
-	if (command->operand_count < verb->operand_count)
-		return wrong_usage("something is missing after %s", last);
 	if (command->operand_count > verb->operand_count)
 		return wrong_usage("too much stands after %s", last);
 	if (command->options[OPTION_REGISTRY] && command->options[OPTION_SOCKET])
@@ -160,12 +167,7 @@ int main(int argc, char **argv)
 		return wrong_usage("device wants add, import, show, list or remove");
 	if (!verb)
 		return wrong_usage("unknown verb %s", command.operands[0]);
-	if (!verb->run || command.options[OPTION_FOLLOW]) {
-		fprintf(stderr, "hearthctl: %s%s is not available in this version\n",
-			verb->words[0], verb->run ? " --follow" : "");
-		return CTL_REFUSED;
-	}
-	if (command.options[OPTION_HELP]) {
+	if (command.options[OPTION_HELP] && verb->run) {
 		print_verb(verb);
 		return CTL_DONE;
 	}

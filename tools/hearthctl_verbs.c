@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE 1000 /* rows in one answer */
+#define PAGE 1000 /* rows in one answer, and in all unless told otherwise */
 #define WAIT_SECONDS 10
 #define IMPORT_SECONDS 600
 
@@ -147,7 +147,7 @@ static json_t *run_pages(const struct ctl_command *command, json_t *request, con
 	const char *cursor)
 {
 	const char *given = command->options[OPTION_LIMIT];
-	long long left = given ? strtoll(given, NULL, 10) : 100;
+	long long left = given ? strtoll(given, NULL, 10) : PAGE;
 	json_t *rows = json_array(), *answer, *next;
 
 	for (;;) {
@@ -205,7 +205,7 @@ const struct ctl_verb ctl_verbs[] = {
 		"Shows a device; its PIN and bind password only with --secrets.", 1, true,
 		CTL_BIT(OPTION_SECRETS), run_show, ctl_print_device},
 	{{"device", "list"}, "[--after ID] [--limit N]",
-		"Lists devices in the order of their ids, 100 unless told otherwise.\n"
+		"Lists devices in the order of their ids, 1000 unless told otherwise.\n"
 		"With --json: {\"devices\":[..],\"next\":ID or null,\"total\":N}.",
 		0, true, CTL_BIT(OPTION_AFTER) | CTL_BIT(OPTION_LIMIT), run_list,
 		ctl_print_devices},
@@ -220,14 +220,14 @@ const struct ctl_verb ctl_verbs[] = {
 	{{"session", NULL}, "ID", "Shows a device's session; never a key or a token.", 1, false,
 		CTL_BIT(OPTION_FOLLOW), run_session, ctl_print_session},
 	{{"sessions", NULL}, "[--limit N]",
-		"Lists live sessions, 100 unless told otherwise.\n"
+		"Lists live sessions, 1000 unless told otherwise.\n"
 		"With --json: {\"sessions\":[..],\"next\":where the rest begins or null}.",
 		0, false, CTL_BIT(OPTION_LIMIT), run_sessions, ctl_print_sessions},
 	{{"kick", NULL}, "ID",
 		"Ends a device's session (event: offline, kicked); the device may log in again.", 1,
 		false, 0, run_kick, ctl_print_kicked},
-	{.words = {"send", NULL}},
-	{.words = {"lan-key", NULL}},
+	{.words = {"send", NULL}, .operand_count = 3},
+	{.words = {"lan-key", NULL}, .operand_count = 2},
 	{.words = {"reload", NULL}},
 	{.words = {"config", NULL}},
 	{.words = {"drain", NULL}},

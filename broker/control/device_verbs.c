@@ -162,7 +162,7 @@ static json_t *import(struct store *store, struct broker_view *view, json_t *req
 	const char *verb, *name = "file";
 	struct csv_devices rows = {0};
 	json_t *answer = NULL;
-	char error[256] = "";
+	char error[512] = "";
 	FILE *in;
 
 	answer = control_unpack(request, "{s:s, s?s}", "verb", &verb, "name", &name);

@@ -34,7 +34,7 @@ COUNTER_TABLE(stage_info, STAGES);
 	X(FAKE_LOGINS, "logins", "logins answered")                                                \
 	X(FAKE_DROP, "drop_padding", "frames whose padding is wrong")
 COUNTER_ENUM(fake_counter, FAKE_COUNTERS, FAKE_COUNTER_COUNT);
-static const COUNTER_TABLE(fake_counter_info, FAKE_COUNTERS);
+static COUNTER_TABLE(fake_counter_info, FAKE_COUNTERS);
 
 /**
  * struct fixture

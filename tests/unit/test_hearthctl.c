@@ -106,7 +106,12 @@ static void test_usage(void **state)
 	assert_int_equal(ctl("--registry x --socket y device list"), 2);
 	assert_int_equal(ctl("send x 2003 '{}'"), 1);
 	assert_err("send is not available in this version");
-	assert_int_equal(ctl("drain"), 1);
+	assert_int_equal(ctl("send x 2003 '{}' --wait 5"), 1);
+	assert_int_equal(ctl("send x"), 2);
+	assert_err("something is missing after send");
+	assert_int_equal(ctl("drain --deadline 5"), 1);
+	assert_int_equal(ctl("drain --help"), 1);
+	assert_int_equal(ctl("status --wait 5"), 2);
 	assert_int_equal(ctl("lan-key a b"), 1);
 	assert_int_equal(ctl("session x --follow"), 1);
 	assert_err("session --follow is not available in this version");
