@@ -59,9 +59,13 @@ struct message {
 	struct peer peer;
 };
 
-/** struct listener - a port that a protocol wants to be served on; host order */
+/**
+ * struct listener - a port that a protocol wants to be served on; host order
+ * @closes: VIA_TCP: bytes too short to be a frame end the connection, as a bad frame does there
+ */
 struct listener {
 	uint8_t via;
+	bool closes;
 	uint16_t port;
 	uint32_t
 		first_bytes; /* VIA_TCP: longest frame before the connection is bound to a session */

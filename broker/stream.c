@@ -23,20 +23,19 @@ static void count(const struct stream_sink *sink, enum stream_counter counter)
 static enum stream_verdict emit(const struct stream_rules *rules, const struct stream_sink *sink,
 	const uint8_t *data, uint32_t length, chunk_id chunk)
 {
-	enum stream_counter drop;
+	bool is_short = length < rules->shortest;
 
-	if (length >= rules->shortest && length <= rules->longest) {
+	if (!is_short && length <= rules->longest) {
 		count(sink, STREAM_FRAMES);
 		sink->frame(sink->context, data, length, chunk);
 		return STREAM_TAKEN;
 	}
 	chunk_put(sink->chunks, chunk);
-	if (length > rules->longest && rules->close_long) {
-		count(sink, STREAM_CLOSE_LONG);
-		return STREAM_TOO_LONG;
+	if (is_short ? rules->close_short : rules->close_long) {
+		count(sink, is_short ? STREAM_CLOSE_SHORT : STREAM_CLOSE_LONG);
+		return STREAM_CLOSE;
 	}
-	drop = length < rules->shortest ? STREAM_DROP_SHORT : STREAM_DROP_LONG;
-	count(sink, drop);
+	count(sink, is_short ? STREAM_DROP_SHORT : STREAM_DROP_LONG);
 	return STREAM_TAKEN;
 }
 
@@ -47,7 +46,7 @@ static enum stream_verdict too_long(struct stream *stream, const struct stream_r
 	stream_reset(stream, sink->chunks);
 	if (rules->close_long) {
 		count(sink, STREAM_CLOSE_LONG);
-		return STREAM_TOO_LONG;
+		return STREAM_CLOSE;
 	}
 	count(sink, STREAM_DROP_LONG);
 	stream->skipping = true;

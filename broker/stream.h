@@ -16,6 +16,7 @@
 	X(STREAM_DROP_LONG, "drop_frame_long", "frames longer than the limit, skipped")            \
 	X(STREAM_CLOSE_LONG, "close_frame_long",                                                   \
 		"connections closed: too many bytes before login")                                 \
+	X(STREAM_CLOSE_SHORT, "close_frame_short", "connections closed: bytes that are no login")  \
 	X(STREAM_REFUSE_CHUNK, "refuse_chunk", "segments refused: no chunk for a partial frame")   \
 	X(STREAM_REFUSE_BATCH, "refuse_batch", "segments refused: too many frames in one turn")
 COUNTER_ENUM(stream_counter, STREAM_COUNTERS, STREAM_COUNTER_COUNT);
@@ -41,11 +42,13 @@ struct stream {
  * @shortest: frames below that are dropped at once; bounds the frames of a segment
  * @longest: frames above that are dropped
  * @close_long: a frame above @longest ends the connection (before login) instead of being skipped
+ * @close_short: a frame below @shortest ends the connection
  */
 struct stream_rules {
 	uint32_t (*frame_end)(const uint8_t *data, uint32_t length, uint32_t from);
 	uint32_t shortest, longest;
 	bool close_long;
+	bool close_short;
 };
 
 /** struct stream_sink - where whole frames go */
@@ -62,7 +65,7 @@ struct stream_sink {
 enum stream_verdict {
 	STREAM_TAKEN,   /* all bytes were used or copied */
 	STREAM_REFUSED, /* none were: no room; the same bytes will come again */
-	STREAM_TOO_LONG /* all bytes were dropped: close the connection */
+	STREAM_CLOSE    /* no frame can have that length: close the connection */
 };
 
 /**

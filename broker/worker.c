@@ -129,6 +129,7 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 		.shortest = WORKER_FRAME_SHORTEST,
 		.longest = c->handle ? l->frame_bytes : l->first_bytes,
 		.close_long = !c->handle,
+		.close_short = l->closes,
 	};
 	enum stream_verdict verdict;
 
@@ -138,8 +139,8 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 	stages_enter(&worker->stages, STAGE_FRAME);
 	verdict = stream_input(&c->stream, &rules, &worker->sink, data, length);
 	stages_enter(&worker->stages, STAGE_RECEIVE);
-	if (verdict == STREAM_TOO_LONG) {
-		note_end(worker, id, c, END_TOO_LONG);
+	if (verdict == STREAM_CLOSE) {
+		note_end(worker, id, c, END_NO_FRAME);
 		return true;
 	}
 	if (c->handle)
@@ -249,7 +250,7 @@ static session_handle end_connection(struct worker *worker, const struct end *en
 	if (end->kind == END_DEADLINE && handle != end->handle)
 		return 0; /* the deadline was of the time before it was bound */
 	stop_stream(worker, end->connection);
-	if (end->kind == END_TOO_LONG)
+	if (end->kind == END_NO_FRAME)
 		tcp_abort(worker->tcp, end->connection);
 	else
 		tcp_close(worker->tcp, end->connection);

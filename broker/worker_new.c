@@ -82,6 +82,7 @@ static int listen_on(struct worker *worker, unsigned slot, const struct listener
 		.slot = (uint8_t)slot,
 		.index = index,
 		.via = l->via,
+		.closes = l->closes,
 		.port = htons(l->port),
 		.first_bytes = l->first_bytes,
 		.frame_bytes = l->frame_bytes,

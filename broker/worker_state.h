@@ -33,6 +33,7 @@ struct worker_listener {
 	uint8_t slot;  /* of the protocol in protocols[] */
 	uint8_t index; /* among the protocol's listeners */
 	uint8_t via;
+	bool closes;
 	uint16_t port; /* network byte order */
 	uint32_t first_bytes, frame_bytes;
 };
@@ -41,7 +42,7 @@ enum end_kind {
 	END_GONE,     /* TCP has forgotten it */
 	END_FINISHED, /* the device sent FIN */
 	END_DEADLINE, /* its time is over */
-	END_TOO_LONG  /* too many bytes before login */
+	END_NO_FRAME  /* bytes that cannot be a frame */
 };
 
 /** struct end - a connection that ended in this turn */

@@ -35,6 +35,7 @@ static int listen(struct mc *mc, const struct config *config, struct listener *l
 		mc->login_listener = count;
 		/* A login connection is never bound: its frames are short for ever. */
 		listeners[count++] = (struct listener){.via = SESSION_VIA_TCP,
+			.closes = true, /* it takes logins only */
 			.port = config->mc.login_tcp,
 			.first_bytes = first,
 			.frame_bytes = first};

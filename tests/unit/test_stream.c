@@ -216,7 +216,7 @@ static void test_too_much_before_login_closes(void **state)
 	assert_int_equal(feed(f, text, 1400), STREAM_TAKEN);
 	assert_int_equal(feed(f, text, 1400), STREAM_TAKEN);
 	assert_int_equal(feed(f, text, 1400), STREAM_TAKEN);
-	assert_int_equal(feed(f, text, 1400), STREAM_TOO_LONG);
+	assert_int_equal(feed(f, text, 1400), STREAM_CLOSE);
 	assert_int_equal(f->counters[STREAM_CLOSE_LONG], 1);
 	assert_int_equal(f->stream.partial, 0);
 }
@@ -228,6 +228,12 @@ static void test_short_frames_are_dropped(void **state)
 	assert_int_equal(feed(f, "\r\nx\r\nlong\r\n\r\n", 13), STREAM_TAKEN);
 	assert_int_equal(f->frames, 1);
 	assert_int_equal(f->counters[STREAM_DROP_SHORT], 3);
+	f->rules.close_short = true;
+	assert_int_equal(feed(f, "hi\r", 3), STREAM_TAKEN);
+	assert_int_equal(feed(f, "\n", 1), STREAM_TAKEN); /* exactly the shortest */
+	assert_int_equal(f->frames, 2);
+	assert_int_equal(feed(f, "x\r\n", 3), STREAM_CLOSE);
+	assert_int_equal(f->counters[STREAM_CLOSE_SHORT], 1);
 }
 
 static void test_without_chunks_a_segment_is_refused_whole_and_taken_later(void **state)
