@@ -284,7 +284,7 @@ static int copy_record(struct hearth_feed *feed, const struct reader *reader, ui
 		feed->copy = larger;
 		feed->copy_size = length;
 	}
-	memcpy(feed->copy, data, length);
+	feed_copy(feed->copy, data, length);
 	return overtaken(feed, reader, reader->next) ? 0 : 1;
 }
 

@@ -84,8 +84,9 @@ static inline uint64_t feed_load(const uint64_t *cursor)
 }
 
 /*
- * Every store of the broker to the shared files goes through these two. A test defines
- * FEED_STEP to end the process before any one of them; it then copies a word at a time.
+ * Every store of the broker to the shared files goes through these two, and what an observer
+ * copies from them through the first. A test defines FEED_STEP to end the process, or to have the
+ * other side do something, before any one of them; copies are then made a word at a time.
  */
 #ifdef FEED_STEP
 static inline void feed_copy(void *to, const void *from, size_t length)

@@ -113,6 +113,14 @@ static inline int fixture_write(struct feed_ring *ring, uint64_t n)
 	return fixture_write_as(ring, FEED_REQUEST, n, NULL);
 }
 
+/* A record of the least size: 112 bytes. */
+static inline int fixture_write_small(struct feed_ring *ring, enum feed_class class)
+{
+	struct hearth_record record = {.event = HEARTH_ONLINE, .device_length = 8};
+
+	return feed_write(ring, class, &record, "12345678", NULL, NULL);
+}
+
 /* Is @item what fixture_write() wrote as @n? */
 static inline int fixture_is(const struct hearth_item *item, uint64_t n)
 {

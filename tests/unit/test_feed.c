@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_feed.c - the event ring against a model: wrap, room, limits, damage, observers */
+/* test_feed.c - the event ring against a model: wrap, room, limits, order */
 #include "feed_fixture.h"
 
 #include "feed/crc32c.h"
@@ -147,14 +147,6 @@ static void test_random(void **state)
 	random_run(UINT64_MAX - 4095 - (1ULL << 32), 5);
 }
 
-/* A record of the least size: 112 bytes. */
-static int write_small(struct feed_ring *ring, enum feed_class class)
-{
-	struct hearth_record record = {.event = HEARTH_ONLINE, .device_length = 8};
-
-	return feed_write(ring, class, &record, "12345678", NULL, NULL);
-}
-
 /* At every fill level and every place in the ring: exactly what fits is taken, requests leave the
  * reserve, and one committed record makes room for one. */
 static void test_full(void **state)
@@ -170,23 +162,23 @@ static void test_full(void **state)
 
 	for (unsigned level = 0; level <= all; level++) {
 		for (unsigned i = 0; i < level; i++)
-			assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
+			assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), 0);
 		unsigned more = level < requests ? requests - level : 0;
 		for (unsigned i = 0; i < more; i++)
-			assert_int_equal(write_small(ring, FEED_REQUEST), 0);
-		assert_int_equal(write_small(ring, FEED_REQUEST), -ENOSPC);
+			assert_int_equal(fixture_write_small(ring, FEED_REQUEST), 0);
+		assert_int_equal(fixture_write_small(ring, FEED_REQUEST), -ENOSPC);
 		for (unsigned i = level + more; i < all; i++)
-			assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-		assert_int_equal(write_small(ring, FEED_LIFECYCLE), -ENOSPC);
+			assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), 0);
+		assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), -ENOSPC);
 		full += 2;
 		fixture_publish(ring);
 		for (unsigned i = 0; i < all; i++) {
 			assert_int_equal(hearth_feed_next(reader, &item), 1);
 			/* Read is not committed. */
-			assert_int_equal(write_small(ring, FEED_LIFECYCLE), -ENOSPC);
+			assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), -ENOSPC);
 			hearth_feed_commit(reader);
-			assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-			assert_int_equal(write_small(ring, FEED_LIFECYCLE), -ENOSPC);
+			assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), 0);
+			assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), -ENOSPC);
 			full += 2;
 		}
 		fixture_publish(ring);
@@ -217,9 +209,9 @@ static void test_reserve(void **state)
 		struct feed_ring *ring = feed_ring(feed, 0);
 		uint64_t requests = 0, events = 0;
 
-		while (write_small(ring, FEED_REQUEST) == 0)
+		while (fixture_write_small(ring, FEED_REQUEST) == 0)
 			requests++;
-		while (write_small(ring, FEED_LIFECYCLE) == 0)
+		while (fixture_write_small(ring, FEED_LIFECYCLE) == 0)
 			events++;
 		assert_int_equal(requests, (sizes[i].bytes - sizes[i].keep) / 112);
 		assert_int_equal(requests + events, sizes[i].bytes / 112);
@@ -288,14 +280,14 @@ static void test_id_limit(void **state)
 	feed = fixture_feed(&config);
 	ring = feed_ring(feed, 1);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(write_small(ring, FEED_REQUEST), 0);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), -ENOSPC);
+		assert_int_equal(fixture_write_small(ring, FEED_REQUEST), 0);
+	assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), -ENOSPC);
 	assert_int_equal(counter_read(&feed_counters(ring)[FEED_LIMIT]), 1);
 	feed_raise_limit(feed, 4096); /* never down */
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), -ENOSPC);
+	assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), -ENOSPC);
 	feed_raise_limit(feed, 4096 + 112 * 4);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), -ENOSPC);
+	assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), 0);
+	assert_int_equal(fixture_write_small(ring, FEED_LIFECYCLE), -ENOSPC);
 	assert_true(feed_highest(feed) == 4096);
 	fixture_publish(ring);
 	assert_true(feed_highest(feed) == 4096 + 112 * 4);
@@ -305,7 +297,7 @@ static void test_id_limit(void **state)
 	config.id_limit = 4096;
 	feed = fixture_feed(&config);
 	assert_true(feed_attached(feed));
-	assert_int_equal(write_small(feed_ring(feed, 1), FEED_LIFECYCLE), -ENOSPC);
+	assert_int_equal(fixture_write_small(feed_ring(feed, 1), FEED_LIFECYCLE), -ENOSPC);
 	feed_raise_limit(feed, UINT64_MAX);
 	assert_int_equal(fixture_write_as(feed_ring(feed, 1), FEED_REQUEST, 0, &id), 0);
 	assert_true(id == 4096 + 112 * 4);
@@ -318,241 +310,9 @@ static void test_id_limit(void **state)
 	feed = fixture_feed(&config);
 	ring = feed_ring(feed, 0);
 	for (unsigned i = 0; i < 4095 / 112; i++)
-		assert_int_equal(write_small(ring, FEED_REQUEST), 0);
-	assert_int_equal(write_small(ring, FEED_REQUEST), -ENOSPC);
+		assert_int_equal(fixture_write_small(ring, FEED_REQUEST), 0);
+	assert_int_equal(fixture_write_small(ring, FEED_REQUEST), -ENOSPC);
 	assert_int_equal(counter_read(&feed_counters(ring)[FEED_LIMIT]), 1);
-	feed_close(feed);
-}
-
-static uint64_t commit_offset(unsigned worker)
-{
-	return 64 * (1 + worker);
-}
-
-/* The consumer's cursor may hold anything. */
-static void test_damaged_commit(void **state)
-{
-	struct feed_config config = fixture_config(2, 4096);
-	struct feed *feed = fixture_feed(&config);
-	struct feed_ring *ring = feed_ring(feed, 1);
-	struct hearth_feed *reader = fixture_reader(0);
-	struct hearth_item item;
-	uint64_t head, bad;
-
-	for (unsigned i = 0; i < 4096 / 112; i++)
-		assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-	fixture_publish(ring);
-	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(hearth_feed_next(reader, &item), 1);
-	hearth_feed_commit(reader);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0); /* the broker has seen it */
-	fixture_publish(ring);
-	head = feed_fill(ring).head;
-	hearth_feed_close(reader);
-
-	const uint64_t values[] = {0, 4096, 4096 + 4 * 112, 4096 + 5 * 112 + 8, head + 16,
-		head + 4096, 1ULL << 63, UINT64_MAX, UINT64_MAX - 15};
-	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		unsigned before = (unsigned)counter_read(&feed_counters(ring)[FEED_BAD_COMMIT]);
-
-		fixture_poke(".commit", commit_offset(1), &values[i], 8);
-		for (unsigned n = 0; n < 8; n++)
-			assert_int_equal(
-				write_small(ring, FEED_LIFECYCLE), n < 4 && i == 0 ? 0 : -ENOSPC);
-		assert_true(counter_read(&feed_counters(ring)[FEED_BAD_COMMIT]) > before);
-		assert_true(feed_fill(ring).commit == 4096 + 5 * 112);
-		/* A consumer goes on where nothing was overwritten. */
-		reader = fixture_reader(0);
-		assert_int_equal(hearth_feed_next(reader, &item), 1);
-		assert_true(item.record->id == 4096 + 5 * 112);
-		hearth_feed_close(reader);
-	}
-
-	/* Also over a restart; the first good commit heals it. */
-	bad = UINT64_MAX;
-	fixture_poke(".commit", commit_offset(1), &bad, 8);
-	fixture_publish(ring);
-	feed_close(feed);
-	feed = fixture_feed(&config);
-	ring = feed_ring(feed, 1);
-	assert_true(counter_read(&feed_counters(ring)[FEED_BAD_COMMIT]) > 0);
-	reader = fixture_reader(0);
-	assert_int_equal(hearth_feed_next(reader, &item), 1);
-	assert_true(item.record->id == 4096 + 5 * 112);
-	hearth_feed_commit(reader);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), -ENOSPC);
-	hearth_feed_close(reader);
-	feed_close(feed);
-}
-
-static uint64_t data_offset(const struct feed_config *config, unsigned worker)
-{
-	return 4096 * (1 + config->workers) + worker * config->bytes;
-}
-
-/* Every byte that counts, changed: the record is never returned, the other ring goes on. */
-static void test_damaged_record(void **state)
-{
-	struct feed_config config = fixture_config(2, 8192);
-	struct feed *feed = fixture_feed(&config);
-	struct feed_ring *ring = feed_ring(feed, 0);
-	struct hearth_item item;
-	struct hearth_record record = {
-		.device_length = 24, .gateway_length = 9, .payload_length = 33};
-	const char bytes[64] = "{\"device\":\"\"}";
-	uint64_t start = data_offset(&config, 0) + 4096;
-	unsigned used = 104 + 24 + 9 + 33;
-
-	assert_int_equal(feed_write(ring, FEED_REQUEST, &record, bytes, bytes, bytes), 0);
-	assert_int_equal(fixture_write(feed_ring(feed, 1), 7), 0);
-	feed_publish(ring);
-	fixture_publish(feed_ring(feed, 1));
-	for (unsigned at = 0; at < used; at++) {
-		struct hearth_feed *reader = fixture_reader(0);
-		uint8_t good, bad;
-
-		fixture_peek("", start + at, &good, 1);
-		bad = good ^ (uint8_t)(1 << at % 8);
-		fixture_poke("", start + at, &bad, 1);
-		item.worker = 99;
-		assert_int_equal(hearth_feed_next(reader, &item), -EBADMSG);
-		assert_int_equal(item.worker, 0);
-		assert_int_equal(hearth_feed_next(reader, &item), 1);
-		assert_true(fixture_is(&item, 7));
-		assert_int_equal(hearth_feed_next(reader, &item), 0);
-		hearth_feed_close(reader);
-		fixture_poke("", start + at, &good, 1);
-	}
-	/* A replay does not take it either. */
-	fixture_poke("", start + 110, "#", 1);
-	feed_close(feed);
-	feed = fixture_feed(&config);
-	assert_int_equal(feed_replay(feed_ring(feed, 0), NULL, NULL), -EBADMSG);
-	feed_close(feed);
-}
-
-/* Cursors that a reader must not follow. */
-static void test_damaged_head(void **state)
-{
-	struct feed_config config = fixture_config(1, 4096);
-	struct feed *feed = fixture_feed(&config);
-	const uint64_t heads[] = {0, 4096 + 16, 4096 + 112 + 16, 4096 + 4096 + 16, UINT64_MAX};
-	struct hearth_item item;
-
-	assert_int_equal(write_small(feed_ring(feed, 0), FEED_REQUEST), 0);
-	for (unsigned i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
-		const uint64_t first = 4096;
-		struct hearth_feed *reader;
-
-		fixture_poke("", FEED_PAGE, &first, 8);
-		reader = fixture_reader(0);
-		fixture_poke("", FEED_PAGE, &heads[i], 8);
-		if (i == 2)
-			assert_int_equal(hearth_feed_next(reader, &item), 1);
-		assert_int_equal(hearth_feed_next(reader, &item), -EBADMSG);
-		assert_int_equal(hearth_feed_next(reader, &item), 0);
-		hearth_feed_close(reader);
-	}
-	assert_null(hearth_feed_open(fixture_path, 0, fixture_error, sizeof(fixture_error)));
-	assert_int_equal(errno, EPROTO);
-	feed_close(feed);
-}
-
-static int read_all(struct hearth_feed *reader)
-{
-	struct hearth_item item;
-	int count = 0;
-
-	while (hearth_feed_next(reader, &item) == 1)
-		count++;
-	return count;
-}
-
-static void test_observer(void **state)
-{
-	struct feed_config config = fixture_config(1, 8192);
-	struct feed *feed = fixture_feed(&config);
-	struct feed_ring *ring = feed_ring(feed, 0);
-	struct hearth_feed *consumer = fixture_reader(0), *observer, *second;
-	struct hearth_item item;
-	uint64_t n = 0;
-
-	assert_int_equal(fixture_write(ring, n++), 0);
-	fixture_publish(ring);
-	observer = fixture_reader(HEARTH_FEED_OBSERVE);
-	second = fixture_reader(HEARTH_FEED_OBSERVE);
-	assert_int_equal(hearth_feed_next(observer, &item), 0); /* what came before is not shown */
-	assert_int_equal(hearth_feed_commit(observer), -EPERM);
-
-	assert_int_equal(fixture_write(ring, n), 0);
-	fixture_publish(ring);
-	assert_int_equal(hearth_feed_next(observer, &item), 1);
-	assert_true(fixture_is(&item, n));
-	assert_true(hearth_feed_valid(observer));
-
-	/* Overwritten under its hands: it is told so, what it holds stays whole. */
-	read_all(consumer);
-	hearth_feed_commit(consumer);
-	for (unsigned i = 0; i < 100; i++) {
-		assert_int_equal(write_small(ring, FEED_REQUEST), 0);
-		fixture_publish(ring);
-		read_all(consumer);
-		hearth_feed_commit(consumer);
-	}
-	assert_false(hearth_feed_valid(observer));
-	assert_true(hearth_feed_valid(consumer));
-	assert_true(fixture_is(&item, n));
-	assert_int_equal(hearth_feed_next(observer, &item), -EOVERFLOW);
-	assert_int_equal(hearth_feed_next(observer, &item), 0);
-	assert_int_equal(hearth_feed_next(second, &item), -EOVERFLOW);
-	assert_int_equal(fixture_write(ring, ++n), 0);
-	fixture_publish(ring);
-	assert_int_equal(hearth_feed_next(observer, &item), 1);
-	assert_true(fixture_is(&item, n));
-	assert_int_equal(hearth_feed_next(second, &item), 1);
-	hearth_feed_close(second);
-	hearth_feed_close(observer);
-	hearth_feed_close(consumer);
-	feed_close(feed);
-}
-
-/* A record that is announced but not yet written over is already too late, to the byte. */
-static void test_observer_reserve(void **state)
-{
-	struct feed_config config = fixture_config(1, 4096);
-	struct feed *feed = fixture_feed(&config);
-	struct feed_ring *ring = feed_ring(feed, 0);
-	struct hearth_feed *observer = fixture_reader(HEARTH_FEED_OBSERVE);
-	struct hearth_feed *consumer = fixture_reader(0);
-	struct hearth_item item;
-
-	/* 36 * 112 = 4032: 64 bytes are left. The observer has record 0 when 37 are written. */
-	for (unsigned i = 0; i < 36; i++)
-		assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-	fixture_publish(ring);
-	assert_int_equal(read_all(consumer), 36);
-	hearth_feed_commit(consumer);
-	assert_int_equal(hearth_feed_next(observer, &item), 1);
-	assert_true(hearth_feed_valid(observer));
-	assert_int_equal(hearth_feed_next(observer, &item), 1);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0); /* unpublished: takes record 0 */
-	assert_true(hearth_feed_valid(observer));
-	assert_int_equal(hearth_feed_next(observer, &item), 1);
-	assert_true(item.record->id == 4096 + 2 * 112);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0); /* takes record 1 */
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0); /* and 2 */
-	assert_false(hearth_feed_valid(observer));
-	assert_int_equal(hearth_feed_next(observer, &item), 1); /* 3 still stands */
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-	assert_int_equal(write_small(ring, FEED_LIFECYCLE), 0);
-	assert_int_equal(hearth_feed_next(observer, &item), -EOVERFLOW);
-	assert_int_equal(hearth_feed_next(observer, &item), 0);
-	fixture_publish(ring);
-	assert_int_equal(hearth_feed_next(observer, &item), 1);
-	assert_true(item.record->id == 4096 + 36 * 112);
-	hearth_feed_close(observer);
-	hearth_feed_close(consumer);
 	feed_close(feed);
 }
 
@@ -568,11 +328,6 @@ int main(void)
 		FEED_TEST(test_visible_when_published),
 		FEED_TEST(test_round_robin),
 		FEED_TEST(test_id_limit),
-		FEED_TEST(test_damaged_commit),
-		FEED_TEST(test_damaged_record),
-		FEED_TEST(test_damaged_head),
-		FEED_TEST(test_observer),
-		FEED_TEST(test_observer_reserve),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
