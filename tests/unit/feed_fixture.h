@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* feed_fixture.h - ring files in a directory of the test's own, and records that can be told apart */
+/* feed_fixture.h - ring files in a folder of the test's own, records that can be told apart */
 #pragma once
 
 #include <errno.h>
