@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* mc_host.h - a worker on plain memory for the Mc tests: real sessions, ring, registry and AES; the
- * transports are arrays, the clock is set by hand, the device's side uses mbedTLS */
+ * transports are arrays, the clock is set by hand */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "mc/mc.h"
+#include "mc_device.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <ftw.h>
-#include <mbedtls/aes.h>
-#include <mbedtls/base64.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <urcu/urcu-qsbr.h>
-
-/* Each test uses its part of what follows. */
-#pragma GCC diagnostic ignored "-Wunused-function"
 
 #define CONNECTIONS_MAX 4096
 #define SENT_MAX 1024
@@ -182,12 +166,6 @@ static void sim_random(struct random *random, void *out, size_t length)
 	}
 }
 
-static void fail_with(const char *what, const char *error)
-{
-	print_error("%s: %s\n", what, error);
-	fail();
-}
-
 static void path_in(const struct world *w, char *out, size_t size, const char *name)
 {
 	snprintf(out, size, "%s/%s", w->directory, name);
@@ -267,31 +245,8 @@ static void world_restart(struct world *w)
 	world_attach(w);
 }
 
-static void world_provision(struct world *w, const char *id, const char *pin)
-{
-	struct device_record record = {0};
-	size_t failed;
-
-	snprintf(record.id, sizeof(record.id), "%s", id);
-	memcpy(record.pin, pin, DEVICE_PIN_BYTES);
-	assert_int_equal(store_add(w->store, &record, 1, &failed), 0);
-}
-
-/* Devices of every world; each PIN is its own. */
-#define CANARY_ID "canary-0000000000000000000"
-#define DEVICE_A "000000000000000000000042"
-#define DEVICE_B "34characters-of-a-public-firmware1"
-#define DEVICE_LONG "64characters64characters64characters64characters64characters6464"
-/* A PIN is a key and an IV. */
-#define IV_OF(pin) (&(pin)[16])
-#define PIN_CANARY "canarypincanarypincanarypincanar"
-#define PIN_A "k3v9q0a7m2x8c5t1z6w4e2r8y0u1i9o3"
-#define PIN_B "bbbbbbbbbbbbbbbbcccccccccccccccc"
-#define PIN_LONG "llllllllllllllllmmmmmmmmmmmmmmmm"
-
 static struct world *world_new(void)
 {
-	static char advertise[] = "198.18.0.1:7701";
 	struct world *w = calloc(1, sizeof(*w));
 	char registry[128], error[256], ring[128];
 
@@ -303,21 +258,8 @@ static struct world *world_new(void)
 	w->store = store_open(registry, 0, error, sizeof(error));
 	if (!w->store)
 		fail_with("store_open", error);
-	world_provision(w, CANARY_ID, PIN_CANARY);
-	world_provision(w, DEVICE_A, PIN_A);
-	world_provision(w, DEVICE_B, PIN_B);
-	world_provision(w, DEVICE_LONG, PIN_LONG);
-	w->config.mc.login_tcp = 7700;
-	w->config.mc.connect_tcp = 7701;
-	w->config.mc.connect_udp = 7701;
-	w->config.mc.advertise_tcp = advertise;
-	w->config.mc.advertise_udp = advertise;
-	w->config.mc.heartbeat = 45;
-	w->config.mc.auth_interval = 600;
-	w->config.mc.time_window = 300;
-	w->config.mc.token_seconds = 86400;
-	w->config.mc.frame_tcp = 65536;
-	w->config.mc.frame_udp = 1472;
+	provision_all(w->store);
+	configure_mc(&w->config);
 	w->host.config = &w->config;
 	w->host.random = &w->random;
 	w->host.clock = (struct turn_clock){
@@ -332,11 +274,6 @@ static struct world *world_new(void)
 		fail_with("hearth_feed_open", error);
 	/* a new reader of a new ring begins at its start */
 	return w;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	return remove(path);
 }
 
 static void world_free(struct world *w)
@@ -470,113 +407,17 @@ static void deliver(struct world *w, struct peer peer, const void *frame, uint32
 
 /* ---- the device's side ---- */
 
-struct device_side {
-	const char *id, *pin;
-	char key[SESSION_KEY_BYTES + 1], token[SESSION_TOKEN_CHARS + 1];
-	struct peer peer;
-	uint16_t sequence; /* of its newest request */
-};
-
-struct frame_text {
-	uint32_t length;
-	char text[MC_FRAME_MAX + 1024];
-};
-
-static const uint8_t *bytes_of(const char *text)
-{
-	return (const uint8_t *)text;
-}
-
-/* Encrypt, encode and wrap; @name is a member of the envelope without its comma. */
-static void seal(struct frame_text *frame, uint32_t code, const char *name, const char *key,
-	const char *iv, const char *plain)
-{
-	size_t length = strlen(plain), padded = (length / 16 + 1) * 16, written;
-	uint8_t *buffer = malloc(padded), *base64 = malloc(padded * 2 + 8), chain[16];
-	mbedtls_aes_context aes;
-
-	memcpy(buffer, plain, length);
-	memset(buffer + length, (int)(padded - length), padded - length);
-	memcpy(chain, iv, 16);
-	mbedtls_aes_init(&aes);
-	mbedtls_aes_setkey_enc(&aes, bytes_of(key), 128);
-	mbedtls_aes_crypt_cbc(&aes, MBEDTLS_AES_ENCRYPT, padded, chain, buffer, buffer);
-	mbedtls_aes_free(&aes);
-	assert_int_equal(
-		mbedtls_base64_encode(base64, padded * 2 + 8, &written, buffer, padded), 0);
-	frame->length = snprintf(frame->text, sizeof(frame->text),
-		"CTS{\"code\":%u,%s,\"data\":\"%s\"}\r\n", code, name, base64);
-	assert_true(frame->length < sizeof(frame->text));
-	free(buffer);
-	free(base64);
-}
-
-/* struct answer - a frame from the broker, decrypted by the device */
-struct answer {
-	bool there;
-	uint32_t code;
-	int64_t result;
-	struct peer to;
-	char plain[2048];
-};
-
-static int64_t member_number(const char *plain, const char *name)
-{
-	char key[64];
-	const char *at;
-
-	snprintf(key, sizeof(key), "\"%s\":", name);
-	at = strstr(plain, key);
-	return at ? strtoll(at + strlen(key), NULL, 10) : -1;
-}
-
-static bool member_text(const char *plain, const char *name, char *out, size_t size)
-{
-	char key[64];
-	const char *at, *end;
-
-	snprintf(key, sizeof(key), "\"%s\":\"", name);
-	at = strstr(plain, key);
-	if (!at)
-		return false;
-	at += strlen(key);
-	end = strchr(at, '"');
-	snprintf(out, size, "%.*s", (int)(end - at), at);
-	return true;
-}
-
 /* The next frame that the broker sent, opened with a key; there is false if there is none. */
 static struct answer next_answer(struct world *w, const char *key, const char *iv)
 {
 	struct answer answer = {0};
-	uint8_t cipher[4096], chain[16];
-	mbedtls_aes_context aes;
 	struct sent *sent;
-	size_t length;
-	char *data;
 
 	if (w->sent_next == w->sent_count)
 		return answer;
 	sent = &w->sent[w->sent_next++];
-	answer.there = true;
+	open_answer(&answer, sent->data, sent->length, key, iv);
 	answer.to = sent->to;
-	assert_int_equal(
-		sscanf((char *)sent->data, "CTS{\"code\":%u,\"data\":\"", &answer.code), 1);
-	data = strstr((char *)sent->data, "\"data\":\"") + 8;
-	assert_true(sent->length > 4 && !memcmp(sent->data + sent->length - 4, "\"}\r\n", 4));
-	assert_int_equal(mbedtls_base64_decode(cipher, sizeof(cipher), &length, bytes_of(data),
-				 sent->length - 4 - (data - (char *)sent->data)),
-		0);
-	assert_int_equal(length % 16, 0);
-	memcpy(chain, iv, 16);
-	mbedtls_aes_init(&aes);
-	mbedtls_aes_setkey_dec(&aes, bytes_of(key), 128);
-	mbedtls_aes_crypt_cbc(
-		&aes, MBEDTLS_AES_DECRYPT, length, chain, cipher, (uint8_t *)answer.plain);
-	mbedtls_aes_free(&aes);
-	length -= (uint8_t)answer.plain[length - 1];
-	answer.plain[length] = 0;
-	answer.result = member_number(answer.plain, "result");
 	return answer;
 }
 
@@ -603,14 +444,7 @@ static void expect_answer(
 static void login_frame(
 	const struct world *w, const struct device_side *d, struct frame_text *frame)
 {
-	char name[128], plain[256];
-
-	snprintf(name, sizeof(name), "\"deviceId\":\"%s\"", d->id);
-	snprintf(plain, sizeof(plain),
-		"{\"sequence\":\"%u\",\"deviceId\":\"%s\",\"version\":\"001.000.000.000\","
-		"\"time\":%u}",
-		d->sequence, d->id, now_of(w));
-	seal(frame, MC_LOGIN, name, d->pin, d->pin + 16, plain);
+	login_text(d, now_of(w), frame);
 }
 
 /* Log in; the token goes to @d. Return: the login connection. */
@@ -631,16 +465,6 @@ static uint32_t log_in(struct world *w, struct device_side *d)
 	assert_true(member_text(answer.plain, "token", d->token, sizeof(d->token)));
 	d->sequence++;
 	return connection;
-}
-
-/* A frame of the session with the given plaintext. */
-static void session_frame(
-	const struct device_side *d, struct frame_text *frame, uint32_t code, const char *plain)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "\"token\":\"%s\"", d->token);
-	seal(frame, code, name, d->key, d->key, plain);
 }
 
 static void queue_plain(struct world *w, const struct device_side *d, struct peer peer,
@@ -665,10 +489,7 @@ static void queue_connect(struct world *w, const struct device_side *d, struct p
 {
 	char plain[256];
 
-	snprintf(plain, sizeof(plain),
-		"{\"sequence\":\"%u\",\"token\":\"%s\",\"devVersion\":\"001.002.003.004\","
-		"\"model\":\"HT-AC-01\",\"time\":%u}",
-		sequence, d->token, time);
+	connect_text(d, sequence, time, plain, sizeof(plain));
 	queue_plain(w, d, peer, MC_CONNECT, plain);
 }
 
@@ -677,60 +498,6 @@ static void send_connect(struct world *w, const struct device_side *d, struct pe
 {
 	queue_connect(w, d, peer, sequence, time);
 	world_turn(w);
-}
-
-/* The plaintext of a well-formed request. */
-static void request_text(const struct device_side *d, uint32_t code, uint16_t sequence,
-	uint32_t time, char *out, size_t size)
-{
-	const char *body = "";
-
-	switch (code) {
-	case MC_HEARTBEAT:
-		snprintf(out, size, "{\"sequence\":\"%u\",\"token\":\"%s\",\"time\":%u}", sequence,
-			d->token, time);
-		return;
-	case 2006:
-		body = "\"statusSerials\":[{\"serialId\":\"1\",\"statusSerial\":[{\"statusName\":"
-		       "\"POWER\",\"curStatusValue\":\"1\"}]}],";
-		break;
-	case 2008:
-		body = "\"alarm\":{\"statusName\":\"TEMP\",\"curStatusValue\":40},";
-		break;
-	case 2010:
-		body = "\"error\":[{\"errorCode\":\"1\",\"errorInfo\":\"fan\"}],";
-		break;
-	case 2012:
-		body = "\"subDeviceId\":\"sub-1\",\"pin\":\"SECRETPINSECRETPINSECRETPINSECRE\",";
-		break;
-	case 2016:
-	case 2018:
-		body = "\"subDeviceId\":\"sub-1\",";
-		break;
-	case 2020:
-		body = "\"subDeviceId\":\"sub-1\",\"onLine\":\"1\",";
-		break;
-	case 2022:
-		body = "\"device\":{\"version\":\"1\"},";
-		break;
-	case 2026:
-		body = "\"status\":\"0\",\"version\":\"1\",";
-		break;
-	case 2028:
-		body = "\"resourceSerials\":[],";
-		break;
-	case 2032:
-		body = "\"event\":[{\"eventName\":\"LOCK_OPEN\"}],";
-		break;
-	case 3000:
-		body = "\"ttsParam\":{\"content\":\"hello\"},";
-		break;
-	case 3002:
-		body = "\"ctrlParam\":{\"audioData\":\"\"},";
-		break;
-	}
-	snprintf(out, size, "{\"sequence\":\"%u\",\"deviceId\":\"%s\",%s\"time\":%u}", sequence,
-		d->id, body, time);
 }
 
 static void queue_request(struct world *w, const struct device_side *d, struct peer peer,
@@ -759,31 +526,9 @@ static void good_request(struct world *w, struct device_side *d, uint32_t code, 
 
 /* ---- events ---- */
 
-struct event {
-	bool there;
-	struct hearth_record record;
-	char device[DEVICE_ID_MAX + 1];
-	char payload[4096];
-};
-
 static struct event next_event(struct world *w)
 {
-	struct event event = {0};
-	struct hearth_item item;
-	int rc = hearth_feed_next(w->reader, &item);
-
-	assert_true(rc == 0 || rc == 1);
-	if (!rc)
-		return event;
-	event.there = true;
-	event.record = *item.record;
-	memcpy(event.device, item.device, item.record->device_length);
-	assert_true(item.record->payload_length < sizeof(event.payload));
-	if (item.record->payload_length)
-		memcpy(event.payload, item.payload, item.record->payload_length);
-	assert_int_equal(item.record->protocol, HEARTH_MC);
-	assert_int_equal(hearth_feed_commit(w->reader), 0);
-	return event;
+	return read_event(w->reader);
 }
 
 static void expect_no_event(struct world *w)
@@ -853,20 +598,3 @@ static struct device *device_of(struct world *w, const struct device_side *d)
 {
 	return registry_find(w->host.registry, d->id, strlen(d->id));
 }
-
-#define SIDE_A                                                                                     \
-	{                                                                                          \
-		.id = DEVICE_A, .pin = PIN_A, .sequence = 12345                                    \
-	}
-#define SIDE_B                                                                                     \
-	{                                                                                          \
-		.id = DEVICE_B, .pin = PIN_B, .sequence = 65533                                    \
-	}
-#define SIDE_LONG                                                                                  \
-	{                                                                                          \
-		.id = DEVICE_LONG, .pin = PIN_LONG, .sequence = 7                                  \
-	}
-#define SIDE_CANARY                                                                                \
-	{                                                                                          \
-		.id = CANARY_ID, .pin = PIN_CANARY, .sequence = 500                                \
-	}
