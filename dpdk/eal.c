@@ -37,7 +37,7 @@ static struct {
 	char sockets[EAL_DEVICES_MAX][108];
 	unsigned socket_count;
 	FILE *log;
-	char message[256];
+	char messages[512];
 	char line[LINE_BYTES];
 } eal = {.identity_fd = -1};
 
@@ -69,16 +69,21 @@ __attribute__((format(printf, 2, 3))) static void add_word(
 	words->used += (size_t)length + 1;
 }
 
-/* DPDK's log: the newest line is remembered, and shown unless something is just starting. */
+/*
+ * DPDK's log. While something starts, its lines are collected: the first tells the cause, the
+ * others what came of it. At other times they are shown.
+ */
 static ssize_t log_write(void *cookie, const char *text, size_t size)
 {
+	size_t used = strlen(eal.messages);
 	size_t length = size;
 
 	while (length > 0 && text[length - 1] == '\n')
 		length--;
-	if (length > 0)
-		snprintf(eal.message, sizeof(eal.message), "%.*s", (int)length, text);
-	if (length > 0 && !eal.quiet)
+	if (length > 0 && eal.quiet)
+		snprintf(eal.messages + used, sizeof(eal.messages) - used, "%s%.*s",
+			used > 0 ? " / " : "", (int)length, text);
+	else if (length > 0)
 		fprintf(stderr, "dpdk: %.*s\n", (int)length, text);
 	return (ssize_t)size;
 }
@@ -123,6 +128,17 @@ static int lock_identity(const char *identity, char *error, size_t size)
 	return 0;
 }
 
+static bool named_before(const struct eal_config *config, unsigned index, const char *name)
+{
+	char other[64];
+
+	for (unsigned i = 0; i < index; i++)
+		if (eal_device_name(config->devices[i], other, sizeof(other)) == 0 &&
+			strcmp(other, name) == 0)
+			return true;
+	return false;
+}
+
 /* Device words, and away with what a killed predecessor left where they want to listen. */
 static int add_devices(
 	struct words *words, const struct eal_config *config, char *error, size_t size)
@@ -145,6 +161,10 @@ static int add_devices(
 				"ports: '%s' is neither a PCI address nor a DPDK device such as "
 				"net_tap0,iface=hearth0",
 				device);
+			return -EINVAL;
+		}
+		if (named_before(config, i, name)) {
+			snprintf(error, size, "ports: device %s is named twice", name);
 			return -EINVAL;
 		}
 		if (eal_is_pci(device)) {
@@ -245,10 +265,32 @@ static int check_ports(const struct eal_config *config, char *error, size_t size
 		if (rte_eth_dev_get_port_by_name(name, &port) == 0)
 			continue;
 		snprintf(error, size, "ports: DPDK made no port of '%s'%s%s", config->devices[i],
-			eal.message[0] ? "; its last words: " : "", eal.message);
+			eal.messages[0] ? "; it says: " : "", eal.messages);
 		return -ENODEV;
 	}
 	return 0;
+}
+
+/* A word that DPDK does not know has it print all that it does know: not between our lines. */
+static int init_without_usage(struct words *words)
+{
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int kept = -1, result;
+
+	fflush(stdout);
+	if (nowhere >= 0)
+		kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (kept >= 0)
+		dup2(nowhere, STDOUT_FILENO);
+	result = rte_eal_init(words->count, words->at);
+	fflush(stdout);
+	if (kept >= 0) {
+		dup2(kept, STDOUT_FILENO);
+		close(kept);
+	}
+	if (nowhere >= 0)
+		close(nowhere);
+	return result;
 }
 
 int eal_start(const struct eal_config *config, char *error, size_t size)
@@ -274,12 +316,15 @@ int eal_start(const struct eal_config *config, char *error, size_t size)
 	keep_line(&words);
 	open_log();
 	eal_hush(true);
-	result = rte_eal_init(words.count, words.at);
+	result = init_without_usage(&words);
 	eal_hush(false);
+	/* Empty and of no use, since DPDK was told to share nothing; were it not, it would stay. */
 	snprintf(eal.runtime, sizeof(eal.runtime), "%s", rte_eal_get_runtime_dir());
+	if (eal.runtime[0])
+		rmdir(eal.runtime);
 	if (result < 0) {
 		snprintf(error, size, "DPDK does not start (%s)%s%s", eal.line,
-			eal.message[0] ? "; its last words: " : "", eal.message);
+			eal.messages[0] ? "; it says: " : "", eal.messages);
 		return rte_errno > 0 ? -rte_errno : -EIO;
 	}
 	eal.started = true;
@@ -301,13 +346,15 @@ bool eal_uses_huge_pages(void)
 	return eal.pages.huge;
 }
 
-const char *eal_last_message(void)
+const char *eal_messages(void)
 {
-	return eal.message;
+	return eal.messages[0] ? eal.messages : "nothing";
 }
 
 void eal_hush(bool hush)
 {
+	if (hush)
+		eal.messages[0] = '\0';
 	eal.quiet = hush;
 }
 
@@ -357,9 +404,8 @@ void eal_stop(void)
 	for (unsigned i = 0; i < eal.socket_count; i++)
 		eal_remove_stale_socket(eal.sockets[i]);
 	eal.socket_count = 0;
-	/* Empty, since DPDK was told to share nothing; were it not, it would stay. */
 	if (eal.runtime[0])
-		rmdir(eal.runtime);
+		rmdir(eal.runtime); /* telemetry, when wanted, lived there */
 	eal_pages_give_back(&eal.pages);
 	if (eal.identity_fd >= 0)
 		close(eal.identity_fd);

@@ -53,11 +53,11 @@ const char *eal_memory_line(void);
 /** eal_uses_huge_pages() - does DPDK's memory lie in huge pages? */
 bool eal_uses_huge_pages(void);
 
-/** eal_last_message() - the newest line that DPDK logged, or "". */
-const char *eal_last_message(void);
+/** eal_messages() - what DPDK logged since eal_hush(true), in one line. */
+const char *eal_messages(void);
 
-/** eal_hush() - keep DPDK's messages, for eal_last_message(), instead of showing them: while things
- * start, its guesses would bury the one line that says what is wrong. */
+/** eal_hush() - collect DPDK's messages, for eal_messages(), instead of showing them: while things
+ * start, they would bury the one line that says what is wrong. */
 void eal_hush(bool hush);
 
 /** eal_tsc_hz() - cycles of the time-stamp counter in a second, as DPDK found out. */
@@ -70,5 +70,6 @@ int eal_launch(unsigned worker, int (*function)(void *argument), void *argument)
  * that failed returned. */
 int eal_wait(void);
 
-/** eal_stop() - close ports, end DPDK, leave no file behind. No worker runs any more. */
+/** eal_stop() - end DPDK, leave no file behind. No worker runs any more, and every port was closed
+ * with port_close(). */
 void eal_stop(void);

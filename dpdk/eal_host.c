@@ -68,45 +68,77 @@ static unsigned long free_megabytes(void)
 	return total;
 }
 
+static unsigned long available_megabytes(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long kilobytes = 0;
+	char line[128];
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %lu", &kilobytes) == 1)
+			break;
+	fclose(file);
+	return kilobytes / 1024;
+}
+
+/* Asks the kernel for pages that are missing; less than all of them is of no use. */
+static void reserve_pages(struct eal_pages *pages, uint32_t megabytes, unsigned long missing)
+{
+	unsigned long before = read_number(PAGES_2M, "nr_hugepages");
+	unsigned long count = (missing + 1) / 2;
+
+	if (!write_page_count(before + count))
+		return;
+	pages->added = read_number(PAGES_2M, "nr_hugepages") - before;
+	if (free_megabytes() < megabytes)
+		eal_pages_give_back(pages);
+}
+
+static int refuse_size(uint32_t megabytes, unsigned long left, char *error, size_t size)
+{
+	snprintf(error, size, "memory.megabytes: %u asked for, the host has %lu left", megabytes,
+		left);
+	return -ENOMEM;
+}
+
 int eal_pages_decide(
 	struct eal_pages *pages, enum eal_memory mode, uint32_t megabytes, char *error, size_t size)
 {
-	unsigned long had, missing, before;
+	unsigned long had = free_megabytes(), spare = available_megabytes();
 
 	memset(pages, 0, sizeof(*pages));
 	if (mode == EAL_MEMORY_NO_HUGE) {
+		if (megabytes > spare)
+			return refuse_size(megabytes, spare, error, size);
 		snprintf(pages->why, sizeof(pages->why), "%u MB in ordinary pages, as configured",
 			megabytes);
 		return 0;
 	}
-	had = free_megabytes();
-	if (had < megabytes) {
-		missing = (megabytes - had + 1) / 2;
-		before = read_number(PAGES_2M, "nr_hugepages");
-		/* The kernel reserves what it can; less than all of it is of no use. */
-		if (write_page_count(before + missing))
-			pages->added = read_number(PAGES_2M, "nr_hugepages") - before;
-		if (free_megabytes() < megabytes)
-			eal_pages_give_back(pages);
-	}
+	if (megabytes > had + spare)
+		return refuse_size(megabytes, had + spare, error, size);
+	/* The kernel squeezes the whole host for them: unasked, take half of what it can spare. */
+	if (mode == EAL_MEMORY_AUTO)
+		spare /= 2;
+	if (had < megabytes && megabytes - had <= spare)
+		reserve_pages(pages, megabytes, megabytes - had);
 	pages->huge = free_megabytes() >= megabytes;
 	if (pages->huge) {
 		snprintf(pages->why, sizeof(pages->why), "%u MB in huge pages%s", megabytes,
 			pages->added ? ", reserved at start" : "");
-		return 0;
-	}
-	if (mode == EAL_MEMORY_HUGE) {
+	} else if (mode == EAL_MEMORY_HUGE) {
 		snprintf(error, size,
 			"memory: %u MB of huge pages asked for, %lu MB free and no more to be had: "
-			"free memory and run 'sysctl vm.nr_hugepages=%lu', or set memory.mode to "
-			"auto",
+			"free memory, 'sysctl vm.nr_hugepages=%lu', or set memory.mode to auto",
 			megabytes, had,
 			read_number(PAGES_2M, "nr_hugepages") + (megabytes - had + 1) / 2);
 		return -ENOMEM;
+	} else {
+		snprintf(pages->why, sizeof(pages->why),
+			"%u MB in ordinary pages (%lu MB of huge pages free, no more to be had)",
+			megabytes, had);
 	}
-	snprintf(pages->why, sizeof(pages->why),
-		"%u MB in ordinary pages (%lu MB of huge pages free, no more to be had)", megabytes,
-		had);
 	return 0;
 }
 
@@ -249,10 +281,14 @@ int eal_remove_stale_socket(const char *path)
 	if (!S_ISSOCK(status.st_mode))
 		return -EEXIST;
 	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/*
+	 * Asked with a type that memif does not use, a live socket says EPROTOTYPE and notices
+	 * nothing: DPDK 22.11 panics when a memif peer connects and leaves at once.
+	 */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	/* Only a socket that refuses is dead: one of another kind, or a busy one, is somebody's. */
+	/* Only one that refuses is dead. */
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno != ECONNREFUSED)
 		result = -EADDRINUSE;
 	else if (unlink(path) != 0)

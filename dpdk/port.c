@@ -78,10 +78,11 @@ static int choose_descriptors(
 			break;
 		if (port->rx_descriptors / 2 < DESCRIPTORS_MIN) {
 			snprintf(error, size,
-				"memory.megabytes: port %s with %u queues needs %llu MB for its "
-				"buffers, %u are left for it",
-				port->name, port->queue_count,
-				(unsigned long long)(needed >> 20) + 1, config->megabytes);
+				"memory.megabytes: port %s needs %llu MB for the buffers of %u "
+				"queue%s, %u MB are left for it",
+				port->name, (unsigned long long)(needed >> 20) + 1,
+				port->queue_count, port->queue_count > 1 ? "s" : "",
+				config->megabytes);
 			return -ENOMEM;
 		}
 		port->rx_descriptors /= 2;
@@ -213,8 +214,8 @@ static int open_queue(struct port *port, unsigned number, char *error, size_t si
 		result = rte_eth_tx_queue_setup(
 			port->number, queue->number, port->tx_descriptors, (unsigned)socket, NULL);
 	if (result != 0) {
-		snprintf(error, size, "port %s: queue %u: %s; DPDK's last words: %s", port->name,
-			number, strerror(-result), eal_last_message());
+		snprintf(error, size, "port %s: queue %u: %s; DPDK says: %s", port->name, number,
+			strerror(-result), eal_messages());
 		return result;
 	}
 	memcpy(queue->link.mac, port->mac.addr_bytes, 6);
@@ -236,8 +237,8 @@ static int configure(struct port *port, const struct port_config *config, char *
 		most = port->info.max_tx_queues;
 	if (most < config->workers) {
 		snprintf(error, size,
-			"port %s has %u queues for %u workers: name at most %u workers", port->name,
-			most, config->workers, most);
+			"port %s has %u queue%s for %u workers: name no more workers than that",
+			port->name, most, most == 1 ? "" : "s", config->workers);
 		return -ENOSPC;
 	}
 	choose_offloads(port);
@@ -245,8 +246,8 @@ static int configure(struct port *port, const struct port_config *config, char *
 	result = rte_eth_dev_configure(
 		port->number, (uint16_t)config->workers, (uint16_t)config->workers, &port->conf);
 	if (result != 0) {
-		snprintf(error, size, "port %s cannot be configured: %s; DPDK's last words: %s",
-			port->name, strerror(-result), eal_last_message());
+		snprintf(error, size, "port %s cannot be configured: %s; DPDK says: %s", port->name,
+			strerror(-result), eal_messages());
 		return result;
 	}
 	result = choose_mtu(port, config, error, size);
@@ -260,8 +261,8 @@ static int start(struct port *port, const struct port_config *config, char *erro
 	int result = rte_eth_dev_start(port->number);
 
 	if (result != 0) {
-		snprintf(error, size, "port %s does not start: %s; DPDK's last words: %s",
-			port->name, strerror(-result), eal_last_message());
+		snprintf(error, size, "port %s does not start: %s; DPDK says: %s", port->name,
+			strerror(-result), eal_messages());
 		return result;
 	}
 	port->started = true;

@@ -148,11 +148,14 @@ static void test_stale_sockets(void **state)
 	/* nothing there */
 	assert_int_equal(eal_remove_stale_socket(path), 0);
 	/* somebody listens: untouched */
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fd, 4), 0);
 	assert_int_equal(eal_remove_stale_socket(path), -EADDRINUSE);
 	assert_int_equal(lstat(path, &status), 0);
+	/* and undisturbed: nobody connected */
+	assert_int_equal(accept(fd, NULL, NULL), -1);
+	assert_int_equal(errno, EAGAIN);
 	/* it died: removed */
 	close(fd);
 	assert_int_equal(eal_remove_stale_socket(path), 0);
@@ -191,6 +194,13 @@ static void test_pages(void **state)
 	assert_int_equal(pages.added, 0);
 	assert_non_null(strstr(pages.why, "64 MB"));
 	assert_string_equal(error, "");
+	/* More than any host has: refused before DPDK tries, whatever the mode. */
+	for (enum eal_memory mode = EAL_MEMORY_AUTO; mode <= EAL_MEMORY_NO_HUGE; mode++) {
+		assert_int_equal(
+			eal_pages_decide(&pages, mode, 4000000000U, error, sizeof(error)), -ENOMEM);
+		assert_non_null(strstr(error, "4000000000 asked for"));
+		assert_int_equal(pages.added, 0);
+	}
 }
 
 int main(void)
