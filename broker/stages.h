@@ -3,7 +3,7 @@
 /* stages.h - where the cycles of a worker's turn go */
 #pragma once
 
-#include "control/control.h"
+#include "worker_view.h"
 
 #include <stdbool.h>
 #include <stdint.h>

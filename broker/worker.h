@@ -3,10 +3,10 @@
 /* worker.h - one poll-mode worker: everything it owns, and one turn of its loop */
 #pragma once
 
-#include "control/control.h"
 #include "mailbox.h"
 #include "protocol.h"
 #include "stack.h"
+#include "worker_view.h"
 
 #include <stddef.h>
 #include <stdint.h>

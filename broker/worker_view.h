@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* worker_view.h - what a worker shows of itself: its counters by layer, where its cycles go */
+#pragma once
+
+#include "counter.h"
+#include "protocol.h"
+
+#include <stdint.h>
+
+/** struct turn_view - a worker's turn accounting, cumulative since the start */
+struct turn_view {
+	uint64_t tsc_hz;
+	uint64_t turns, busy_turns;
+	uint64_t idle_cycles;              /* of turns that found nothing to do */
+	uint64_t busy_cycles[STAGE_COUNT]; /* of turns that did, by stage */
+	uint64_t gaps; /* turns that began more than 50 us after the last ended */
+	uint64_t gap_cycles, gap_longest_cycles;
+};
+
+/** Views that one worker has, at most. */
+#define COUNTER_VIEWS_MAX 8
+
+/** struct counter_view - one layer's counters of one worker, for status */
+struct counter_view {
+	const char *layer;
+	const struct counter_info *info;
+	const uint64_t *values;
+	unsigned count;
+};
