@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* worker_fixture.h - a whole worker on a link of plain memory, its clock set by hand: real stack,
+ * TCP, Mc, sessions, ring and registry; devices that speak to it in frames */
+#pragma once
+
+#include "fake_link.h"
+#include "mc_device.h"
+#include "worker_state.h"
+
+#include <unistd.h>
+#include <urcu/urcu-qsbr.h>
+
+#define FLOWS_MAX 512
+#define LOGIN_PORT 7700
+#define CONNECT_PORT 7701
+#define START_UNIX 1700000000u
+#define START_US (5000 * SECOND)
+#define SEGMENT_BYTES 1400
+#define MS 1000ULL
+
+/** struct flow - the device's end of a TCP connection */
+struct flow {
+	struct rig *rig;
+	uint16_t port, local_port; /* host order */
+	uint32_t seq, ack;         /* our next number, theirs that we wait for */
+	uint32_t acked;            /* what they have of ours */
+	uint32_t window;           /* they offer */
+	bool established, owes_ack;
+	bool finished, reset;     /* they sent FIN, RST */
+	bool silent;              /* we answer nothing any more */
+	unsigned segments, again; /* with bytes; of them those that we had */
+	uint8_t got[16384];
+	uint32_t got_length, got_next;
+};
+
+/** struct gadget - a device: what it knows, and where it speaks */
+struct gadget {
+	struct device_side side;
+	struct rig *rig;
+	struct flow *flow; /* NULL: over UDP, from .port */
+	uint16_t port;
+};
+
+/** struct rig - a worker and all around it */
+struct rig {
+	struct fake_link link;
+	struct random random;
+	uint64_t seed;
+	struct config config;
+	struct rss rss;
+	char directory[64], ring_path[96], session_path[112];
+	struct store *store;
+	struct registry *registry;
+	struct session_table *table;
+	struct feed *feed;
+	struct hearth_feed *reader;
+	struct worker *worker;
+	struct turn_clock clock;
+	uint32_t chunks[CHUNK_CLASSES]; /* free at the start */
+	struct flow *flows[FLOWS_MAX];
+	unsigned flow_count;
+	struct {
+		uint16_t port;
+		uint32_t length;
+		uint8_t data[1500];
+	} datagrams[SENT_MAX];
+	unsigned datagram_count;
+};
+
+/* ---- the worker's surroundings ---- */
+
+static inline void rig_fill(struct random *random, void *out, size_t length)
+{
+	struct rig *rig = (struct rig *)((char *)random - offsetof(struct rig, random));
+
+	for (size_t i = 0; i < length; i++) {
+		rig->seed = rig->seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		((uint8_t *)out)[i] = (uint8_t)(rig->seed >> 56);
+	}
+}
+
+static inline uint32_t draw(struct rig *rig, uint32_t below)
+{
+	uint32_t value;
+
+	rig_fill(&rig->random, &value, sizeof(value));
+	return value % below;
+}
+
+static inline void rig_set_clock(struct rig *rig, uint64_t us)
+{
+	rig->clock = (struct turn_clock){.us = us,
+		.tick = (uint32_t)(us / SECOND),
+		.unix_ms = START_UNIX * 1000ull + (us - START_US) / 1000};
+}
+
+static inline uint32_t now_of(const struct rig *rig)
+{
+	return (uint32_t)(rig->clock.unix_ms / 1000);
+}
+
+static inline struct worker_setup rig_setup(struct rig *rig)
+{
+	return (struct worker_setup){.config = &rig->config,
+		.count = 1,
+		.links = {&rig->link.link},
+		.rss = &rig->rss,
+		.table = rig->table,
+		.registry = rig->registry,
+		.feed = rig->feed,
+		.random = &rig->random,
+		.tsc_hz = 2000000000};
+}
+
+/* Open the files as a broker does: made anew, or what a predecessor left. */
+static inline void rig_open(struct rig *rig)
+{
+	char error[256];
+	struct session_config session = {.path = rig->session_path,
+		.entries = rig->config.limits.sessions + rig->config.limits.pending_logins,
+		.workers = 1,
+		.random = &rig->random};
+	struct feed_config feed = {.path = rig->ring_path,
+		.bytes = rig->config.feed.bytes,
+		.workers = 1,
+		.first_id = 4096,
+		.id_limit = UINT64_MAX};
+
+	if (session_table_open(&rig->table, &session, error, sizeof(error)))
+		fail_with("session_table_open", error);
+	if (feed_open(&rig->feed, &feed, error, sizeof(error)))
+		fail_with("feed_open", error);
+	rig->registry = registry_load(
+		rig->store, rig->config.limits.devices, false, 1000, error, sizeof(error));
+	if (!rig->registry)
+		fail_with("registry_load", error);
+}
+
+static inline void rig_close(struct rig *rig)
+{
+	worker_free(rig->worker);
+	rig->worker = NULL;
+	registry_free(rig->registry);
+	feed_close(rig->feed);
+	session_table_close(rig->table);
+}
+
+static inline void rig_attach(struct rig *rig)
+{
+	struct worker_setup setup;
+	char error[256];
+
+	rig_open(rig);
+	setup = rig_setup(rig);
+	rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
+	if (!rig->worker)
+		fail_with("worker_new", error);
+	for (unsigned i = 0; i < CHUNK_CLASSES; i++)
+		rig->chunks[i] = chunk_free_count(rig->worker->chunks, i);
+}
+
+/* A rig whose configuration may still be changed before rig_start(). */
+static inline struct rig *rig_make(void)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	uint8_t key[RSS_KEY_BYTES];
+	char registry[96], error[256];
+
+	assert_non_null(rig);
+	rig->seed = 20260101;
+	rig->random.fill = rig_fill;
+	rig_set_clock(rig, START_US);
+	do
+		rig_fill(&rig->random, key, sizeof(key));
+	while (rss_init(&rig->rss, key, 1));
+	link_make(&rig->link, 1);
+	rig->link.context = rig;
+	configure_mc(&rig->config);
+	rig->config.limits.devices = 1024;
+	rig->config.limits.sessions = 200;
+	rig->config.limits.pending_logins = 56;
+	rig->config.limits.connections = 1024;
+	rig->config.worker_count = 1;
+	rig->config.port_count = 1;
+	rig->config.ports[0].address_count = 1;
+	rig->config.ports[0].addresses[0] = (struct config_address){OUR_ADDRESS, 24};
+	rig->config.feed.bytes = 1 << 20;
+	snprintf(rig->directory, sizeof(rig->directory), "/tmp/hearth-worker-XXXXXX");
+	assert_non_null(mkdtemp(rig->directory));
+	snprintf(rig->ring_path, sizeof(rig->ring_path), "%s/ring", rig->directory);
+	snprintf(rig->session_path, sizeof(rig->session_path), "%s.sessions", rig->ring_path);
+	rig->config.feed.path = rig->ring_path;
+	snprintf(registry, sizeof(registry), "%s/registry", rig->directory);
+	rig->store = store_open(registry, 0, error, sizeof(error));
+	if (!rig->store)
+		fail_with("store_open", error);
+	provision_all(rig->store);
+	urcu_qsbr_register_thread();
+	return rig;
+}
+
+/* ---- time, and what the link carries ---- */
+
+/* Queue one segment of a flow, with any numbers. */
+static inline void flow_raw(struct flow *flow, unsigned flags, uint32_t seq, uint32_t ack,
+	const void *data, uint32_t length)
+{
+	struct packet p;
+
+	make_tcp(&p, flags, seq, ack, data, length);
+	put16(p.data + L4, flow->port);
+	put16(p.data + L4 + 2, flow->local_port);
+	seal_l4(&p, 16);
+	link_arrive(&flow->rig->link, &p);
+	if (flags & TCP_ACK)
+		flow->owes_ack = false;
+}
+
+/* Queue the next bytes of a flow (and FIN) as one segment. */
+static inline void flow_next(struct flow *flow, unsigned flags, const void *data, uint32_t length)
+{
+	flow_raw(flow, flags | TCP_ACK, flow->seq, flow->ack, data, length);
+	flow->seq += length + !!(flags & TCP_FIN);
+}
+
+static inline struct flow *flow_find(struct rig *rig, unsigned port, unsigned local_port)
+{
+	for (unsigned i = rig->flow_count; i-- > 0;) {
+		if (rig->flows[i]->port == port && rig->flows[i]->local_port == local_port)
+			return rig->flows[i];
+	}
+	return NULL;
+}
+
+/* A segment from the broker, as a device's kernel takes it: in order, or not at all. */
+static inline void flow_input(struct flow *flow, const uint8_t *tcp, uint32_t length)
+{
+	uint32_t header = (tcp[12] >> 4) * 4u, seq = get32(tcp + 4);
+	unsigned flags = tcp[13];
+
+	length -= header;
+	if (flow->silent)
+		return;
+	if (flags & TCP_ACK)
+		flow->acked = get32(tcp + 8);
+	flow->window = get16(tcp + 14);
+	if (flags & TCP_RST) {
+		flow->reset = true;
+		return;
+	}
+	if (flags & TCP_SYN) {
+		flow->ack = seq + 1;
+		flow->established = true;
+		return;
+	}
+	if (length == 0 && !(flags & TCP_FIN))
+		return;
+	flow->owes_ack = true;
+	flow->segments += length > 0;
+	if (seq != flow->ack) {
+		flow->again += length > 0;
+		return;
+	}
+	assert_true(flow->got_length + length <= sizeof(flow->got));
+	memcpy(flow->got + flow->got_length, tcp + header, length);
+	flow->got_length += length;
+	flow->ack += length + !!(flags & TCP_FIN);
+	if (flags & TCP_FIN)
+		flow->finished = true;
+}
+
+/* A frame that left: headers checked with arithmetic of our own, then to whom it belongs. */
+static inline void absorb_frame(struct rig *rig, const uint8_t *frame, uint32_t length)
+{
+	const uint8_t *l4 = frame + L4;
+	uint32_t l4_length;
+	struct flow *flow;
+	struct packet reply;
+
+	if (get16(frame + 12) == 0x0806) {
+		if (get16(frame + 20) == 1 && get32(frame + 38) == ntohl(PEER_ADDRESS)) {
+			make_arp(&reply, our_mac, 2, peer_mac, PEER_ADDRESS, OUR_ADDRESS);
+			if (rig->link.rx_count < STACK_BURST)
+				link_arrive(&rig->link, &reply);
+		}
+		return;
+	}
+	assert_int_equal(get16(frame + 12), 0x0800);
+	assert_int_equal(frame[IP], 0x45);
+	assert_int_equal(simple_sum(0, frame + IP, 20), 0xffff);
+	assert_int_equal(get16(frame + IP + 2), length - IP);
+	l4_length = length - L4;
+	if (frame[IP + 9] == 1)
+		return; /* an echo reply */
+	assert_int_equal(transport_sum(frame + IP, l4_length), 0xffff);
+	if (frame[IP + 9] == 6) {
+		flow = flow_find(rig, get16(l4 + 2), get16(l4));
+		if (flow)
+			flow_input(flow, l4, l4_length);
+		return;
+	}
+	assert_int_equal(frame[IP + 9], 17);
+	assert_int_equal(get16(l4), CONNECT_PORT);
+	assert_true(rig->datagram_count < SENT_MAX);
+	rig->datagrams[rig->datagram_count].port = (uint16_t)get16(l4 + 2);
+	rig->datagrams[rig->datagram_count].length = l4_length - 8;
+	memcpy(rig->datagrams[rig->datagram_count++].data, l4 + 8, l4_length - 8);
+}
+
+/* One turn of the worker, and what left in it taken in. */
+static inline bool rig_turn(struct rig *rig)
+{
+	bool busy;
+
+	for (unsigned i = 0; i < rig->flow_count; i++) {
+		struct flow *flow = rig->flows[i];
+
+		if (flow->owes_ack && !flow->silent && rig->link.rx_count < STACK_BURST)
+			flow_next(flow, 0, NULL, 0);
+	}
+	rig->link.sent_count = 0;
+	busy = worker_turn(rig->worker, &rig->clock);
+	assert_int_equal(rig->link.held_count, 0);
+	assert_int_equal(rig->link.reserved, 0);
+	assert_true(rig->link.sent_count < SENT_MAX);
+	for (unsigned i = 0; i < rig->link.sent_count; i++)
+		absorb_frame(rig, rig->link.sent[i].data, rig->link.sent[i].frame.length);
+	return busy;
+}
+
+/* Let @us pass in turns of @step. */
+static inline void rig_pass(struct rig *rig, uint64_t us, uint64_t step)
+{
+	for (uint64_t end = rig->clock.us + us; rig->clock.us < end;) {
+		rig_set_clock(rig, end - rig->clock.us < step ? end : rig->clock.us + step);
+		rig_turn(rig);
+	}
+}
+
+/* The peer is known, as a host is that has asked for us. */
+static inline void rig_introduce(struct rig *rig)
+{
+	struct packet p;
+
+	make_arp(&p, all_mac, 1, peer_mac, PEER_ADDRESS, OUR_ADDRESS);
+	link_arrive(&rig->link, &p);
+	rig_turn(rig);
+}
+
+static inline void rig_start(struct rig *rig)
+{
+	char error[256];
+
+	rig_attach(rig);
+	rig->reader = hearth_feed_open(rig->ring_path, 0, error, sizeof(error));
+	if (!rig->reader)
+		fail_with("hearth_feed_open", error);
+	rig_introduce(rig);
+}
+
+/* The worker is gone and another attaches to what it left; connections did not come through. */
+static inline void rig_restart(struct rig *rig)
+{
+	rig_close(rig);
+	for (unsigned i = 0; i < rig->flow_count; i++)
+		rig->flows[i]->silent = true;
+	link_fini(&rig->link);
+	rig_attach(rig);
+	rig_introduce(rig);
+}
+
+static inline struct rig *rig_new(void)
+{
+	struct rig *rig = rig_make();
+
+	rig_start(rig);
+	return rig;
+}
+
+/* No chunk is in use but @of them. */
+static inline void assert_chunks(const struct rig *rig, unsigned used)
+{
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < CHUNK_CLASSES; i++)
+		sum += rig->chunks[i] - chunk_free_count(rig->worker->chunks, i);
+	assert_int_equal(sum, used);
+}
+
+/* Reset what is still open; nothing of the connections may stay. */
+static inline void rig_free(struct rig *rig)
+{
+	rig->link.takes = ~0U;
+	rig->link.buffers = LINK_RESERVED_MAX;
+	for (unsigned i = 0; i < rig->flow_count; i++) {
+		struct flow *flow = rig->flows[i];
+
+		if (rig->link.rx_count == STACK_BURST)
+			rig_turn(rig);
+		if (flow->established && !flow->reset && !flow->silent)
+			flow_raw(flow, TCP_RST, flow->acked, 0, NULL, 0);
+		flow->silent = true;
+	}
+	rig_pass(rig, 2 * SECOND, 100 * MS);
+	assert_int_equal(tcp_connections(rig->worker->tcp, NULL), 0);
+	assert_chunks(rig, 0);
+	hearth_feed_close(rig->reader);
+	rig_close(rig);
+	store_close(rig->store);
+	urcu_qsbr_unregister_thread();
+	link_fini(&rig->link);
+	for (unsigned i = 0; i < rig->flow_count; i++)
+		free(rig->flows[i]);
+	nftw(rig->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	free(rig);
+}
+
+static inline int rig_setup_new(void **state)
+{
+	*state = rig_new();
+	return 0;
+}
+
+static inline int rig_teardown(void **state)
+{
+	rig_free(*state);
+	return 0;
+}
+
+/* ---- flows ---- */
+
+/* A flow of its own port that has not sent anything. */
+static inline struct flow *flow_make(struct rig *rig, uint16_t local_port)
+{
+	struct flow *flow = calloc(1, sizeof(*flow));
+
+	assert_non_null(flow);
+	assert_true(rig->flow_count < FLOWS_MAX);
+	flow->rig = rig;
+	flow->port = (uint16_t)(20000 + rig->flow_count);
+	flow->local_port = local_port;
+	flow->seq = 0xffffff00u + rig->flow_count * 77777u; /* numbers wrap early */
+	rig->flows[rig->flow_count++] = flow;
+	return flow;
+}
+
+/* SYN, SYN-ACK, ACK. */
+static inline struct flow *flow_open(struct rig *rig, uint16_t local_port)
+{
+	struct flow *flow = flow_make(rig, local_port);
+
+	flow_raw(flow, TCP_SYN, flow->seq++, 0, NULL, 0);
+	rig_turn(rig);
+	assert_true(flow->established);
+	flow_next(flow, 0, NULL, 0);
+	rig_turn(rig);
+	return flow;
+}
+
+/* Queue bytes in segments; a full burst is taken by a turn. */
+static inline void flow_bytes(struct flow *flow, const void *data, uint32_t length)
+{
+	const uint8_t *at = data;
+
+	while (length > 0) {
+		uint32_t piece = length < SEGMENT_BYTES ? length : SEGMENT_BYTES;
+
+		if (flow->rig->link.rx_count == STACK_BURST)
+			rig_turn(flow->rig);
+		flow_next(flow, TCP_PSH, at, piece);
+		at += piece;
+		length -= piece;
+	}
+}
+
+/* The device closes: FIN, and the rest of the handshake. */
+static inline void flow_close(struct flow *flow)
+{
+	flow_next(flow, TCP_FIN, NULL, 0);
+	rig_turn(flow->rig);
+	rig_turn(flow->rig);
+	assert_true(flow->finished);
+}
+
+static inline void flow_reset(struct flow *flow)
+{
+	flow_raw(flow, TCP_RST, flow->seq, 0, NULL, 0);
+	flow->silent = true;
+}
+
+/* ---- devices ---- */
+
+static inline void datagram_queue(struct rig *rig, uint16_t port, const void *data, uint32_t length)
+{
+	struct packet p;
+
+	make_udp(&p, data, length);
+	put16(p.data + L4, port);
+	seal_l4(&p, 6);
+	link_arrive(&rig->link, &p);
+}
+
+/* Queue a frame on the way that the device speaks. */
+static inline void gadget_queue(struct gadget *g, const struct frame_text *frame)
+{
+	if (g->flow)
+		flow_bytes(g->flow, frame->text, frame->length);
+	else
+		datagram_queue(g->rig, g->port, frame->text, frame->length);
+}
+
+static inline bool take_datagram(struct gadget *g, const char *key, struct answer *answer)
+{
+	struct rig *rig = g->rig;
+
+	for (unsigned i = 0; i < rig->datagram_count; i++) {
+		if (rig->datagrams[i].port != g->port)
+			continue;
+		open_answer(answer, rig->datagrams[i].data, rig->datagrams[i].length, key, key);
+		memmove(&rig->datagrams[i], &rig->datagrams[i + 1],
+			(--rig->datagram_count - i) * sizeof(rig->datagrams[0]));
+		return true;
+	}
+	return false;
+}
+
+/* The next frame that a flow received. */
+static inline bool flow_answer(
+	struct flow *flow, const char *key, const char *iv, struct answer *answer)
+{
+	uint8_t *at = flow->got + flow->got_next;
+	uint8_t *end = memmem(at, flow->got_length - flow->got_next, "\r\n", 2);
+
+	if (!end)
+		return false;
+	open_answer(answer, at, (uint32_t)(end + 2 - at), key, iv);
+	flow->got_next += (uint32_t)(end + 2 - at);
+	if (flow->got_next == flow->got_length)
+		flow->got_next = flow->got_length = 0;
+	return true;
+}
+
+/* The next answer that the device got; there is false if there is none. */
+static inline struct answer gadget_answer(struct gadget *g)
+{
+	struct answer answer = {0};
+
+	if (g->flow)
+		flow_answer(g->flow, g->side.key, g->side.key, &answer);
+	else
+		take_datagram(g, g->side.key, &answer);
+	return answer;
+}
+
+static inline void expect_answer(struct gadget *g, uint32_t code, int64_t result)
+{
+	struct answer answer = gadget_answer(g);
+
+	assert_true(answer.there);
+	assert_int_equal(answer.code, code);
+	assert_int_equal(answer.result, result);
+}
+
+/* ... to the request with this number. */
+static inline void expect_answer_to(
+	struct gadget *g, uint32_t code, int64_t result, uint16_t sequence)
+{
+	struct answer answer = gadget_answer(g);
+	char text[16];
+
+	assert_true(answer.there);
+	assert_int_equal(answer.code, code);
+	assert_int_equal(answer.result, result);
+	assert_true(member_text(answer.plain, "sequence", text, sizeof(text)));
+	assert_int_equal(atoi(text), sequence);
+}
+
+static inline void expect_silence(struct gadget *g)
+{
+	assert_false(gadget_answer(g).there);
+}
+
+/* Log in over a connection of its own; it stays open. */
+static inline struct flow *gadget_login(struct gadget *g)
+{
+	struct flow *flow = flow_open(g->rig, LOGIN_PORT);
+	struct frame_text frame;
+	struct answer answer;
+
+	login_text(&g->side, now_of(g->rig), &frame);
+	flow_bytes(flow, frame.text, frame.length);
+	rig_turn(g->rig);
+	assert_true(flow_answer(flow, g->side.pin, IV_OF(g->side.pin), &answer));
+	assert_int_equal(answer.code, 1003);
+	assert_int_equal(answer.result, 0);
+	assert_true(member_text(answer.plain, "sessionKey", g->side.key, sizeof(g->side.key)));
+	assert_true(member_text(answer.plain, "token", g->side.token, sizeof(g->side.token)));
+	g->side.sequence++;
+	return flow;
+}
+
+static inline void connect_frame(const struct gadget *g, struct frame_text *frame)
+{
+	char plain[512];
+
+	connect_text(&g->side, g->side.sequence, now_of(g->rig), plain, sizeof(plain));
+	session_frame(&g->side, frame, MC_CONNECT, plain);
+}
+
+/* Connect where g->flow says, with the next number, and be answered in the same turn. */
+static inline void gadget_connect(struct gadget *g)
+{
+	struct frame_text frame;
+
+	connect_frame(g, &frame);
+	gadget_queue(g, &frame);
+	rig_turn(g->rig);
+	expect_answer(g, 1005, 0);
+}
+
+static inline void request_frame(
+	const struct gadget *g, uint32_t code, uint16_t sequence, struct frame_text *frame)
+{
+	char plain[1024];
+
+	request_text(&g->side, code, sequence, now_of(g->rig), plain, sizeof(plain));
+	session_frame(&g->side, frame, code, plain);
+}
+
+/* Queue request @sequence. */
+static inline void queue_request(struct gadget *g, uint32_t code, uint16_t sequence)
+{
+	struct frame_text frame;
+
+	request_frame(g, code, sequence, &frame);
+	gadget_queue(g, &frame);
+}
+
+/* The next request, answered in its turn. */
+static inline void good_request(struct gadget *g, uint32_t code)
+{
+	queue_request(g, code, ++g->side.sequence);
+	rig_turn(g->rig);
+	expect_answer_to(g, code + 1, 0, g->side.sequence);
+}
+
+static inline struct event expect_event(
+	struct gadget *g, enum hearth_event kind, unsigned code_or_reason)
+{
+	struct event event = read_event(g->rig->reader);
+
+	assert_true(event.there);
+	assert_int_equal(event.record.event, kind);
+	assert_int_equal(
+		kind == HEARTH_OFFLINE ? event.record.reason : event.record.code, code_or_reason);
+	assert_string_equal(event.device, g->side.id);
+	return event;
+}
+
+static inline void expect_no_event(struct rig *rig)
+{
+	assert_false(read_event(rig->reader).there);
+}
+
+/* Login, connect, online. */
+static inline void live_tcp(struct gadget *g)
+{
+	flow_close(gadget_login(g));
+	g->flow = flow_open(g->rig, CONNECT_PORT);
+	gadget_connect(g);
+	expect_event(g, HEARTH_ONLINE, MC_CONNECT);
+}
+
+static inline void live_udp(struct gadget *g, uint16_t port)
+{
+	flow_close(gadget_login(g));
+	g->flow = NULL;
+	g->port = port;
+	gadget_connect(g);
+	expect_event(g, HEARTH_ONLINE, MC_CONNECT);
+}
+
+static inline struct session_turn entry_now(const struct gadget *g)
+{
+	struct session_turn turn = {0};
+
+	session_peek(g->rig->table, session_find(g->rig->table, bytes_of(g->side.token)), &turn);
+	return turn;
+}
+
+static inline session_handle handle_now(const struct gadget *g)
+{
+	struct session_turn turn = entry_now(g);
+
+	return session_handle_of(session_worker(g->rig->table, 0), &turn);
+}
+
+/* ---- counters ---- */
+
+static inline uint64_t mc_counted(const struct rig *rig, enum mc_counter counter)
+{
+	return mc_protocol.counters(rig->worker->states[0])[counter];
+}
+
+static inline uint64_t stack_counted(const struct rig *rig, enum stack_counter counter)
+{
+	return stack_counters(rig->worker->stack)[counter];
+}
+
+static inline uint64_t tcp_counted(const struct rig *rig, enum tcp_counter counter)
+{
+	return tcp_counters(rig->worker->tcp)[counter];
+}
+
+#define GADGET(rig_, side_)                                                                        \
+	{                                                                                          \
+		.side = side_, .rig = (rig_)                                                       \
+	}
