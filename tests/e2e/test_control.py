@@ -42,7 +42,7 @@ def test_device_verbs(ctl):
     assert pin not in json.dumps(shown)
     assert pin in ctl("device", "show", "verbs-1", "--secrets").stdout
     assert "verbs-1" in ctl("device", "show", "verbs-2").stdout
-    listed = ctl("device", "list", "--json").stdout
+    listed = ctl("device", "list", "--after", "verbs-0", "--json").stdout
     assert "verbs-1" in listed and "verbs-2" in listed and pin not in listed
     after = ctl("device", "list", "--after", "verbs-1", "--limit", "1").stdout
     assert "verbs-2" in after and "verbs-1\n" not in after

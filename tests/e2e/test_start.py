@@ -57,9 +57,6 @@ BAD = {
     "acknowledge": ({"feed": {"acknowledge": "maybe"}}, "acknowledge"),
     "memory mode": ({"memory": {"mode": "swap"}}, "mode"),
     "unanswered": ({"mc": {"commands": {"unanswered": "shrug"}}}, "unanswered"),
-    "no registry": ({"registry": None}, "registry"),
-    "no feed": ({"feed": None}, "feed"),
-    "no control": ({"control": None}, "control"),
     "advertise": ({"mc": {"advertise": {"tcp": "nowhere"}}}, "advertise"),
 }
 
