@@ -69,9 +69,12 @@ static uint32_t skip(struct stream *stream, const struct stream_rules *rules, co
 	return end ? end : length;
 }
 
-/* Make sure the partial frame's chunk holds @bytes bytes; room() has seen that one is free. */
+/*
+ * Make sure the partial frame's chunk holds @bytes bytes. @most: what room() asked for, in case only
+ * a larger chunk is free than @bytes alone may have.
+ */
 static struct partial *partial_room(
-	struct stream *stream, struct chunk_pool *chunks, uint32_t bytes)
+	struct stream *stream, struct chunk_pool *chunks, uint32_t bytes, uint32_t most)
 {
 	struct partial *old = NULL, *new;
 	chunk_id id;
@@ -82,6 +85,8 @@ static struct partial *partial_room(
 			return old;
 	}
 	id = chunk_get(chunks, sizeof(*new) + bytes);
+	if (!id)
+		id = chunk_get(chunks, sizeof(*new) + most);
 	new = (struct partial *)chunk_data(chunks, id);
 	new->length = old ? old->length : 0;
 	new->scanned = old ? old->scanned : 0;
@@ -103,7 +108,7 @@ static uint32_t complete(struct stream *stream, const struct stream_rules *rules
 
 	if (copied > rules->longest - before)
 		copied = rules->longest - before;
-	partial = partial_room(stream, sink->chunks, before + copied);
+	partial = partial_room(stream, sink->chunks, before + copied, before + copied);
 	memcpy(partial->bytes + before, data, copied);
 	end = rules->frame_end(partial->bytes, before + copied, partial->scanned);
 	if (end) {
@@ -122,50 +127,76 @@ static uint32_t complete(struct stream *stream, const struct stream_rules *rules
 	return length;
 }
 
-/* Keep the beginning of a frame for the next segment. */
+/* The most that a segment of @length bytes can leave behind. */
+static uint32_t tail_most(const struct stream_rules *rules, uint32_t length)
+{
+	return length < rules->longest ? length : rules->longest;
+}
+
+/* Keep the beginning of a frame for the next segment; @most: of its segment. */
 static enum stream_verdict keep(struct stream *stream, const struct stream_rules *rules,
-	const struct stream_sink *sink, const uint8_t *data, uint32_t length)
+	const struct stream_sink *sink, const uint8_t *data, uint32_t length, uint32_t most)
 {
 	struct partial *partial;
 
+	stream->begun++;
 	if (length >= rules->longest)
 		return too_long(stream, rules, sink, data[length - 1]);
-	partial = partial_room(stream, sink->chunks, length);
+	partial = partial_room(stream, sink->chunks, length, most);
 	memcpy(partial->bytes, data, length);
 	partial->length = length;
 	partial->scanned = length;
 	return STREAM_TAKEN;
 }
 
-/* Are two chunks for @bytes free? chunk_get() takes from the class that fits or the next. */
-static bool chunks_free(const struct chunk_pool *chunks, uint32_t bytes)
+/* The class that @bytes fit. */
+static unsigned class_of(uint32_t bytes)
 {
 	unsigned class = 0;
-	uint32_t free;
 
 	while (class < CHUNK_CLASSES - 1 && chunk_class_bytes[class] < bytes)
 		class ++;
-	free = chunk_free_count(chunks, class);
+	return class;
+}
+
+/* Are @count chunks to be had? chunk_get() takes from the class that fits or the next. */
+static bool chunks_free(const struct chunk_pool *chunks, unsigned class, uint32_t count)
+{
+	uint32_t free = chunk_free_count(chunks, class);
+
 	if (class < CHUNK_CLASSES - 1)
 		free += chunk_free_count(chunks, class + 1);
-	return free >= 2;
+	return free >= count;
 }
 
 /*
- * A segment is taken whole or not at all, and frames go to the sink before its tail is kept: so room
- * for the worst case (the partial frame grows, and the tail begins another) is asked for first.
+ * Chunks for the worst case: the partial frame outgrows its chunk, and the tail of the segment
+ * begins another. One that still has room in its chunk asks for none, so that frames which hold the
+ * last large chunks can become whole and give them back.
  */
+static bool chunk_room_for(const struct stream *stream, const struct stream_rules *rules,
+	const struct chunk_pool *chunks, uint32_t length)
+{
+	unsigned tail = class_of(sizeof(struct partial) + tail_most(rules, length)), grown;
+	uint32_t need;
+
+	if (stream->partial) {
+		need = ((struct partial *)chunk_data(chunks, stream->partial))->length + length;
+		need = sizeof(struct partial) + (need < rules->longest ? need : rules->longest);
+		grown = class_of(need);
+		if (need > chunk_room(chunks, stream->partial))
+			return chunks_free(chunks, grown, 1) &&
+			       chunks_free(chunks, tail, grown <= tail + 1 ? 2 : 1);
+	}
+	return chunks_free(chunks, tail, 1);
+}
+
+/* A segment is taken whole or not at all, and frames go to the sink before its tail is kept: so room
+ * is asked for first. */
 static bool room(const struct stream *stream, const struct stream_rules *rules,
 	const struct stream_sink *sink, uint32_t length)
 {
-	uint32_t need = length;
-
-	if (stream->partial)
-		need += ((struct partial *)chunk_data(sink->chunks, stream->partial))->length;
-	if (need > rules->longest)
-		need = rules->longest;
-	if (!chunks_free(sink->chunks, sizeof(struct partial) + need) ||
-		!chunks_free(sink->chunks, sizeof(struct partial) + length)) {
+	if (!chunk_room_for(stream, rules, sink->chunks, length)) {
 		count(sink, STREAM_REFUSE_CHUNK);
 		return false;
 	}
@@ -182,6 +213,8 @@ enum stream_verdict stream_input(struct stream *stream, const struct stream_rule
 	enum stream_verdict verdict = STREAM_TAKEN;
 	uint32_t used = 0, end;
 
+	if (stream->closed)
+		return STREAM_TAKEN;
 	if (!room(stream, rules, sink, length))
 		return STREAM_REFUSED;
 	while (used < length && verdict == STREAM_TAKEN) {
@@ -193,9 +226,12 @@ enum stream_verdict stream_input(struct stream *stream, const struct stream_rule
 			verdict = emit(rules, sink, data + used, end, 0);
 			used += end;
 		} else {
-			return keep(stream, rules, sink, data + used, length - used);
+			verdict = keep(stream, rules, sink, data + used, length - used,
+				tail_most(rules, length));
+			used = length;
 		}
 	}
+	stream->closed = verdict == STREAM_CLOSE;
 	return verdict;
 }
 

@@ -27,14 +27,19 @@ extern const struct counter_info stream_counter_info[STREAM_COUNTER_COUNT];
  * @partial: chunk with the beginning of a frame, 0 if there is none
  * @skipping: in the middle of a frame that is too long
  * @skipped_cr: the last byte skipped was a CR
+ * @closed: STREAM_CLOSE was returned: what comes behind is not looked at
+ * @begun: frames that were left unfinished so far, modulo 2^8: it tells one from the next
  * @listener: room for the one above, so that all of it fits 8 bytes; not touched here
  */
 struct stream {
 	chunk_id partial;
-	bool skipping;
-	bool skipped_cr;
+	bool skipping : 1;
+	bool skipped_cr : 1;
+	bool closed : 1;
+	uint8_t begun;
 	uint8_t listener;
 };
+_Static_assert(sizeof(struct stream) <= 8, "fits beside a session handle");
 
 /**
  * struct stream_rules - how a protocol's frames are told apart

@@ -105,16 +105,14 @@ static void note_end(
 		worker_end_connections(worker);
 }
 
-/*
- * A frame's time runs from its first byte. @same: the one that was under way still is.
- * Before a session is bound the deadline is the connection's own and is left alone.
- */
-static void frame_deadline(struct worker *worker, tcp_id id, bool same, bool pending)
+/* A frame's time runs from its first byte. @begun: what the stream said before these bytes. */
+static void frame_deadline(
+	struct worker *worker, tcp_id id, const struct stream *stream, uint8_t begun)
 {
-	if (pending && !same)
-		tcp_set_deadline(worker->tcp, id, seconds_from_now(worker, WORKER_FRAME_SECONDS));
-	else if (!pending)
+	if (!stream_pending(stream))
 		tcp_set_deadline(worker->tcp, id, 0);
+	else if (stream->begun != begun)
+		tcp_set_deadline(worker->tcp, id, seconds_from_now(worker, WORKER_FRAME_SECONDS));
 }
 
 static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t length)
@@ -122,8 +120,7 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 	struct worker *worker = context;
 	struct connection *c = connection(worker, id);
 	const struct worker_listener *l = &worker->listeners[c->stream.listener];
-	bool pending = stream_pending(&c->stream);
-	unsigned before = worker->message_count;
+	uint8_t begun = c->stream.begun;
 	struct stream_rules rules = {
 		.frame_end = l->protocol->frame_end,
 		.shortest = WORKER_FRAME_SHORTEST,
@@ -143,9 +140,9 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 		note_end(worker, id, c, END_NO_FRAME);
 		return true;
 	}
+	/* Before a session is bound the deadline is the connection's own and is left alone. */
 	if (c->handle)
-		frame_deadline(worker, id, pending && worker->message_count == before,
-			stream_pending(&c->stream));
+		frame_deadline(worker, id, &c->stream, begun);
 	return verdict == STREAM_TAKEN;
 }
 

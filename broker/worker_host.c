@@ -82,8 +82,10 @@ void host_bind(struct host *host, uint32_t connection, session_handle handle)
 	if (!c)
 		return;
 	c->handle = handle;
-	if (handle && !stream_pending(&c->stream))
-		tcp_set_deadline(worker->tcp, connection, 0);
+	if (!handle)
+		return;
+	/* The time to find a session is over; what is under way behind the connect began just now. */
+	host_deadline(host, connection, stream_pending(&c->stream) ? WORKER_FRAME_SECONDS : 0);
 }
 
 session_handle host_bound(struct host *host, uint32_t connection)

@@ -26,6 +26,7 @@ struct fixture {
 	uint8_t out[1 << 16];
 	uint32_t out_length, frames, room;
 	uint64_t looked_at;
+	chunk_id whole; /* the chunk of a frame, kept to the end of the turn as a worker does */
 };
 
 static struct fixture *now;
@@ -52,7 +53,10 @@ static void take(void *context, const uint8_t *data, uint32_t length, chunk_id c
 	memcpy(f->out + f->out_length, data, length);
 	f->out_length += length;
 	f->frames++;
-	chunk_put(f->chunks, chunk);
+	if (!chunk)
+		return;
+	assert_int_equal(f->whole, 0);
+	f->whole = chunk;
 }
 
 static const struct chunk_pool_config pool = {.count = {4, 4, 4, 4}};
@@ -98,6 +102,8 @@ static enum stream_verdict feed(struct fixture *f, const void *data, uint32_t le
 
 	memcpy(copy, data, length);
 	verdict = stream_input(&f->stream, &f->rules, &f->sink, copy, length);
+	chunk_put(f->chunks, f->whole);
+	f->whole = 0;
 	free(copy);
 	return verdict;
 }
@@ -219,6 +225,10 @@ static void test_too_much_before_login_closes(void **state)
 	assert_int_equal(feed(f, text, 1400), STREAM_CLOSE);
 	assert_int_equal(f->counters[STREAM_CLOSE_LONG], 1);
 	assert_int_equal(f->stream.partial, 0);
+	/* What follows is not looked at, be it ever so well-formed. */
+	assert_int_equal(feed(f, "good\r\ngood\r\npart", 16), STREAM_TAKEN);
+	assert_int_equal(f->frames, 0);
+	assert_false(stream_pending(&f->stream));
 }
 
 static void test_short_frames_are_dropped(void **state)
@@ -260,6 +270,150 @@ static void test_without_chunks_a_segment_is_refused_whole_and_taken_later(void 
 	assert_memory_equal(f->out, "whole\r\npartial\r\n", 16);
 }
 
+/* Take chunks of @class until @left are free. Return: how many are held in all. */
+static unsigned hold(
+	struct fixture *f, unsigned class, uint32_t left, chunk_id *held, unsigned count)
+{
+	while (chunk_free_count(f->chunks, class) > left)
+		held[count++] = chunk_get(f->chunks, chunk_class_bytes[class]);
+	return count;
+}
+
+/* It holds the last chunk of its size, which it needs no other to fill. */
+static void test_a_frame_becomes_whole_in_the_last_chunk(void **state)
+{
+	struct fixture *f = *state;
+	static uint8_t text[LONGEST];
+	chunk_id held[16];
+	unsigned count = hold(f, 3, 0, held, 0);
+
+	memset(text, 'a', sizeof(text));
+	count = hold(f, 2, 1, held, count);
+	assert_int_equal(feed(f, text, 1400), STREAM_TAKEN);
+	assert_int_equal(feed(f, text, 1400), STREAM_TAKEN);
+	assert_int_equal(chunk_free_count(f->chunks, 2), 0);
+	assert_int_equal(feed(f, text, 1400), STREAM_TAKEN);
+	assert_int_equal(feed(f, "\r\ntail", 6), STREAM_TAKEN);
+	assert_int_equal(f->frames, 1);
+	assert_int_equal(f->out_length, 4202);
+	assert_int_equal(chunk_free_count(f->chunks, 2), 1);
+	assert_int_equal(f->counters[STREAM_REFUSE_CHUNK], 0);
+	/* A tail needs one, too. */
+	count = hold(f, 0, 0, held, count);
+	count = hold(f, 1, 0, held, count);
+	assert_int_equal(feed(f, "\r\nmore", 6), STREAM_REFUSED);
+	assert_int_equal(f->frames, 1);
+	while (count)
+		chunk_put(f->chunks, held[--count]);
+	assert_int_equal(feed(f, "\r\nmore", 6), STREAM_TAKEN);
+	assert_int_equal(f->frames, 2);
+}
+
+/* A short tail of a long segment: the chunks for its own size are all in use, larger ones are not. */
+static void test_a_tail_takes_a_larger_chunk_if_it_must(void **state)
+{
+	struct fixture *f = *state;
+	static uint8_t text[1000];
+	chunk_id held[16];
+	unsigned count = hold(f, 0, 0, held, 0);
+
+	count = hold(f, 1, 0, held, count);
+	memset(text, 'a', sizeof(text));
+	memcpy(text + 900, "\r\n", 2);
+	assert_int_equal(feed(f, text, sizeof(text)), STREAM_TAKEN);
+	assert_int_equal(f->frames, 1);
+	assert_int_equal(chunk_free_count(f->chunks, 2), 3);
+	chunk_put(f->chunks, held[--count]);
+	assert_int_equal(feed(f, "\r\n", 2), STREAM_TAKEN);
+	assert_int_equal(f->frames, 2);
+	while (count)
+		chunk_put(f->chunks, held[--count]);
+}
+
+static void test_begun_tells_unfinished_frames_apart(void **state)
+{
+	struct fixture *f = *state;
+	static uint8_t text[LONGEST];
+	uint8_t begun = f->stream.begun;
+
+	memset(text, 'a', sizeof(text));
+	assert_int_equal(feed(f, "whole\r\n", 7), STREAM_TAKEN);
+	assert_int_equal(f->stream.begun, begun);
+	assert_int_equal(feed(f, "be", 2), STREAM_TAKEN);
+	assert_int_equal(f->stream.begun, ++begun);
+	assert_int_equal(feed(f, "gun", 3), STREAM_TAKEN);
+	assert_int_equal(f->stream.begun, begun);
+	assert_int_equal(feed(f, "\r\nx\r\nnext", 9), STREAM_TAKEN);
+	assert_int_equal(f->stream.begun, ++begun);
+	for (unsigned i = 0; i < 10; i++) /* it becomes one that is skipped */
+		assert_int_equal(feed(f, text, 1400), STREAM_TAKEN);
+	assert_true(f->stream.skipping);
+	assert_int_equal(f->stream.begun, begun);
+	assert_int_equal(feed(f, "\r\nbehind", 8), STREAM_TAKEN);
+	assert_int_equal(f->stream.begun, ++begun);
+}
+
+static uint32_t seed;
+
+static uint32_t draw(uint32_t below)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % below;
+}
+
+/* Frames of all sizes, CR LF behind each; none as long as to be dropped. Return: their bytes. */
+static uint32_t random_frames(uint8_t *out, uint32_t size)
+{
+	uint32_t length = 0;
+
+	for (;;) {
+		uint32_t bytes = SHORTEST + draw(draw(4) ? 700 : LONGEST - SHORTEST - 1);
+
+		if (length + bytes > size)
+			return length;
+		memset(out + length, 'a' + (int)draw(26), bytes - 2);
+		memcpy(out + length + bytes - 2, "\r\n", 2);
+		length += bytes;
+	}
+}
+
+/* However few chunks others leave: a segment is taken whole or not at all, and no byte is lost. */
+static void test_others_take_and_give_chunks_all_the_time(void **state)
+{
+	struct fixture *f = *state;
+	static uint8_t text[60000];
+	chunk_id held[16];
+	unsigned count = 0;
+
+	for (unsigned run = 0; run < 100; run++) {
+		uint32_t length = random_frames(text, sizeof(text)), at = 0;
+
+		f->out_length = 0;
+		while (at < length) {
+			uint32_t piece = 1 + draw(draw(3) ? 1400 : 40);
+
+			if (piece > length - at)
+				piece = length - at;
+			for (unsigned i = draw(8); i > 0 && count < 16; i--) {
+				held[count] = chunk_get(
+					f->chunks, chunk_class_bytes[draw(CHUNK_CLASSES)]);
+				count += held[count] != 0;
+			}
+			for (unsigned i = draw(5); i > 0 && count > 0; i--)
+				chunk_put(f->chunks, held[--count]);
+			if (feed(f, text + at, piece) == STREAM_TAKEN)
+				at += piece;
+		}
+		assert_int_equal(f->out_length, length);
+		assert_memory_equal(f->out, text, length);
+		assert_false(stream_pending(&f->stream));
+	}
+	while (count)
+		chunk_put(f->chunks, held[--count]);
+	assert_true(f->counters[STREAM_REFUSE_CHUNK] > 1000);
+	assert_true(f->counters[STREAM_PARTIAL] > 1000);
+}
+
 static void test_a_full_batch_refuses_the_segment(void **state)
 {
 	struct fixture *f = *state;
@@ -294,6 +448,10 @@ int main(void)
 		TEST(test_too_much_before_login_closes),
 		TEST(test_short_frames_are_dropped),
 		TEST(test_without_chunks_a_segment_is_refused_whole_and_taken_later),
+		TEST(test_a_frame_becomes_whole_in_the_last_chunk),
+		TEST(test_a_tail_takes_a_larger_chunk_if_it_must),
+		TEST(test_begun_tells_unfinished_frames_apart),
+		TEST(test_others_take_and_give_chunks_all_the_time),
 		TEST(test_a_full_batch_refuses_the_segment),
 		TEST(test_reset_gives_the_chunk_back),
 	};
