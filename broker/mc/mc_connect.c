@@ -142,6 +142,9 @@ static void accept(struct mc *mc, const struct mc_frame *frame, struct session_t
 	}
 	mc_count(mc, MC_CONNECTS);
 	mc_answer_connect(mc, frame, MC_DONE);
+	/* The connection was reset behind the connect: nobody will tell of its end. */
+	if (mine && !host_bound(mc->host, mine))
+		mc_end(mc, turn, device, HEARTH_CLOSED, true, &own);
 }
 
 void mc_connect(struct mc *mc, struct mc_frame *frame)
