@@ -30,12 +30,14 @@ static struct chunk_pool_config chunk_config(const struct worker_setup *setup)
 {
 	uint32_t connections = share(setup->config->limits.connections, setup);
 
-	return (struct chunk_pool_config){.count = {
-						  clamp(connections / 4, 8192, 1u << 20),
-						  clamp(connections / 16, 2048, 1u << 18),
-						  clamp(connections / 256, 256, 1u << 14),
-						  clamp(connections / 2048, 64, 1u << 11),
-					  }};
+	return (struct chunk_pool_config){.count =
+						  {
+							  clamp(connections / 4, 8192, 1u << 20),
+							  clamp(connections / 16, 2048, 1u << 18),
+							  clamp(connections / 256, 256, 1u << 14),
+							  clamp(connections / 2048, 64, 1u << 11),
+						  },
+		.poison = true};
 }
 
 static void stack_setup(const struct worker_setup *setup, struct stack_config *stack)
@@ -250,6 +252,8 @@ void worker_free(struct worker *worker)
 			protocols[i]->stop(worker->states[i]);
 	}
 	stack_free(worker->stack);
+	if (worker->chunks)
+		chunk_pool_fini(worker->chunks);
 	memory_unmap(worker->chunk_memory, worker->chunk_bytes);
 	aes_burst_free(worker->host.aes);
 	memory_unmap(worker, sizeof(*worker));

@@ -14,7 +14,9 @@
 /* Frames of one turn. A frame of the protocols spoken here has never fewer bytes than SHORTEST. */
 #define WORKER_MESSAGES 2048
 #define WORKER_FRAME_SHORTEST 32
-#define WORKER_ENDS 1024
+/* Connections that end in one turn: every segment of a burst can end one twice (bytes that are no
+ * frame, FIN). */
+#define WORKER_ENDS (2 * STACK_BURST * CONFIG_PORTS_MAX + 1)
 #define WORKER_SWEEP_MAX 64
 #define WORKER_MAIL_MAX 16
 /* What a connection may have under way to its device. */
