@@ -256,7 +256,7 @@ static inline void make_tcp(struct packet *p, unsigned flags, uint32_t seq, uint
 	p->data[L4 + 12] = 0x50;
 	p->data[L4 + 13] = (uint8_t)flags;
 	put16(p->data + L4 + 14, 65535);
-	if (length > 0)
+	if (payload)
 		memcpy(p->data + L4 + 20, payload, length);
 	seal_l4(p, 16);
 }
