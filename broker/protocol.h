@@ -122,7 +122,8 @@ session_handle host_bound(struct host *host, uint32_t connection);
  * closed() is called then as if the peer had closed. */
 void host_deadline(struct host *host, uint32_t connection, uint32_t seconds);
 
-/** host_peer_address() - a message's address for events: 16 bytes and host-order port. */
+/** host_peer_address() - a message's address for events: 16 bytes and host-order port; all 0 when it
+ * is not known any more. */
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port);
 

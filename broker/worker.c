@@ -93,14 +93,21 @@ static void stop_stream(struct worker *worker, tcp_id id)
 	stream_reset(&c->stream, worker->chunks);
 }
 
-/* Remember that a connection ended; its session hears of it after the messages that came before. */
-static void note_end(
-	struct worker *worker, tcp_id id, const struct connection *c, enum end_kind kind)
+/*
+ * Remember that a connection ended; its session hears of it after the messages that came before.
+ * @tuple: NULL if TCP still has the connection
+ */
+static void note_end(struct worker *worker, tcp_id id, const struct connection *c,
+	const struct tcp_tuple *tuple, enum end_kind kind)
 {
-	worker->ends[worker->end_count++] = (struct end){.connection = id,
+	struct end *end = &worker->ends[worker->end_count++];
+
+	*end = (struct end){.connection = id,
 		.handle = c->handle,
 		.listener = c->stream.listener,
 		.kind = kind};
+	if (tuple)
+		end->tuple = *tuple;
 	if (worker->end_count == WORKER_ENDS)
 		worker_end_connections(worker);
 }
@@ -137,7 +144,7 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 	verdict = stream_input(&c->stream, &rules, &worker->sink, data, length);
 	stages_enter(&worker->stages, STAGE_RECEIVE);
 	if (verdict == STREAM_CLOSE) {
-		note_end(worker, id, c, END_NO_FRAME);
+		note_end(worker, id, c, NULL, END_NO_FRAME);
 		return true;
 	}
 	/* Before a session is bound the deadline is the connection's own and is left alone. */
@@ -151,17 +158,17 @@ static void on_finished(void *context, tcp_id id)
 {
 	struct worker *worker = context;
 
-	note_end(worker, id, connection(worker, id), END_FINISHED);
+	note_end(worker, id, connection(worker, id), NULL, END_FINISHED);
 }
 
-static void on_closed(void *context, tcp_id id, enum tcp_reason reason, const void *user)
+static void on_closed(void *context, const struct tcp_up *up)
 {
 	struct worker *worker = context;
 	struct connection gone;
 
-	memcpy(&gone, user, sizeof(gone));
+	memcpy(&gone, up->user, sizeof(gone));
 	stream_reset(&gone.stream, worker->chunks);
-	note_end(worker, id, &gone, END_GONE);
+	note_end(worker, up->id, &gone, &up->tuple, END_GONE);
 }
 
 static void on_deadline(void *context, tcp_id id)
@@ -169,7 +176,7 @@ static void on_deadline(void *context, tcp_id id)
 	struct worker *worker = context;
 
 	count(worker, WORKER_DEADLINE);
-	note_end(worker, id, connection(worker, id), END_DEADLINE);
+	note_end(worker, id, connection(worker, id), NULL, END_DEADLINE);
 }
 
 static void on_datagram(void *context, const struct datagram *datagram)
@@ -238,7 +245,7 @@ static void decide(struct worker *worker)
 }
 
 /* Let go of a connection that TCP still has. Return: the session it was bound to. */
-static session_handle end_connection(struct worker *worker, const struct end *end)
+static session_handle end_connection(struct worker *worker, struct end *end)
 {
 	session_handle handle = host_bound(&worker->host, end->connection);
 
@@ -246,6 +253,7 @@ static session_handle end_connection(struct worker *worker, const struct end *en
 		return 0; /* ended earlier in this turn */
 	if (end->kind == END_DEADLINE && handle != end->handle)
 		return 0; /* the deadline was of the time before it was bound */
+	tcp_tuple_of(worker->tcp, end->connection, &end->tuple);
 	stop_stream(worker, end->connection);
 	if (end->kind == END_NO_FRAME)
 		tcp_abort(worker->tcp, end->connection);
@@ -257,15 +265,17 @@ static session_handle end_connection(struct worker *worker, const struct end *en
 void worker_end_connections(struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->end_count; i++) {
-		const struct end *end = &worker->ends[i];
+		struct end *end = &worker->ends[i];
 		unsigned slot = worker->listeners[end->listener].slot;
 		session_handle handle = end->handle;
 
 		if (end->kind != END_GONE)
 			handle = end_connection(worker, end);
+		worker->ending = end;
 		if (handle)
 			protocols[slot]->closed(worker->states[slot], end->connection, handle);
 	}
+	worker->ending = NULL;
 	worker->end_count = 0;
 }
 

@@ -101,20 +101,28 @@ void host_deadline(struct host *host, uint32_t connection, uint32_t seconds)
 		of(host)->tcp, connection, seconds ? host->clock.us + seconds * 1000000ull : 0);
 }
 
+/* Also of a connection that has just ended: its protocol is being told. */
+static bool tcp_peer(const struct worker *worker, uint32_t connection, struct tcp_tuple *tuple)
+{
+	if (tcp_tuple_of(worker->tcp, connection, tuple))
+		return true;
+	if (!worker->ending || worker->ending->connection != connection)
+		return false;
+	*tuple = worker->ending->tuple;
+	return true;
+}
+
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port)
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	uint32_t v4 = peer->udp.address;
-	struct tcp_tuple tuple;
+	struct tcp_tuple tuple = {.remote = peer->udp.address, .remote_port = peer->udp.port};
 
-	*port = ntohs(peer->udp.port);
-	if (peer->via == SESSION_VIA_TCP) {
-		memset(&tuple, 0, sizeof(tuple));
-		tcp_tuple_of(of(host)->tcp, peer->connection, &tuple);
-		v4 = tuple.remote;
-		*port = ntohs(tuple.remote_port);
-	}
+	*port = 0;
+	memset(address, 0, 16);
+	if (peer->via == SESSION_VIA_TCP && !tcp_peer(of(host), peer->connection, &tuple))
+		return;
 	memcpy(address, mapped, sizeof(mapped));
-	memcpy(address + sizeof(mapped), &v4, sizeof(v4));
+	memcpy(address + sizeof(mapped), &tuple.remote, sizeof(tuple.remote));
+	*port = ntohs(tuple.remote_port);
 }

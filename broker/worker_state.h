@@ -50,6 +50,7 @@ enum end_kind {
 /** struct end - a connection that ended in this turn */
 struct end {
 	session_handle handle;
+	struct tcp_tuple tuple;
 	tcp_id connection;
 	uint8_t listener;
 	uint8_t kind;
@@ -85,6 +86,7 @@ struct worker {
 	uint8_t message_listener[WORKER_MESSAGES];
 	chunk_id chunks_used[WORKER_MESSAGES];
 	struct end ends[WORKER_ENDS];
+	const struct end *ending; /* the one that a protocol is being told of */
 	uint64_t counters[WORKER_COUNTER_COUNT];
 	uint64_t stream_counters[STREAM_COUNTER_COUNT];
 	struct mailbox mailbox;

@@ -52,7 +52,7 @@ struct datagram {
  * @stream: in-order bytes; true if all were taken, false if there is no room (the peer sends them
  *	again). @data stays valid until stack_transmit().
  * @finished: the peer sent FIN
- * @closed: the connection is gone and @id void; @user: what its user bytes were
+ * @closed: a connection is gone, its id void; flow, user bytes and reason stand in @up
  * @deadline: the connection's deadline came
  * @datagram: a datagram to a bound UDP port
  *
@@ -64,7 +64,7 @@ struct stack_user {
 	void (*opened)(void *context, tcp_id id, const struct tcp_tuple *tuple);
 	bool (*stream)(void *context, tcp_id id, const uint8_t *data, uint32_t length);
 	void (*finished)(void *context, tcp_id id);
-	void (*closed)(void *context, tcp_id id, enum tcp_reason reason, const void *user);
+	void (*closed)(void *context, const struct tcp_up *up);
 	void (*deadline)(void *context, tcp_id id);
 	void (*datagram)(void *context, const struct datagram *datagram);
 };

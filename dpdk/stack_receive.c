@@ -40,7 +40,7 @@ void stack_up(struct stack *stack, const struct tcp_up *up)
 	if ((events & TCP_UP_FINISHED) && tcp_user(stack->tcp, up->id))
 		user->finished(user->context, up->id);
 	if (events & TCP_UP_CLOSED)
-		user->closed(user->context, up->id, up->reason, up->user);
+		user->closed(user->context, up);
 	else if ((events & TCP_UP_DEADLINE) && tcp_user(stack->tcp, up->id))
 		user->deadline(user->context, up->id);
 }

@@ -90,7 +90,7 @@ enum tcp_reason {
 /**
  * struct tcp_up - what the user is told
  * @data, @length: TCP_UP_DATA: bytes in order, where they lie in the packet
- * @user: TCP_UP_CLOSED: the user's bytes of the connection that ended
+ * @tuple, @user: TCP_UP_CLOSED: flow and user's bytes of the connection that ended
  */
 struct tcp_up {
 	tcp_id id;
@@ -98,6 +98,7 @@ struct tcp_up {
 	uint8_t reason; /* enum tcp_reason */
 	const uint8_t *data;
 	uint32_t length;
+	struct tcp_tuple tuple;
 	_Alignas(8) uint8_t user[TCP_USER_BYTES];
 };
 

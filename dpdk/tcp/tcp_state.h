@@ -330,6 +330,7 @@ static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_conne
 	up->id = tcp_id_of(tcp, c);
 	up->events |= TCP_UP_CLOSED;
 	up->reason = (uint8_t)reason;
+	up->tuple = c->tuple;
 	memcpy(up->user, c->user, sizeof(up->user));
 }
 

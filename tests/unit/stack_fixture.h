@@ -72,13 +72,13 @@ static inline void user_finished(void *context, tcp_id id)
 	f->finished++;
 }
 
-static inline void user_closed(void *context, tcp_id id, enum tcp_reason reason, const void *user)
+static inline void user_closed(void *context, const struct tcp_up *up)
 {
 	struct fixture *f = context;
 
-	assert_non_null(user);
+	assert_memory_equal(&up->tuple, &f->tuple, sizeof(up->tuple));
 	f->closed++;
-	f->reason = reason;
+	f->reason = up->reason;
 }
 
 static inline void user_deadline(void *context, tcp_id id)
