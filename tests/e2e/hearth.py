@@ -315,10 +315,10 @@ class Feed:
         return [line for line in self.read()
                 if line["device"] == device.id and event in (None, line["event"])]
 
-    def quiet(self, seconds=0.3):
-        """Wait until nothing has come for a while."""
-        size = -1
-        while size != len(self.read()):
+    def quiet(self, seconds=0.3, most=2):
+        """Wait until nothing has come for a while; beside a canary, which never stops, a longer one."""
+        size, end = -1, time.monotonic() + most
+        while size != len(self.read()) and time.monotonic() < end:
             size = len(self.events)
             time.sleep(seconds)
         return self.events
