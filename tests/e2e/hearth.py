@@ -315,13 +315,16 @@ class Feed:
         return [line for line in self.read()
                 if line["device"] == device.id and event in (None, line["event"])]
 
-    def quiet(self, seconds=0.3, most=2):
-        """Wait until nothing has come for a while; beside a canary, which never stops, a longer one."""
-        size, end = -1, time.monotonic() + most
-        while size != len(self.read()) and time.monotonic() < end:
-            size = len(self.events)
+    def quiet(self, seconds=0.3, of=None):
+        """All events, once none (none of that device) has come for a while."""
+        size, end = -1, time.monotonic() + 60
+        while True:
+            found = len(self.all_of(of) if of else self.read())
+            if found == size:
+                return self.events
+            assert time.monotonic() < end, "the feed never comes to rest"
+            size = found
             time.sleep(seconds)
-        return self.events
 
 
 class Fleet:

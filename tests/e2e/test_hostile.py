@@ -185,7 +185,7 @@ def test_reconnects_in_a_rush(broker, feed, canary):
             device.report(turn)
         if turn % 5 == 0:
             device.link.abort()
-    feed.quiet()
+    feed.quiet(of=device)
     live = 0
     for event in feed.all_of(device):
         live += {"online": 1, "offline": -1}.get(event["event"], 0)
@@ -207,7 +207,7 @@ def test_every_bit_of_a_frame(broker, feed, canary):
             continue  # the code is not protected: another code is another request
         device.link.send(bytes(changed))
     time.sleep(0.5)
-    feed.quiet()
+    feed.quiet(of=device)
     for event in feed.all_of(device, "uplink")[1:]:
         assert event["code"] == 2028
         assert (event["sequence"], event["payload"]["deviceId"]) == (int(number), device.id)
