@@ -23,6 +23,17 @@ static void view_turns(struct broker_view *view, unsigned worker, struct turn_vi
 	worker_turns(of(view)->threads[worker].worker, turns);
 }
 
+static void view_port(struct broker_view *view, unsigned port, struct port_view *out)
+{
+	_Static_assert(PORT_COUNTER_COUNT <= PORT_VIEW_COUNTERS, "a port's counters fit a view");
+
+	out->line = port_line(of(view)->ports[port]);
+	out->up = port_is_up(of(view)->ports[port]);
+	out->info = port_counter_info;
+	out->count = PORT_COUNTER_COUNT;
+	port_counters(of(view)->ports[port], out->values);
+}
+
 static int view_control(struct broker_view *view, enum control_op op, session_handle handle)
 {
 	unsigned worker = session_handle_worker(handle);
@@ -61,6 +72,7 @@ void broker_view_init(struct broker *broker)
 		.memory_line = broker->memory_line,
 		.counters = view_counters,
 		.turns = view_turns,
+		.port = view_port,
 		.control = view_control,
 		.peer_text = view_peer,
 	};

@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "protocol.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** struct turn_view - a worker's turn accounting, cumulative since the start */
@@ -20,6 +21,22 @@ struct turn_view {
 
 /** Views that one worker has, at most. */
 #define COUNTER_VIEWS_MAX 8
+
+/** Counters that a port has, at most. */
+#define PORT_VIEW_COUNTERS 16
+
+/**
+ * struct port_view - a port as it is now
+ * @line: address, MTU, offloads, buffers
+ * @info, @count: names of @values
+ */
+struct port_view {
+	const char *line;
+	bool up;
+	const struct counter_info *info;
+	unsigned count;
+	uint64_t values[PORT_VIEW_COUNTERS];
+};
 
 /** struct counter_view - one layer's counters of one worker, for status */
 struct counter_view {

@@ -22,6 +22,21 @@ static void print_uptime(long long seconds)
 		seconds / 60 % 60, seconds % 60);
 }
 
+/* Everything that a port counts is a loss; what is 0 is not shown. */
+static void print_port_counters(const json_t *port)
+{
+	const json_t *help = json_object_get(port, "help");
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json_object_get(port, "counters"), name, value)
+	{
+		if (json_integer_value(value))
+			printf("  %12lld  %s: %s\n", (long long)json_integer_value(value), name,
+				json_string_value(json_object_get(help, name)));
+	}
+}
+
 static void print_ports(const json_t *ports)
 {
 	const json_t *port, *address;
@@ -35,7 +50,12 @@ static void print_ports(const json_t *ports)
 			printf(" %s", json_string_value(address));
 		json_array_foreach(json_object_get(port, "gateways"), j, address)
 			printf("%s %s", j ? "" : " via", json_string_value(address));
+		if (json_object_get(port, "line"))
+			printf("  %s", json_string_value(json_object_get(port, "line")));
+		if (json_object_get(port, "state"))
+			printf("  now %s", json_string_value(json_object_get(port, "state")));
 		putchar('\n');
+		print_port_counters(port);
 	}
 }
 

@@ -37,6 +37,8 @@ struct broker_view {
 	unsigned (*counters)(struct broker_view *view, unsigned worker, struct counter_view *views);
 	/* turn accounting of a worker: cycles by stage, turns, idle cycles, tsc per second, gaps */
 	void (*turns)(struct broker_view *view, unsigned worker, struct turn_view *turns);
+	/* a port's state and counters; may be NULL */
+	void (*port)(struct broker_view *view, unsigned port, struct port_view *out);
 	/* hand a request to the worker that owns the session; -EAGAIN when its mailbox is full */
 	int (*control)(struct broker_view *view, enum control_op op, session_handle handle);
 	/* address of a live TCP session as "a.b.c.d:port"; "" when it is not known; may be NULL */

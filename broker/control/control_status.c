@@ -58,9 +58,28 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 		counters_json(view, worker, false));
 }
 
-static json_t *ports_json(const struct config *config)
+/* State and counters of a port that is open. */
+static void add_port_state(struct broker_view *view, unsigned number, json_t *port)
 {
-	json_t *ports = json_array();
+	json_t *counters = json_object(), *help = json_object();
+	struct port_view now = {0};
+
+	view->port(view, number, &now);
+	for (unsigned i = 0; i < now.count; i++) {
+		json_object_set_new(
+			counters, now.info[i].name, json_integer((json_int_t)now.values[i]));
+		json_object_set_new(help, now.info[i].name, json_string(now.info[i].help));
+	}
+	json_object_set_new(port, "state", json_string(now.up ? "up" : "down"));
+	json_object_set_new(port, "line", json_string(now.line));
+	json_object_set_new(port, "counters", counters);
+	json_object_set_new(port, "help", help);
+}
+
+static json_t *ports_json(struct broker_view *view)
+{
+	const struct config *config = view->config;
+	json_t *ports = json_array(), *one;
 	char text[16], with_prefix[24];
 
 	for (unsigned i = 0; i < config->port_count; i++) {
@@ -77,8 +96,11 @@ static json_t *ports_json(const struct config *config)
 			inet_ntop(AF_INET, &port->gateways[j], text, sizeof(text));
 			json_array_append_new(gateways, json_string(text));
 		}
-		json_array_append_new(ports, json_pack("{s:s, s:o, s:o}", "device", port->device,
-						     "addresses", addresses, "gateways", gateways));
+		one = json_pack("{s:s, s:o, s:o}", "device", port->device, "addresses", addresses,
+			"gateways", gateways);
+		if (one && view->port)
+			add_port_state(view, i, one);
+		json_array_append_new(ports, one);
 	}
 	return ports;
 }
@@ -139,16 +161,18 @@ json_t *control_status(struct control *control, json_t *request, int file)
 	workers = json_array();
 	for (unsigned i = 0; i < view->workers; i++)
 		json_array_append_new(workers, worker_json(view, i));
-	answer = json_pack("{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o, s:o}",
-		"ok", 1, "started", (json_int_t)view->started_unix, "uptime",
+	answer = json_pack(
+		"{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:o}", "ok",
+		1, "started", (json_int_t)view->started_unix, "uptime",
 		(json_int_t)(now > (time_t)view->started_unix ? now - (time_t)view->started_unix
 							      : 0),
 		"memory", view->memory_line ? view->memory_line : "", "workers", workers, "ports",
-		ports_json(view->config), "sessions", sessions_json(view), "registry", "devices",
+		ports_json(view), "sessions", sessions_json(view), "registry", "devices",
 		(json_int_t)registry_count(view->registry), "limit",
 		(json_int_t)view->config->limits.devices, "bytes",
-		(json_int_t)registry_bytes(view->registry), "feed", feed_json(view), "rates",
-		control_rates(&control->before, &control->now), "rates_since_start",
+		(json_int_t)registry_bytes(view->registry), "grace_periods",
+		(json_int_t)registry_grace_periods(view->registry), "feed", feed_json(view),
+		"rates", control_rates(&control->before, &control->now), "rates_since_start",
 		control_rates(&control->start, &control->now));
 	if (answer && help && view->workers)
 		json_object_set_new(answer, "help", counters_json(view, 0, true));

@@ -103,7 +103,7 @@ static bool remove_from_workers(struct broker_view *view, const char *id)
 		return true;
 	end_sessions(view, device, until);
 	registry_remove(view->registry, id);
-	urcu_qsbr_synchronize_rcu();
+	registry_wait(view->registry);
 	gone = end_sessions(view, device, until);
 	registry_reclaim(view->registry);
 	return gone;

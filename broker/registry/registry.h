@@ -162,6 +162,12 @@ int registry_add(struct registry *registry, const struct device_record *record);
  */
 int registry_remove(struct registry *registry, const char *id);
 
+/** registry_wait() - wait for a grace period: no reader holds what it found before. Control thread. */
+void registry_wait(struct registry *registry);
+
+/** registry_grace_periods() - how often that was done: each is one wake-up in a worker's turn. */
+uint64_t registry_grace_periods(const struct registry *registry);
+
 /** registry_reclaim() - wait for a grace period and free what was removed. Control thread. */
 void registry_reclaim(struct registry *registry);
 

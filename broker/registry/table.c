@@ -36,6 +36,7 @@ struct registry {
 	uint32_t count;
 	uint64_t buckets;
 	uint64_t first_session;
+	uint64_t grace_periods;
 	size_t long_bytes;
 	uint32_t *removed;
 	uint32_t removed_count, removed_room;
@@ -205,11 +206,22 @@ int registry_remove(struct registry *registry, const char *id)
 	return 0;
 }
 
+void registry_wait(struct registry *registry)
+{
+	urcu_qsbr_synchronize_rcu();
+	__atomic_store_n(&registry->grace_periods, registry->grace_periods + 1, __ATOMIC_RELAXED);
+}
+
+uint64_t registry_grace_periods(const struct registry *registry)
+{
+	return __atomic_load_n(&registry->grace_periods, __ATOMIC_RELAXED);
+}
+
 void registry_reclaim(struct registry *registry)
 {
 	if (registry->removed_count == 0)
 		return;
-	urcu_qsbr_synchronize_rcu();
+	registry_wait(registry);
 	for (uint32_t i = 0; i < registry->removed_count; i++)
 		wipe(registry, &registry->devices[registry->removed[i]]);
 	registry->removed_count = 0;
