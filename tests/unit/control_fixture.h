@@ -67,6 +67,16 @@ static unsigned fake_counters(struct broker_view *view, unsigned worker, struct 
 	return 1;
 }
 
+static const struct counter_info fake_port_info[] = {{"port_rx_missed", "frames it dropped"}};
+
+static inline void fake_port(struct broker_view *view, unsigned port, struct port_view *out)
+{
+	assert_int_equal(port, 0);
+	*out = (struct port_view){
+		.line = "net_tap0: a port", .up = true, .info = fake_port_info, .count = 1};
+	out->values[0] = 11;
+}
+
 static void fake_turns(struct broker_view *view, unsigned worker, struct turn_view *turns)
 {
 	*turns = (struct turn_view){.tsc_hz = 1000000000,
@@ -226,6 +236,7 @@ static void fixture_open(void)
 		.memory_line = "memory: little",
 		.counters = fake_counters,
 		.turns = fake_turns,
+		.port = fake_port,
 		.control = fake_control,
 		.peer_text = fake_peer};
 	fx.view.store = store_open(path, 5000, error, sizeof(error));

@@ -265,6 +265,9 @@ static void test_status(void **state)
 	assert_string_equal(
 		json_string_value(json_array_get(json_object_get(part, "addresses"), 0)),
 		"198.18.0.1/24");
+	assert_string_equal(text_at(part, "line"), "net_tap0: a port");
+	assert_string_equal(text_at(part, "state"), "up");
+	assert_int_equal(number_at(json_object_get(part, "counters"), "port_rx_missed"), 11);
 	assert_done(answer);
 	answer = ask("{\"verb\":\"status\",\"help\":true}");
 	part = json_object_get(json_object_get(answer, "help"), "fake");
