@@ -59,7 +59,7 @@ struct rig {
 	struct turn_clock clock;
 	uint32_t chunks[CHUNK_CLASSES]; /* free at the start */
 	struct flow *flows[FLOWS_MAX];
-	unsigned flow_count;
+	unsigned flow_count, flows_made;
 	struct {
 		uint16_t port;
 		uint32_t length;
@@ -294,6 +294,8 @@ static inline void absorb_frame(struct rig *rig, const uint8_t *frame, uint32_t 
 	if (frame[IP + 9] == 1)
 		return; /* an echo reply */
 	assert_int_equal(transport_sum(frame + IP, l4_length), 0xffff);
+	if (get32(frame + IP + 16) != ntohl(PEER_ADDRESS))
+		return;
 	if (frame[IP + 9] == 6) {
 		flow = flow_find(rig, get16(l4 + 2), get16(l4));
 		if (flow)
@@ -438,11 +440,23 @@ static inline struct flow *flow_make(struct rig *rig, uint16_t local_port)
 	assert_non_null(flow);
 	assert_true(rig->flow_count < FLOWS_MAX);
 	flow->rig = rig;
-	flow->port = (uint16_t)(20000 + rig->flow_count);
+	flow->port = (uint16_t)(20000 + rig->flows_made % 20000);
 	flow->local_port = local_port;
-	flow->seq = 0xffffff00u + rig->flow_count * 77777u; /* numbers wrap early */
+	flow->seq = 0xffffff00u + rig->flows_made++ * 77777u; /* numbers wrap early */
 	rig->flows[rig->flow_count++] = flow;
 	return flow;
+}
+
+/* The device has no such connection any more: what comes for it is nobody's. */
+static inline void flow_forget(struct flow *flow)
+{
+	struct rig *rig = flow->rig;
+	unsigned i = 0;
+
+	while (rig->flows[i] != flow)
+		i++;
+	rig->flows[i] = rig->flows[--rig->flow_count];
+	free(flow);
 }
 
 /* SYN, SYN-ACK, ACK. */
