@@ -152,6 +152,15 @@ static void test_a_frame_completes_in_its_chunk_among_others(void **state)
 
 /* ---- how connections end ---- */
 
+/* The session ended, and its end says where the device was. */
+static void expect_closed(struct gadget *g)
+{
+	struct event event = expect_event(g, HEARTH_OFFLINE, HEARTH_CLOSED);
+
+	assert_int_equal(event.record.peer_port, g->flow->port);
+	assert_int_equal(get32(event.record.peer + 12), ntohl(PEER_ADDRESS));
+}
+
 static void test_fin_behind_a_report_ends_the_session_after_the_answer(void **state)
 {
 	struct rig *rig = *state;
@@ -169,7 +178,7 @@ static void test_fin_behind_a_report_ends_the_session_after_the_answer(void **st
 		expect_answer_to(&a, 2007, 0, a.side.sequence);
 		assert_true(a.flow->finished);
 		expect_event(&a, HEARTH_UPLINK, 2006);
-		expect_event(&a, HEARTH_OFFLINE, HEARTH_CLOSED);
+		expect_closed(&a);
 		rig_turn(rig); /* our ACK of their FIN */
 		assert_int_equal(tcp_connections(rig->worker->tcp, NULL), 0);
 		assert_chunks(rig, 0);
@@ -187,7 +196,7 @@ static void test_fin_in_the_middle_of_a_frame(void **state)
 	flow_next(a.flow, TCP_FIN, frame.text, frame.length - 1);
 	rig_turn(rig);
 	assert_true(a.flow->finished);
-	expect_event(&a, HEARTH_OFFLINE, HEARTH_CLOSED);
+	expect_closed(&a);
 	assert_chunks(rig, 0);
 	expect_no_event(rig);
 }
@@ -207,7 +216,7 @@ static void test_connect_and_fin_in_one_burst(void **state)
 	expect_answer(&a, 1005, 0);
 	assert_true(a.flow->finished);
 	expect_event(&a, HEARTH_ONLINE, MC_CONNECT);
-	expect_event(&a, HEARTH_OFFLINE, HEARTH_CLOSED);
+	expect_closed(&a);
 	assert_int_equal(entry_now(&a).state, SESSION_RESTING);
 	assert_int_equal(entry_now(&a).connection, 0);
 }
@@ -231,7 +240,7 @@ static void test_rst_behind_a_report(void **state)
 		flow_reset(a.flow);
 		rig_turn(rig);
 		expect_silence(&a);
-		expect_event(&a, HEARTH_OFFLINE, HEARTH_CLOSED);
+		expect_closed(&a);
 		assert_int_equal(entry_now(&a).state, SESSION_RESTING);
 		assert_chunks(rig, 0);
 		assert_int_equal(tcp_connections(rig->worker->tcp, NULL), 0);
@@ -358,7 +367,7 @@ static void test_a_slow_frame_is_given_thirty_seconds_from_its_first_byte(void *
 	from = rig->clock.us;
 	send_slowly(&a, &frame, 0);
 	assert_in_range(rig->clock.us - from, 30 * SECOND, 31 * SECOND + 20 * MS);
-	expect_event(&a, HEARTH_OFFLINE, HEARTH_CLOSED);
+	expect_closed(&a);
 	expect_no_event(rig);
 	assert_chunks(rig, 0);
 }
@@ -384,7 +393,7 @@ static void test_a_slow_frame_behind_the_connect_has_its_own_time(void **state)
 	expect_event(&a, HEARTH_ONLINE, MC_CONNECT);
 	send_slowly(&a, &frame, 10);
 	assert_in_range(rig->clock.us - from, 30 * SECOND, 31 * SECOND + 20 * MS);
-	expect_event(&a, HEARTH_OFFLINE, HEARTH_CLOSED);
+	expect_closed(&a);
 }
 
 /* There is always a frame under way, but never the same for long. */
@@ -516,7 +525,7 @@ static void test_a_frame_behind_an_oversize_one_has_its_own_time(void **state)
 	assert_false(a.flow->finished);
 	flow_next(a.flow, 0, frame.text + 50, 50);
 	assert_closes(a.flow, from, 30);
-	expect_event(&a, HEARTH_OFFLINE, HEARTH_CLOSED);
+	expect_closed(&a);
 	free(junk);
 }
 
@@ -601,7 +610,7 @@ static void test_without_large_chunks_segments_are_refused_until_there_are(void 
 	expect_silence(&a);
 	flow_reset(hoarders[5].flow);
 	rig_turn(rig);
-	expect_event(&hoarders[5], HEARTH_OFFLINE, HEARTH_CLOSED);
+	expect_closed(&hoarders[5]);
 	send_again(a.flow, &frame, seq);
 	rig_turn(rig);
 	expect_answer_to(&a, 2007, 0, a.side.sequence);
