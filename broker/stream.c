@@ -39,7 +39,7 @@ static enum stream_verdict emit(const struct stream_rules *rules, const struct s
 	return STREAM_TAKEN;
 }
 
-/* The partial frame outgrew the limit: give it up, and skip to its end if the connection may stay. */
+/* The partial frame outgrew the limit: give it up; skip to its end if the connection may stay. */
 static enum stream_verdict too_long(struct stream *stream, const struct stream_rules *rules,
 	const struct stream_sink *sink, uint8_t last)
 {
@@ -70,8 +70,8 @@ static uint32_t skip(struct stream *stream, const struct stream_rules *rules, co
 }
 
 /*
- * Make sure the partial frame's chunk holds @bytes bytes. @most: what room() asked for, in case only
- * a larger chunk is free than @bytes alone may have.
+ * Make sure the partial frame's chunk holds @bytes bytes. @most: what room() asked for, in case
+ * only a larger chunk is free than @bytes alone may have.
  */
 static struct partial *partial_room(
 	struct stream *stream, struct chunk_pool *chunks, uint32_t bytes, uint32_t most)
@@ -191,8 +191,8 @@ static bool chunk_room_for(const struct stream *stream, const struct stream_rule
 	return chunks_free(chunks, tail, 1);
 }
 
-/* A segment is taken whole or not at all, and frames go to the sink before its tail is kept: so room
- * is asked for first. */
+/* A segment is taken whole or not at all, and frames go to the sink before its tail is kept: so
+ * room is asked for first. */
 static bool room(const struct stream *stream, const struct stream_rules *rules,
 	const struct stream_sink *sink, uint32_t length)
 {

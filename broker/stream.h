@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* stream.h - whole frames out of a byte stream: used where they lie, only partial ones are copied */
+/* stream.h - whole frames out of a byte stream: used where they lie, only partial ones copied */
 #pragma once
 
 #include "chunk.h"

@@ -309,7 +309,7 @@ static void test_a_frame_becomes_whole_in_the_last_chunk(void **state)
 	assert_int_equal(f->frames, 2);
 }
 
-/* A short tail of a long segment: the chunks for its own size are all in use, larger ones are not. */
+/* A short tail of a long segment: the chunks for its own size are in use, larger ones are not. */
 static void test_a_tail_takes_a_larger_chunk_if_it_must(void **state)
 {
 	struct fixture *f = *state;

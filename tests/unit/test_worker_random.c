@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_worker_random.c - seeded bursts of garbage, mutated frames and odd segments; a canary that is
- * always answered, and no report that is acknowledged without its event, or has two */
+/* test_worker_random.c - seeded bursts of garbage, mutated frames and odd segments; a canary is
+ * always answered, and a report that is acknowledged has its event, and only one */
 #include "worker_fixture.h"
 
 #define BURSTS 3000
