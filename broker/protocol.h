@@ -112,7 +112,8 @@ void host_commit(struct host *host, const struct peer *to, uint32_t ticket, uint
 void host_close(struct host *host, uint32_t connection);
 
 /** host_bind() - a connection now belongs to a session: frames up to frame_bytes are taken, and
- * closed() will name it. @handle 0 unbinds. */
+ * closed() will name it; a deadline set before is void, a frame under way has the worker's own.
+ * @handle 0 unbinds. */
 void host_bind(struct host *host, uint32_t connection, session_handle handle);
 
 /** host_bound() - the session a connection is bound to, 0 if none or the connection is gone. */
