@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* JSON that still fits a datagram of 1,472 bytes, encrypted and in Base64 with its slashes escaped */
+#define UDP_BYTES_MAX 1000
+
 static const char usage[] =
 	"hearth-fleet - a simulated fleet of Mc devices: load and correctness at once\n"
 	"\n"
@@ -295,6 +298,13 @@ int options_parse(struct options *options, int argc, char **argv)
 	if (options->like == LIKE_FIRMWARE && options->merge > 1) {
 		fputs("hearth-fleet: --merge needs --like text: firmware waits for each answer\n",
 			stderr);
+		return -EINVAL;
+	}
+	if (options->bytes > UDP_BYTES_MAX && options->tcp_share != 100) {
+		fprintf(stderr,
+			"hearth-fleet: more than %d --bytes need --tcp-share 100: a datagram "
+			"holds no more\n",
+			UDP_BYTES_MAX);
 		return -EINVAL;
 	}
 	return 0;

@@ -4,6 +4,8 @@
 
 import ctypes
 import os
+import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -14,8 +16,22 @@ import mcdevice
 CLONE_NEWNET = 0x40000000
 
 
+def on_terminate(number, frame):
+    """As Ctrl-C: fixtures take down what they put up."""
+    raise KeyboardInterrupt
+
+
+def remove_leftovers():
+    """Rings of test runs that were killed: their names carry the run's process id."""
+    for path in pathlib.Path("/dev/shm").glob("hearth-test-*"):
+        if not os.path.exists("/proc/" + path.name.split("-")[2]):
+            path.unlink(missing_ok=True)
+
+
 def pytest_configure(config):
     config.isolated = False
+    signal.signal(signal.SIGTERM, on_terminate)
+    remove_leftovers()
     if os.geteuid() != 0:
         return
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):

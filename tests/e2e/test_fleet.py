@@ -243,6 +243,7 @@ def test_platform_requests_are_answered(tmp_path):
     [], ["--devices", "/nonexistent"], ["--login", "127.0.0.1:1"],
     ["--login", "localhost", "--devices", "x"], ["--tcp-share", "101"], ["--interval", "x"],
     ["--like", "toaster"], ["--via", "pigeon"], ["extra"], ["--unknown"],
+    ["--bytes", "1200", "--login", "127.0.0.1:1", "--devices", "x"],
     ["--like", "firmware", "--merge", "2", "--login", "127.0.0.1:1", "--devices", "x"],
 ])
 def test_wrong_usage(options):
