@@ -160,13 +160,16 @@ static unsigned class_of(uint32_t bytes)
 }
 
 /* Are @count chunks to be had? chunk_get() takes from the class that fits or the next. */
-static bool chunks_free(const struct chunk_pool *chunks, unsigned class, uint32_t count)
+static bool chunks_free(const struct stream_rules *rules, const struct chunk_pool *chunks,
+	unsigned class, uint32_t count)
 {
-	uint32_t free = chunk_free_count(chunks, class);
+	uint32_t free = chunk_free_count(chunks, class), all = chunk_count(chunks, class);
 
-	if (class < CHUNK_CLASSES - 1)
+	if (class < CHUNK_CLASSES - 1) {
 		free += chunk_free_count(chunks, class + 1);
-	return free >= count;
+		all += chunk_count(chunks, class + 1);
+	}
+	return free >= count + (rules->spare ? all / 4 : 0);
 }
 
 /*
@@ -185,18 +188,32 @@ static bool chunk_room_for(const struct stream *stream, const struct stream_rule
 		need = sizeof(struct partial) + (need < rules->longest ? need : rules->longest);
 		grown = class_of(need);
 		if (need > chunk_room(chunks, stream->partial))
-			return chunks_free(chunks, grown, 1) &&
-			       chunks_free(chunks, tail, grown <= tail + 1 ? 2 : 1);
+			return chunks_free(rules, chunks, grown, 1) &&
+			       chunks_free(rules, chunks, tail, grown <= tail + 1 ? 2 : 1);
 	}
-	return chunks_free(chunks, tail, 1);
+	return chunks_free(rules, chunks, tail, 1);
+}
+
+/* Nothing but whole frames: they are used where they lie. */
+static bool all_whole(const struct stream *stream, const struct stream_rules *rules,
+	const uint8_t *data, uint32_t length)
+{
+	uint32_t used = 0, end;
+
+	if (stream_pending(stream))
+		return false;
+	while (used < length && (end = rules->frame_end(data + used, length - used, 0)))
+		used += end;
+	return used == length;
 }
 
 /* A segment is taken whole or not at all, and frames go to the sink before its tail is kept: so
  * room is asked for first. */
 static bool room(const struct stream *stream, const struct stream_rules *rules,
-	const struct stream_sink *sink, uint32_t length)
+	const struct stream_sink *sink, const uint8_t *data, uint32_t length)
 {
-	if (!chunk_room_for(stream, rules, sink->chunks, length)) {
+	if (!chunk_room_for(stream, rules, sink->chunks, length) &&
+		!all_whole(stream, rules, data, length)) {
 		count(sink, STREAM_REFUSE_CHUNK);
 		return false;
 	}
@@ -215,7 +232,7 @@ enum stream_verdict stream_input(struct stream *stream, const struct stream_rule
 
 	if (stream->closed)
 		return STREAM_TAKEN;
-	if (!room(stream, rules, sink, length))
+	if (!room(stream, rules, sink, data, length))
 		return STREAM_REFUSED;
 	while (used < length && verdict == STREAM_TAKEN) {
 		if (stream->skipping) {

@@ -46,12 +46,14 @@ _Static_assert(sizeof(struct stream) <= 8, "fits beside a session handle");
  * @frame_end: as in struct protocol
  * @shortest: frames below that are dropped at once; bounds the frames of a segment
  * @longest: frames above that are dropped
+ * @spare: leave a quarter of the chunks to others: a partial frame of a stranger takes none of the last
  * @close_long: a frame above @longest ends the connection (before login) instead of being skipped
  * @close_short: a frame below @shortest ends the connection
  */
 struct stream_rules {
 	uint32_t (*frame_end)(const uint8_t *data, uint32_t length, uint32_t from);
 	uint32_t shortest, longest;
+	bool spare;
 	bool close_long;
 	bool close_short;
 };

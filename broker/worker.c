@@ -132,6 +132,7 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 		.frame_end = l->protocol->frame_end,
 		.shortest = WORKER_FRAME_SHORTEST,
 		.longest = c->handle ? l->frame_bytes : l->first_bytes,
+		.spare = !c->handle,
 		.close_long = !c->handle,
 		.close_short = l->closes,
 	};

@@ -169,6 +169,11 @@ uint32_t chunk_room(const struct chunk_pool *pool, chunk_id id)
 	return chunk_class_bytes[id >> CHUNK_CLASS_SHIFT];
 }
 
+uint32_t chunk_count(const struct chunk_pool *pool, unsigned class)
+{
+	return class < CHUNK_CLASSES ? pool->classes[class].count : 0;
+}
+
 uint32_t chunk_free_count(const struct chunk_pool *pool, unsigned class)
 {
 	return class < CHUNK_CLASSES ? pool->classes[class].free : 0;

@@ -56,5 +56,8 @@ uint8_t *chunk_data(const struct chunk_pool *pool, chunk_id id);
 /** chunk_room() - usable bytes of a chunk. */
 uint32_t chunk_room(const struct chunk_pool *pool, chunk_id id);
 
+/** chunk_count() - chunks of a class, free or not. */
+uint32_t chunk_count(const struct chunk_pool *pool, unsigned class);
+
 /** chunk_free_count() - chunks now free in a class, for status, windows and tests. */
 uint32_t chunk_free_count(const struct chunk_pool *pool, unsigned class);

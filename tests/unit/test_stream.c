@@ -414,6 +414,31 @@ static void test_others_take_and_give_chunks_all_the_time(void **state)
 	assert_true(f->counters[STREAM_PARTIAL] > 1000);
 }
 
+static void test_strangers_leave_chunks_to_others_and_whole_frames_need_none(void **state)
+{
+	struct fixture *f = *state;
+	struct stream strangers[16] = {0}, own = f->stream;
+	unsigned held = 0;
+
+	f->rules.spare = true;
+	for (; held < 16; held++) {
+		f->stream = strangers[held];
+		if (feed(f, "begun", 5) != STREAM_TAKEN)
+			break;
+		strangers[held] = f->stream;
+	}
+	/* 4 of 512 bytes and 4 of 2 KiB: a quarter of the 8 stays */
+	assert_int_equal(held, 6);
+	assert_int_equal(feed(f, "whole\r\nagain\r\n", 14), STREAM_TAKEN);
+	assert_int_equal(f->frames, 2);
+	assert_int_equal(feed(f, "whole\r\npart", 11), STREAM_REFUSED);
+	f->stream = own;
+	f->rules.spare = false;
+	assert_int_equal(feed(f, "part", 4), STREAM_TAKEN);
+	for (unsigned i = 0; i < held; i++)
+		stream_reset(&strangers[i], f->chunks);
+}
+
 static void test_a_full_batch_refuses_the_segment(void **state)
 {
 	struct fixture *f = *state;
@@ -452,6 +477,7 @@ int main(void)
 		TEST(test_a_tail_takes_a_larger_chunk_if_it_must),
 		TEST(test_begun_tells_unfinished_frames_apart),
 		TEST(test_others_take_and_give_chunks_all_the_time),
+		TEST(test_strangers_leave_chunks_to_others_and_whole_frames_need_none),
 		TEST(test_a_full_batch_refuses_the_segment),
 		TEST(test_reset_gives_the_chunk_back),
 	};
