@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /*
- * Event ids are cursors, and a cursor is never used twice, also when the ring is lost with its tmpfs.
- * So ids are taken from the registry in blocks: durable before the first of them is written.
+ * Event ids are cursors, and a cursor is never used twice, also when the ring is lost with its
+ * tmpfs. So ids are taken from the registry in blocks: durable before the first of them is written.
  */
 #define ID_BLOCK (1ull << 36)
 static int open_store(struct broker *broker, char *error, size_t size)

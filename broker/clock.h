@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* clock.h - a turn's time-stamp from the TSC alone; the wall clock is published by another thread */
+/* clock.h - a turn's time-stamp from the TSC alone; another thread publishes the wall clock */
 #pragma once
 
 #include "protocol.h"

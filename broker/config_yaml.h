@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* config_yaml.h - YAML nodes read into structs by tables of fields, every complaint with its line */
+/* config_yaml.h - YAML nodes read into structs by tables of fields, complaints with their line */
 #pragma once
 
 #include <stdbool.h>

@@ -108,7 +108,7 @@ uint8_t *host_reserve(struct host *host, const struct peer *to, uint32_t bytes, 
 /** host_commit() - the frame is @bytes long; 0 gives the reservation up. */
 void host_commit(struct host *host, const struct peer *to, uint32_t ticket, uint32_t bytes);
 
-/** host_close() - close a connection once what is queued for it has left. closed() is not called. */
+/** host_close() - close a connection once its queue has left. closed() is not called. */
 void host_close(struct host *host, uint32_t connection);
 
 /** host_bind() - a connection now belongs to a session: frames up to frame_bytes are taken, and
@@ -123,8 +123,8 @@ session_handle host_bound(struct host *host, uint32_t connection);
  * closed() is called then as if the peer had closed. */
 void host_deadline(struct host *host, uint32_t connection, uint32_t seconds);
 
-/** host_peer_address() - a message's address for events: 16 bytes and host-order port; all 0 when it
- * is not known any more. */
+/** host_peer_address() - a message's address for events: 16 bytes and host-order port; all 0
+ * when it is not known any more. */
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port);
 
@@ -134,7 +134,8 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
 /**
  * struct protocol - a protocol's handlers, all called on the worker's thread
  * @name: as in the events
- * @start: make the per-worker state; fills in @listeners (room for 8), returns their number or -errno
+ * @start: make the per-worker state; fills in @listeners (room for 8), returns their number or
+ *	-errno
  * @stop: free it
  * @frame_end: offset just past the first whole frame at @data, 0 if there is none yet; @from bytes
  *	were looked at before

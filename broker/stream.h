@@ -46,7 +46,8 @@ _Static_assert(sizeof(struct stream) <= 8, "fits beside a session handle");
  * @frame_end: as in struct protocol
  * @shortest: frames below that are dropped at once; bounds the frames of a segment
  * @longest: frames above that are dropped
- * @spare: leave a quarter of the chunks to others: a partial frame of a stranger takes none of the last
+ * @spare: leave a quarter of the chunks to others: a partial frame of a stranger takes none of the
+ * last
  * @close_long: a frame above @longest ends the connection (before login) instead of being skipped
  * @close_short: a frame below @shortest ends the connection
  */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* JSON that still fits a datagram of 1,472 bytes, encrypted and in Base64 with its slashes escaped */
+/* JSON that still fits a datagram of 1,472 bytes, encrypted, in Base64 with its slashes escaped */
 #define UDP_BYTES_MAX 1000
 
 static const char usage[] =

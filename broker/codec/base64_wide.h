@@ -20,8 +20,8 @@ extern const uint8_t base64_alphabet[64];
 
 /*
  * base64_decode_wide() - decode whole quads without padding from the start of @in
- * Return: characters taken, a multiple of 4; it stops at or shortly before a bad character, or where
- * too little is left. Reads @length characters and writes 3 bytes per 4 taken, never more.
+ * Return: characters taken, a multiple of 4; it stops at or shortly before a bad character, or
+ * where too little is left. Reads @length characters and writes 3 bytes per 4 taken, never more.
  *
  * base64_encode_wide() - encode whole triples from the start of @in
  * Return: bytes taken, a multiple of 3. Reads @length bytes, writes 4 characters per 3 taken.

@@ -12,7 +12,7 @@
 #define JSON_MEMBERS_MAX 64
 /** Deepest nesting accepted, the object itself counted. */
 #define JSON_DEPTH_MAX 16
-/** Longest first-level key, once resolved, that may be written with escapes; a longer one is refused. */
+/** Longest first-level key, once resolved, that may be written with escapes; longer: refused. */
 #define JSON_ESCAPED_KEY_MAX 64
 
 enum json_kind {
@@ -53,9 +53,9 @@ struct json_object {
  * json_scan() - check that @text is exactly one JSON object and list its first-level members
  *
  * Checked everywhere: grammar, UTF-8 (no overlong forms, no surrogates, no BOM), escapes (a lone
- * \u surrogate is refused; \u0000 is a character like any other), depth. Checked on the first level:
- * no two keys that are the same once their escapes are resolved. Numbers are of any size: their
- * range is checked where they are read. White space may stand around the object.
+ * \u surrogate is refused; \u0000 is a character like any other), depth. Checked on the first
+ * level: no two keys that are the same once their escapes are resolved. Numbers are of any size:
+ * their range is checked where they are read. White space may stand around the object.
  * Return: 0, or -EINVAL (then without members). @object refers to @text; time is linear in @length;
  * neither a byte before @text nor one behind @length is read.
  */
@@ -71,9 +71,9 @@ int32_t json_string_resolve(const struct json_object *object, const struct json_
 /**
  * json_string() - a string member's value with its escapes resolved
  *
- * Inline not only for speed: jansson, which the control plane links, exports a function of this name.
- * Return: bytes written to @out, -EINVAL if it is no string, -ENOSPC if @room is too small (what @out
- * holds is then undefined). value_length is always room enough.
+ * Inline not only for speed: jansson, which the control plane links, exports this name, too.
+ * Return: bytes written to @out, -EINVAL if it is no string, -ENOSPC if @room is too small (what
+ * @out holds is then undefined). value_length is always room enough.
  */
 static inline int32_t json_string(const struct json_object *object,
 	const struct json_member *member, uint8_t *out, uint32_t room)
@@ -93,7 +93,7 @@ bool json_string_is(const struct json_object *object, const struct json_member *
 	const void *bytes, uint32_t length);
 
 /**
- * json_uint() - a JSON number that is an integer 0..@max in plain digits (no sign, fraction, exponent)
+ * json_uint() - a JSON number: an integer 0..@max in plain digits (no sign, fraction, exponent)
  * Return: 0, or -EINVAL.
  */
 int json_uint(const struct json_object *object, const struct json_member *member, uint64_t max,
@@ -107,8 +107,8 @@ int json_decimal(const struct json_object *object, const struct json_member *mem
 /**
  * json_without() - copy the object's text without the first-level member @name
  *
- * Line breaks between tokens become spaces; all else, white space around the object too, stays as it
- * is. Without such a member the whole text is copied. @out has room for object->length bytes and does
- * not overlap the text. Return: bytes written.
+ * Line breaks between tokens become spaces; all else, white space around the object too, stays as
+ * it is. Without such a member the whole text is copied. @out has room for object->length bytes and
+ * does not overlap the text. Return: bytes written.
  */
 uint32_t json_without(const struct json_object *object, const char *name, uint8_t *out);

@@ -17,7 +17,7 @@
  * Protocol on the socket: one JSON object per line each way. Request {"verb":"device add",
  * "id":..,...}; answer {"ok":true,...} or {"ok":false,"error":"..","remedy":".."}. hearthctl is the
  * one client; a request is bounded (CONTROL_LINE_MAX), so is the number of clients. "device import"
- * carries its file as a descriptor beside the line (SCM_RIGHTS), so that a million rows need no line.
+ * carries its file as a descriptor beside the line (SCM_RIGHTS), so a million rows need no line.
  */
 #define CONTROL_LINE_MAX 65536
 #define CONTROL_CLIENTS_MAX 32

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* control_client.c - one client of the control socket: bounded lines in, answers out, never a wait */
+/* control_client.c - one client of the control socket: bounded lines in, answers out, no wait */
 #include "control/control_private.h"
 
 #include <errno.h>

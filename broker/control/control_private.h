@@ -74,7 +74,7 @@ json_t *control_unpack(json_t *request, const char *format, ...);
 /** control_clock_us() - monotonic microseconds. */
 uint64_t control_clock_us(void);
 
-/** control_line() - an answer's text with its line end, malloc'ed; NULL: no memory. Takes @answer. */
+/** control_line() - an answer's text with its line end, malloc'ed, or NULL. Takes @answer. */
 char *control_line(json_t *answer);
 
 /** control_answer() - carry out one request line. @file: descriptor that came with it, or -1.

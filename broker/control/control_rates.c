@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* control_rates.c - growth per second of a few counters, over the last second and since the start */
+/* control_rates.c - growth per second of a few counters: over the last second, since the start */
 #include "control/control_private.h"
 
 #include <string.h>

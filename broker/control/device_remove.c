@@ -51,7 +51,7 @@ static session_handle still_there(const struct broker_view *view, const struct d
 	return control_handle(view->table, &turn);
 }
 
-/* One look at an entry: ask its worker to end it if that was not done just now. Return: is it gone? */
+/* Look at an entry once: ask its worker to end it unless just asked. Return: is it gone? */
 static bool end_entry(struct broker_view *view, const struct device *device, const uint32_t *member,
 	struct ending *ending, uint64_t now)
 {

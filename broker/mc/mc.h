@@ -179,8 +179,8 @@ static inline bool mc_over_tcp(const struct mc_frame *frame)
  * @answer: it is an answer to a platform request
  * @subdevice, @auth, @voice: members that its answer carries besides
  * @event: it becomes an event, so it is acknowledged only when that is written
- * @needs, @more: names of required members (enum mc_name) and the kinds they may have; @either: one of
- *	them is enough
+ * @needs, @more: names of required members (enum mc_name) and the kinds they may have;
+ *	@either: one of them is enough
  */
 struct mc_kind {
 	uint16_t code;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mc_answer.c - answers: members in the order of the text, one AES burst, straight into the packet */
+/* mc_answer.c - answers: members in the order of the text, one AES burst, into the packet */
 #include "mc.h"
 
 #include "codec/base64.h"

@@ -109,7 +109,7 @@ void mc_restored(void *state, const struct hearth_item *item)
 	session_restore(mc->host->sessions, &turn);
 }
 
-/* Of two entries of one device the older gives way; a live one owes its end, the sweep writes it. */
+/* Of two entries of a device the older gives way; a live one owes its end: the sweep writes it. */
 static void give_way(struct session_turn *turn)
 {
 	if (turn->state == SESSION_LIVE) {

@@ -11,7 +11,7 @@
 #define ARENA_NEED(length) (2u * (length) + 3 * DEVICE_ID_MAX)
 _Static_assert(ARENA_NEED(MC_FRAME_MAX) <= MC_ARENA, "the longest frame fits the arena");
 
-/* Names of keys: session entries by index, devices by number, and those that nothing is found by. */
+/* Names of keys: session entries by index, devices by number, and those that find nothing. */
 #define KEY_OF_DEVICE (1ull << 32)
 #define KEY_OF_NOBODY (1ull << 33)
 

@@ -21,8 +21,8 @@ uint8_t *mc_take(struct mc *mc, uint32_t bytes)
 }
 
 /*
- * The object between "CTS" and CR LF, with nothing beside it. A stream was cut at its first CR LF; a
- * datagram must be exactly one frame.
+ * The object between "CTS" and CR LF, with nothing beside it. A stream was cut at its first CR LF;
+ * a datagram must be exactly one frame.
  */
 static bool unwrap(const struct mc_frame *frame, struct mc_text *object)
 {

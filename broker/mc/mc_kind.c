@@ -7,8 +7,9 @@
 #define SCALAR (KIND(STRING) | KIND(NUMBER) | KIND(TRUE) | KIND(FALSE))
 
 /*
- * Sub-devices: nothing is bound to a gateway here, so every authentication is refused (alike whatever
- * was wrong) and every report about a sub-device names one that is not bound. Voice: no backend.
+ * Sub-devices: nothing is bound to a gateway here, so every authentication is refused (alike
+ * whatever was wrong) and every report about a sub-device names one that is not bound. Voice: no
+ * backend.
  */
 static const struct mc_kind kinds[] = {
 	{.code = 2006,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mc_login.c - 1002 and 1003: a key and a token for a device that knows its PIN (section 5.4.2.1) */
+/* mc_login.c - 1002 and 1003: key and token for a device that knows its PIN (section 5.4.2.1) */
 #include "mc.h"
 
 #include <string.h>

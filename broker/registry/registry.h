@@ -101,8 +101,8 @@ const char *device_record_check(const struct device_record *record);
  *
  * @live, @login: indexes of its session entries (SESSION_NONE): written by the worker that owns
  *	the sessions, with relaxed atomics
- * @last_session: number of its newest session; it never goes back while the broker runs, also when the
- *	device is removed and provisioned again
+ * @last_session: number of its newest session; it never goes back while the broker runs, also when
+ *	the device is removed and provisioned again
  */
 struct device {
 	struct cds_lfht_node node; /* 16 */
@@ -162,7 +162,8 @@ int registry_add(struct registry *registry, const struct device_record *record);
  */
 int registry_remove(struct registry *registry, const char *id);
 
-/** registry_wait() - wait for a grace period: no reader holds what it found before. Control thread. */
+/** registry_wait() - wait for a grace period: no reader holds what it found before. Control
+ * thread. */
 void registry_wait(struct registry *registry);
 
 /** registry_grace_periods() - how often that was done: each is one wake-up in a worker's turn. */

@@ -73,7 +73,7 @@ void flow_prefetch(const struct flow_table *table, uint64_t hash);
 /** flow_insert() - add a record. Return: false when no slot is free within the probe limit. */
 bool flow_insert(struct flow_table *table, uint64_t hash, flow_ref ref);
 
-/** flow_replace() - the flow's record is now @with: same slot. Return: false if @ref is not there. */
+/** flow_replace() - the record is now @with: same slot. Return: false if @ref is not there. */
 bool flow_replace(struct flow_table *table, uint64_t hash, flow_ref ref, flow_ref with);
 
 /** flow_remove() - forget a record. Return: false if @ref is not there. */

@@ -208,9 +208,9 @@ void tcp_accept(struct tcp *tcp, tcp_id id, bool taken);
  *
  * Every message leaves in segments of its own (several where it is longer than the MSS), also when
  * it is sent again: known peers read one message per recv().
- * Return: where to write it, valid until tcp_commit() - if the connection ends before that, until the
- * next tcp_output(); NULL if the connection is closed or closing, its send_bytes are used up, no
- * chunk is free, or a reservation is open.
+ * Return: where to write it, valid until tcp_commit() - if the connection ends before that, until
+ * the next tcp_output(); NULL if the connection is closed or closing, its send_bytes are used up,
+ * no chunk is free, or a reservation is open.
  */
 uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes);
 

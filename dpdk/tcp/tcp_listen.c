@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* tcp_listen.c - segments in CLOSED, LISTEN, SYN-RECEIVED and TIME-WAIT (RFC 9293 section 3.10.7) */
+/* tcp_listen.c - segments in CLOSED, LISTEN, SYN-RECEIVED, TIME-WAIT (RFC 9293 section 3.10.7) */
 
 #include "tcp_state.h"
 
@@ -48,7 +48,7 @@ static void tcp_syn_ack(struct tcp *tcp, const struct tcp_embryonic *e)
 	tcp_reply(tcp, &e->tuple, e->link, TCP_SYN | TCP_ACK, e->iss, e->irs + 1);
 }
 
-/* A SYN becomes a handshake under way; what else it carries is ignored (the peer sends it again). */
+/* A SYN becomes a handshake under way; what else it carries is ignored: the peer sends it again. */
 static void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
 {
 	uint16_t mss = tcp_option_mss(segment->options, segment->options_length);

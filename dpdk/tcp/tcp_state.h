@@ -72,13 +72,14 @@ enum tcp_state {
  * One connection: two cache lines, the first is what every segment reads, the second what sending
  * needs. Sweeps touch the first only.
  *
- * SND.WL2 of the RFC is not kept: a window is taken only from a segment with SND.UNA =< SEG.ACK, and
- * WL2 was such an ACK earlier on, so WL2 =< SND.UNA =< SEG.ACK always holds.
+ * SND.WL2 of the RFC is not kept: a window is taken only from a segment with SND.UNA =< SEG.ACK,
+ * and WL2 was such an ACK earlier on, so WL2 =< SND.UNA =< SEG.ACK always holds.
  *
  * IPv6 will keep its addresses in a side record found by the connection's own index; .remote and
  * .local then hold a hash. @side names a record borrowed from a capped pool, for what only loss and
- * reordering need (out-of-order interval, SACK scoreboard); @shift the window scales (sent, received
- * in 4 bits each); @ts_recent the timestamp to echo. All three are 0 as long as none is negotiated.
+ * reordering need (out-of-order interval, SACK scoreboard); @shift the window scales (sent,
+ * received in 4 bits each); @ts_recent the timestamp to echo. All three are 0 as long as none is
+ * negotiated.
  */
 struct tcp_connection {
 	struct tcp_tuple tuple;
@@ -336,7 +337,7 @@ static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_conne
 
 /* tcp_in.c */
 
-/** tcp_fin_in() - the peer's FIN is next in order (eighth step of RFC 9293 3.10.7.4); may end @c. */
+/** tcp_fin_in() - the peer's FIN is next in order (RFC 9293 3.10.7.4, step eight); may end @c. */
 void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c);
 
 /* tcp_options.c */
@@ -366,7 +367,7 @@ uint64_t tcp_rto(const struct tcp_connection *c);
 /** tcp_rtt_sample() - a round trip of @ms was measured (RFC 6298 section 2). */
 void tcp_rtt_sample(struct tcp_connection *c, uint32_t ms);
 
-/** tcp_congestion_open() - a new connection's window (RFC 6928), @lost: its SYN-ACK was sent again */
+/** tcp_congestion_open() - a new connection's window (RFC 6928); @lost: its SYN-ACK went again */
 void tcp_congestion_open(struct tcp_connection *c, bool lost);
 
 /** tcp_congestion_acked() - @bytes were acknowledged while @flight bytes were in flight. */
@@ -392,19 +393,19 @@ void tcp_owe_ack(struct tcp *tcp, struct tcp_connection *c);
 /** tcp_owe_duplicate() - an ACK of its own leaves for each call (up to 3 in a turn). */
 void tcp_owe_duplicate(struct tcp *tcp, struct tcp_connection *c);
 
-/** tcp_challenge() - a challenge ACK, unless there were too many this second (RFC 5961 section 7) */
+/** tcp_challenge() - a challenge ACK, unless there were too many this second (RFC 5961, 7) */
 void tcp_challenge(struct tcp *tcp, struct tcp_connection *c);
 
 /** tcp_reply() - queue a segment that belongs to no connection. Return: false, counted, if full. */
 bool tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, uint8_t flags,
 	uint32_t seq, uint32_t ack);
 
-/** tcp_window_blocked() - what is next to send waits for the peer's window, nothing is in flight. */
+/** tcp_window_blocked() - what is next to send waits for the window, nothing is in flight. */
 bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c);
 
 /* tcp_timer.c */
 
-/** tcp_progress() - the peer acknowledged something, or a wait begins: the give-up time restarts. */
+/** tcp_progress() - the peer acknowledged something, or a wait begins: give-up restarts. */
 void tcp_progress(struct tcp *tcp, struct tcp_connection *c);
 
 /** tcp_timer_start() - retransmit or probe after one RTO from now, not past the give-up time. */

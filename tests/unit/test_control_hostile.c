@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_control_hostile.c - clients of the control socket that mean no good; a canary keeps working */
+/* test_control_hostile.c - clients that mean no good, and a canary that keeps working */
 #include "control_fixture.h"
 
 #include <dirent.h>

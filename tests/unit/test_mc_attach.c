@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_attach.c - sessions over a kill and a restart: the crash order, replayed records, indexes */
+/* test_mc_attach.c - sessions over a kill and a restart: crash order, replayed records, indexes */
 #include "mc_host.h"
 
 /* Killed once the turn's records are readable, before its sessions are stored. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_silence.c - frames of strangers and tampered ones (specs: Silence; catalogue K1, K2, K11) */
+/* test_mc_silence.c - frames of strangers and tampered ones (specs: Silence; K1, K2, K11) */
 #include "mc_host.h"
 
 /* struct scene - the attacked session, and one that must not notice */
