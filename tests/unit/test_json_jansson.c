@@ -9,26 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* Both libraries name the kinds of values alike; ours go by another name in this file. */
-#define JSON_OBJECT SCAN_OBJECT
-#define JSON_ARRAY SCAN_ARRAY
-#define JSON_STRING SCAN_STRING
-#define JSON_NUMBER SCAN_NUMBER
-#define JSON_TRUE SCAN_TRUE
-#define JSON_FALSE SCAN_FALSE
-#define JSON_NULL SCAN_NULL
-#define json_string scan_string
-#include "codec/json.h"
-#undef JSON_OBJECT
-#undef JSON_ARRAY
-#undef JSON_STRING
-#undef JSON_NUMBER
-#undef JSON_TRUE
-#undef JSON_FALSE
-#undef JSON_NULL
-#undef json_string
-
-#include <jansson.h>
+#include "json_beside_jansson.h"
 
 enum { TEXT_MAX = 1024, ROUNDS = 60000 };
 

@@ -1,35 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* test_json_value.c - members of a scanned object: found, read, left out */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "codec/json.h"
+#include "json_fixture.h"
 
 enum { GUARD = 16, GUARD_BYTE = 0xb6 };
-
-/* Scan bytes of exactly that length on the heap: a sanitizer sees a read past either end. */
-static int scan_exact(const void *text, uint32_t length)
-{
-	uint8_t *copy = malloc(length ? length : 1);
-	struct json_object object;
-	int result;
-
-	assert_non_null(copy);
-	memcpy(copy, text, length);
-	result = json_scan(&object, copy, length);
-	if (result != 0)
-		assert_int_equal(object.count, 0);
-	free(copy);
-	return result;
-}
 
 static void scan_text(struct json_object *object, const char *text)
 {

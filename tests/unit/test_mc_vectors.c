@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* test_mc_vectors.c - tests/vectors/mc.json: frames that an independent implementation made */
-/* jansson names some things as the scanner does; the scanner's go by another name in this file. */
-#define JSON_OBJECT SCAN_OBJECT
-#define JSON_ARRAY SCAN_ARRAY
-#define JSON_STRING SCAN_STRING
-#define JSON_NUMBER SCAN_NUMBER
-#define JSON_TRUE SCAN_TRUE
-#define JSON_FALSE SCAN_FALSE
-#define JSON_NULL SCAN_NULL
-#define json_string scan_string
+/* first: it renames what the other headers would include under its own name */
+#include "json_beside_jansson.h"
 #include "mc_host.h"
-#undef JSON_OBJECT
-#undef JSON_ARRAY
-#undef JSON_STRING
-#undef JSON_NUMBER
-#undef JSON_TRUE
-#undef JSON_FALSE
-#undef JSON_NULL
-#undef json_string
 
 #include "codec/base64.h"
-#include <jansson.h>
 
 static json_t *vectors;
 
@@ -170,8 +154,8 @@ static void substitute(char *text, size_t length, const char *from, const char *
 }
 
 /*
- * The vectors' story end to end. The broker draws its own key and token, so the plaintexts are sealed
- * anew with those in the places of the vectors'; the login is delivered as it stands.
+ * The vectors' story end to end. The broker draws its own key and token, so the plaintexts are
+ * sealed anew with those in the places of the vectors'; the login is delivered as it stands.
  */
 static void valid_frames_tell_a_whole_session(void **state)
 {
@@ -229,8 +213,8 @@ static void valid_frames_tell_a_whole_session(void **state)
 }
 
 /*
- * An invalid frame as if it were made for @d: its token, and its data decrypted with the vectors' key
- * and sealed with that of @d, block by block, so that what is wrong with it stays wrong.
+ * An invalid frame as if it were made for @d: its token, and its data decrypted with the vectors'
+ * key and sealed with that of @d, block by block, so that what is wrong with it stays wrong.
  */
 static uint32_t transplant(const struct device_side *d, const char *frame, char *out)
 {
