@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* stack_fixture.h - a stack between links of plain memory, and a user that remembers what it heard */
+/* stack_fixture.h - a stack between links of plain memory, its user remembers what it heard */
 #pragma once
 
 #include "fake_link.h"
@@ -255,4 +255,147 @@ static inline void introduce(struct fixture *f)
 	make_arp(&p, all_mac, 1, peer_mac, PEER_ADDRESS, OUR_ADDRESS);
 	deliver(f, &p);
 	forget_sent(f);
+}
+
+/* Packets in, and what left for them. */
+
+static inline void good_udp(struct packet *p)
+{
+	make_udp(p, "0123456789abcdef", 16);
+}
+
+static inline void good_syn(struct packet *p)
+{
+	make_tcp(p, 0x02, 1000, 0, NULL, 0);
+}
+
+/* A UDP packet with @length bytes of IP options. */
+static inline void with_options(struct packet *p, const void *options, unsigned length)
+{
+	good_udp(p);
+	memmove(p->data + L4 + length, p->data + L4, p->length - L4);
+	memcpy(p->data + L4, options, length);
+	p->length += length;
+	p->data[IP] = (uint8_t)(0x45 + length / 4);
+	put16(p->data + IP + 2, p->length - IP);
+	seal_ip(p);
+}
+
+/* A canary: a datagram that must be taken, and answered, whatever came before it. */
+static inline void assert_canary(struct fixture *f)
+{
+	unsigned datagrams = f->datagrams;
+	bool echo = f->echo;
+	struct packet p;
+
+	f->echo = true;
+	forget_sent(f);
+	make_udp(&p, "canary", 6);
+	deliver(f, &p);
+	assert_int_equal(f->datagrams, datagrams + 1);
+	assert_int_equal(f->links[0].sent_count, 1);
+	assert_memory_equal(f->links[0].sent[0].data + L4 + 8, "canary", 6);
+	forget_sent(f);
+	f->echo = echo;
+}
+
+static inline void check_ip(const uint8_t *frame, unsigned length, bool filled)
+{
+	assert_int_equal(get16(frame + 12), 0x0800);
+	assert_int_equal(frame[IP], 0x45);
+	assert_int_equal(get16(frame + IP + 2) + IP, length);
+	assert_int_equal(get16(frame + IP + 6), 0x4000);
+	assert_int_equal(frame[IP + 8], 64);
+	if (filled)
+		assert_int_equal(get16(frame + IP + 10), 0);
+	else
+		assert_int_equal(simple_sum(0, frame + IP, 20), 0xffff);
+}
+
+static inline const struct udp_path *path_to(uint32_t remote)
+{
+	static struct udp_path path;
+
+	path = (struct udp_path){.remote = remote,
+		.local = OUR_ADDRESS,
+		.remote_port = htons(40000),
+		.local_port = htons(UDP_PORT)};
+	return &path;
+}
+
+static inline void send_datagram(struct fixture *f, const uint8_t *data, unsigned length)
+{
+	unsigned ticket;
+	uint8_t *out = stack_datagram(f->stack, path_to(PEER_ADDRESS), length, &ticket);
+
+	assert_non_null(out);
+	memcpy(out, data, length);
+	stack_datagram_commit(f->stack, ticket, length);
+}
+
+/* ARP. */
+
+static inline unsigned is_request(const struct fixture *f, unsigned link, unsigned index)
+{
+	const uint8_t *out = f->links[link].sent[index].data;
+
+	return f->links[link].sent[index].frame.length == 42 && get16(out + 12) == 0x0806 &&
+	       get16(out + 20) == 1;
+}
+
+static inline unsigned requests_sent(const struct fixture *f, unsigned link)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < f->links[link].sent_count; i++)
+		count += is_request(f, link, i);
+	return count;
+}
+
+static inline bool try_send(struct fixture *f, unsigned link, uint32_t local, uint32_t remote)
+{
+	struct udp_path path = {.remote = remote,
+		.local = local,
+		.remote_port = htons(40000),
+		.local_port = htons(UDP_PORT),
+		.link = (uint8_t)link};
+	unsigned ticket;
+	uint8_t *out;
+
+	stack_receive(f->stack, f->now); /* tells it the time */
+	out = stack_datagram(f->stack, &path, 4, &ticket);
+	if (!out)
+		return false;
+	memcpy(out, "data", 4);
+	stack_datagram_commit(f->stack, ticket, 4);
+	stack_transmit(f->stack, f->now);
+	return true;
+}
+
+static inline bool send_to(struct fixture *f, uint32_t remote)
+{
+	return try_send(f, 0, OUR_ADDRESS, remote);
+}
+
+/* The Ethernet address that the newest frame went to. */
+static inline const uint8_t *last_destination(const struct fixture *f, unsigned link)
+{
+	assert_true(f->links[link].sent_count > 0);
+	return f->links[link].sent[f->links[link].sent_count - 1].data;
+}
+
+static inline void arp_reply(struct fixture *f, const uint8_t mac[6], uint32_t address)
+{
+	struct packet p;
+
+	make_arp(&p, our_mac, 2, mac, address, OUR_ADDRESS);
+	deliver(f, &p);
+}
+
+static inline void arp_ask(struct fixture *f, const uint8_t mac[6], uint32_t address)
+{
+	struct packet p;
+
+	make_arp(&p, all_mac, 1, mac, address, OUR_ADDRESS);
+	deliver(f, &p);
 }

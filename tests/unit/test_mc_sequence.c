@@ -1,43 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_sequence.c - sequence window, repeats, time, addresses (specs: Sequence, Time, UDP peers) */
-#include "mc_host.h"
-
-/* Fill the ring until not even a life-cycle event fits; the filling is a device of its own. */
-static void fill_ring(struct world *w, bool reserve_too)
-{
-	static const uint8_t padding[8192];
-	struct hearth_record record;
-	enum feed_class class = FEED_REQUEST;
-
-	for (uint32_t bytes = sizeof(padding); bytes; bytes /= 2) {
-		do {
-			record = (struct hearth_record){.event = HEARTH_ALERT,
-				.protocol = HEARTH_MC,
-				.device_length = 6,
-				.payload_length = bytes};
-		} while (!feed_write(w->host.feed, class, &record, "filler", NULL, padding));
-		if (bytes == 1 && reserve_too && class == FEED_REQUEST) {
-			class = FEED_LIFECYCLE;
-			bytes = 2 * sizeof(padding);
-		}
-	}
-	world_turn(w);
-}
-
-/* Read everything that fills the ring; the first other event stays for the next reading. */
-static void drain_ring(struct world *w)
-{
-	struct hearth_item item;
-	unsigned filler = 0;
-
-	while (hearth_feed_next(w->reader, &item) == 1) {
-		assert_memory_equal(item.device, "filler", 6);
-		filler++;
-	}
-	assert_true(filler > 0);
-	hearth_feed_commit(w->reader);
-}
+/* test_mc_sequence.c - sequence window, repeats, addresses (specs: Sequence, UDP peers) */
+#include "mc_ring.h"
 
 static void expect_sequence_end(struct world *w, struct device_side *d, uint32_t code)
 {
@@ -267,43 +231,6 @@ static void udp_gap_takes_the_missing_numbers_once(void **state)
 	expect_sequence_end(w, &a, 2006);
 }
 
-static void request_refused_for_room_is_judged_anew_when_it_comes_again(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-	struct event event;
-
-	live_udp(w, &a, 1);
-	good_request(w, &a, 2006, 0);
-	expect_event(w, &a, HEARTH_UPLINK, 2006);
-	fill_ring(w, false);
-	good_request(w, &a, 2006, 999999); /* count 2, used up */
-	good_request(w, &a, 1000, 0);      /* heartbeats go on */
-	good_request(w, &a, 2022, 999999); /* count 4 */
-	send_request(w, &a, 2022, a.sequence);
-	expect_answer(w, &a, 2023, 999999);
-	send_request(w, &a, 2006, a.sequence - 3); /* accepted before: no room needed */
-	expect_answer(w, &a, 2007, 0);
-	assert_int_equal(counted(w, MC_RESULT_NO_ROOM), 3);
-	drain_ring(w);
-	world_turn(w);
-	send_request(w, &a, 2006, a.sequence - 2);
-	expect_answer(w, &a, 2007, 0);
-	event = expect_event(w, &a, HEARTH_UPLINK, 2006);
-	assert_int_equal(event.record.count, 2);
-	assert_int_equal(event.record.window, 3);
-	send_request(w, &a, 2006, a.sequence - 2);
-	expect_answer(w, &a, 2007, 0);
-	expect_no_event(w);
-	send_request(w, &a, 2022, a.sequence);
-	expect_answer(w, &a, 2023, 0);
-	event = expect_event(w, &a, HEARTH_UPLINK, 2022);
-	assert_int_equal(event.record.count, 4);
-	assert_int_equal(event.record.window, 0x0d); /* the heartbeat is not marked */
-	good_request(w, &a, 2006, 0);
-	assert_int_equal(expect_event(w, &a, HEARTH_UPLINK, 2006).record.window, 0x1b);
-}
-
 static void errors_are_the_same_when_they_come_again(void **state)
 {
 	struct world *w = *state;
@@ -326,7 +253,8 @@ static void errors_are_the_same_when_they_come_again(void **state)
 
 /*
  * Random numbers around the newest over UDP, the ring full now and then. The oracle is a list of
- * what was accepted: each number makes at most one event, and 0 is answered only for those that did.
+ * what was accepted: each number makes at most one event, and 0 is answered only for those
+ * that did.
  */
 static void any_order_makes_one_event_per_acknowledged_number(void **state)
 {
@@ -393,48 +321,6 @@ static void any_order_makes_one_event_per_acknowledged_number(void **state)
 	assert_true(events > 1000);
 }
 
-/* ---- time ---- */
-
-static void requests_out_of_time_are_illegal_on_tcp_and_dropped_on_udp(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A, b = SIDE_B;
-
-	live_tcp(w, &a);
-	live_udp(w, &b, 1);
-	world_pass(w, 0);
-	for (unsigned i = 0; i < 4; i++) {
-		world_pass(w, 100);
-		good_request(w, &a, 1000, 0);
-		good_request(w, &b, 1000, 0);
-	}
-	queue_request(w, &a, a.peer, 2006, ++a.sequence, now_of(w) - 301);
-	queue_request(w, &a, a.peer, 2006, ++a.sequence, now_of(w) + 301);
-	queue_request(w, &a, a.peer, 2006, ++a.sequence, now_of(w) - 300);
-	queue_request(w, &a, a.peer, 2006, ++a.sequence, now_of(w) + 300);
-	world_turn(w);
-	expect_answer(w, &a, 2007, 100001); /* its number is used up, the session stays */
-	expect_answer(w, &a, 2007, 100001);
-	expect_answer(w, &a, 2007, 0);
-	expect_answer(w, &a, 2007, 0);
-	expect_event(w, &a, HEARTH_UPLINK, 2006);
-	expect_event(w, &a, HEARTH_UPLINK, 2006);
-	queue_request(w, &b, b.peer, 2006, b.sequence + 1, now_of(w) - 301);
-	queue_request(w, &b, b.peer, 2006, b.sequence + 1, now_of(w) + 301);
-	queue_request(w, &b, b.peer, 2006, b.sequence + 9, now_of(w) - 301);
-	queue_request(w, &b, b.peer, 2008, b.sequence, now_of(w) - 301);
-	queue_request(w, &b, on_udp(2), 1000, b.sequence, now_of(w) - 301);
-	world_turn(w);
-	expect_silence(w);
-	assert_int_equal(counted(w, MC_DROP_TIME), 5);
-	queue_request(w, &b, b.peer, 2006, ++b.sequence, now_of(w) - 300);
-	world_turn(w);
-	expect_answer(w, &b, 2007, 0);
-	queue_request(w, &b, b.peer, 2006, ++b.sequence, now_of(w) + 300);
-	world_turn(w);
-	expect_answer(w, &b, 2007, 0);
-}
-
 static void out_of_sequence_goes_before_out_of_time_on_tcp(void **state)
 {
 	struct world *w = *state;
@@ -445,113 +331,6 @@ static void out_of_sequence_goes_before_out_of_time_on_tcp(void **state)
 	world_turn(w);
 	expect_sequence_end(w, &a, 2006);
 }
-
-static void requests_may_be_5_seconds_before_their_connect_by_either_clock(void **state)
-{
-	/* connect's time against the platform's; requests' against the connect's; taken? */
-	static const struct {
-		int connect, request;
-		bool taken;
-	} rows[] = {
-		{0, 0, true},
-		{0, -5, true},
-		{0, -6, false},
-		{100, 95, true}, /* the device's clock is ahead: not before the connect's time */
-		{100, -5, true}, /* nor before the platform's then */
-		{100, -6, false},
-		{-100, -105, true},
-		{-100, -106, false},
-		{-100, -5, true},
-		{-100, -6, true},
-	};
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint32_t then;
-
-		log_in(w, &a);
-		a.peer = on_udp(1);
-		then = now_of(w);
-		send_connect(w, &a, a.peer, a.sequence, then + rows[i].connect);
-		expect_answer(w, &a, 1005, 0);
-		world_pass(w, 60);
-		queue_request(w, &a, a.peer, 1000, ++a.sequence, then + rows[i].request);
-		world_turn(w);
-		if (rows[i].taken)
-			expect_answer(w, &a, 1001, 0);
-		else
-			expect_silence(w);
-	}
-	assert_int_equal(counted(w, MC_DROP_TIME), 3);
-}
-
-static void frames_recorded_before_a_reconnect_move_nothing(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-	uint32_t recorded, sequence;
-
-	live_udp(w, &a, 1);
-	for (unsigned i = 0; i < 3; i++)
-		good_request(w, &a, 1000, 0);
-	recorded = now_of(w);
-	sequence = a.sequence;
-	world_pass(w, 10);
-	reconnected(w, &a, on_udp(1)); /* the same token, the counter goes on from here */
-	for (unsigned i = 0; i < 20; i++)
-		queue_request(w, &a, on_udp(666), i % 2 ? 2006 : 1000, sequence - 3 + i, recorded);
-	queue_connect(w, &a, on_udp(666), 12346, START_UNIX);
-	world_turn(w);
-	expect_silence(w);
-	expect_no_event(w);
-	assert_int_equal(ntohs(entry_now(w, &a).peer.port), 1);
-	good_request(w, &a, 1000, 0);
-}
-
-static void frames_of_a_former_login_never_match(void **state)
-{
-	struct world *w = *state;
-	struct device_side old = SIDE_A, a = SIDE_A;
-	struct frame_text *frame = malloc(sizeof(*frame));
-	char plain[256], name[64];
-
-	live_udp(w, &old, 1);
-	log_in(w, &a);
-	reconnected(w, &a, on_udp(1));
-	expect_silence(w);
-	request_text(&a, 1000, a.sequence + 1, now_of(w), plain, sizeof(plain));
-	snprintf(name, sizeof(name), "\"token\":\"%s\"", a.token);
-	seal(frame, 1000, name, old.key, old.key, plain); /* the new token, the old key */
-	deliver(w, a.peer, frame->text, frame->length);
-	queue_request(w, &old, a.peer, 1000, a.sequence + 1, now_of(w));
-	world_turn(w);
-	expect_silence(w);
-	good_request(w, &a, 1000, 0);
-	free(frame);
-}
-
-static void steps_of_the_platform_clock_end_no_session(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-
-	live_tcp(w, &a);
-	w->host.clock.unix_ms += 3600000; /* by an hour, and back */
-	queue_request(w, &a, a.peer, 1000, ++a.sequence, START_UNIX);
-	world_turn(w);
-	expect_answer(w, &a, 1001, 100001);
-	mc_protocol.sweep(w->mc, 64);
-	world_turn(w);
-	w->host.clock.unix_ms -= 2 * 3600000ull;
-	mc_protocol.sweep(w->mc, 64);
-	world_turn(w);
-	w->host.clock.unix_ms += 3600000;
-	expect_no_event(w);
-	good_request(w, &a, 1000, 0);
-}
-
-/* ---- addresses ---- */
 
 static void answers_go_where_fresh_frames_and_repeats_came_from(void **state)
 {
@@ -576,145 +355,6 @@ static void answers_go_where_fresh_frames_and_repeats_came_from(void **state)
 	assert_int_equal(answer.to.listener, 2);
 }
 
-/* ---- events that are owed ---- */
-
-static void owed_online_is_written_before_the_first_request_is_accepted(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-	struct event event;
-
-	log_in(w, &a);
-	fill_ring(w, true);
-	a.peer = on_udp(1);
-	send_connect(w, &a, a.peer, a.sequence, now_of(w));
-	expect_answer(w, &a, 1005, 0);
-	good_request(w, &a, 1000, 0);
-	good_request(w, &a, 2006, 999999);
-	world_pass(w, 1);
-	assert_true(entry_now(w, &a).flags & SESSION_OWED_ONLINE);
-	drain_ring(w);
-	world_turn(w);
-	send_request(w, &a, 2006, a.sequence);
-	expect_answer(w, &a, 2007, 0);
-	event = expect_event(w, &a, HEARTH_ONLINE, 1004);
-	assert_int_equal(event.record.session, 1001);
-	assert_int_equal(event.record.sequence, 12346);
-	assert_string_equal(event.payload, "{}");
-	expect_event(w, &a, HEARTH_UPLINK, 2006);
-	expect_no_event(w);
-	assert_int_equal(counted(w, MC_OWED), 1);
-}
-
-static void owed_offline_is_written_by_the_sweep_and_the_entry_waits(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-	session_handle handle;
-	struct event event;
-	uint32_t connection = tcp_open(w);
-
-	log_in(w, &a);
-	a.peer = on_tcp(tcp_open(w));
-	send_connect(w, &a, a.peer, a.sequence, now_of(w));
-	expect_answer(w, &a, 1005, 0);
-	handle = expect_event(w, &a, HEARTH_ONLINE, 1004).record.handle;
-	fill_ring(w, true);
-	tcp_drop(w, a.peer.connection);
-	world_pass(w, 1);
-	assert_int_equal(entry_now(w, &a).state, SESSION_RESTING);
-	assert_true(entry_now(w, &a).flags & SESSION_OWED_OFFLINE);
-	send_connect(w, &a, on_tcp(connection), 7, now_of(w)); /* the entry owes an event */
-	expect_silence(w);
-	assert_true(tcp_closed(w, connection));
-	assert_int_equal(counted(w, MC_DROP_OWED), 1);
-	drain_ring(w);
-	world_pass(w, 1);
-	event = expect_event(w, &a, HEARTH_OFFLINE, HEARTH_CLOSED);
-	assert_int_equal(event.record.handle, handle);
-	assert_int_equal(event.record.session, 1001);
-	expect_no_event(w);
-	connected(w, &a, on_udp(1));
-	expect_no_event(w);
-}
-
-static void owed_online_and_offline_are_written_in_their_order(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-	struct event online, offline;
-
-	log_in(w, &a);
-	fill_ring(w, true);
-	a.peer = on_tcp(tcp_open(w));
-	send_connect(w, &a, a.peer, a.sequence, now_of(w));
-	expect_answer(w, &a, 1005, 0);
-	send_request(w, &a, 2006, a.sequence + 2); /* out of sequence */
-	expect_answer(w, &a, 2007, 200003);
-	assert_int_equal(entry_of(w, &a), SESSION_NONE);
-	assert_int_equal(device_of(w, &a)->live, SESSION_NONE);
-	world_pass(w, 1);
-	drain_ring(w);
-	world_pass(w, 1);
-	online = expect_event(w, &a, HEARTH_ONLINE, 1004);
-	offline = expect_event(w, &a, HEARTH_OFFLINE, HEARTH_SEQUENCE);
-	assert_int_equal(online.record.handle, offline.record.handle);
-	assert_int_equal(online.record.session, offline.record.session);
-	expect_no_event(w);
-	assert_int_equal(session_counts(w->host.sessions).login +
-				 session_counts(w->host.sessions).live_tcp +
-				 session_counts(w->host.sessions).resting,
-		0);
-}
-
-static void replacement_under_a_new_token_goes_on_while_the_old_end_is_owed(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A, newer = SIDE_A;
-	struct event first, second;
-
-	live_tcp(w, &a);
-	log_in(w, &newer);
-	fill_ring(w, true);
-	newer.peer = on_udp(1);
-	send_connect(w, &newer, newer.peer, newer.sequence, now_of(w));
-	expect_answer(w, &newer, 1005, 0);
-	assert_true(tcp_closed(w, a.peer.connection));
-	drain_ring(w);
-	world_pass(w, 1);
-	first = next_event(w);
-	second = next_event(w);
-	assert_true(first.there && second.there);
-	assert_int_not_equal(first.record.event, second.record.event);
-	assert_int_equal(
-		first.record.event == HEARTH_OFFLINE ? first.record.session : second.record.session,
-		1001);
-	assert_int_equal(
-		first.record.event == HEARTH_ONLINE ? first.record.session : second.record.session,
-		1002);
-	expect_no_event(w);
-	good_request(w, &newer, 2006, 0);
-}
-
-static void second_connect_is_put_off_while_its_end_finds_no_room(void **state)
-{
-	struct world *w = *state;
-	struct device_side a = SIDE_A;
-
-	live_udp(w, &a, 1);
-	fill_ring(w, true);
-	w->host.clock.unix_ms += 1000;
-	send_connect(w, &a, a.peer, 7, now_of(w));
-	expect_silence(w);
-	good_request(w, &a, 1000, 0); /* the session goes on */
-	drain_ring(w);
-	world_turn(w);
-	send_connect(w, &a, a.peer, 7, now_of(w));
-	expect_answer(w, &a, 1005, 0);
-	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_REPLACED);
-	expect_event(w, &a, HEARTH_ONLINE, 1004);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -730,21 +370,10 @@ int main(void)
 		TEST(frames_behind_an_end_in_the_same_batch_are_dropped),
 		TEST(numbers_before_the_connect_are_no_repeats),
 		TEST(udp_gap_takes_the_missing_numbers_once),
-		TEST(request_refused_for_room_is_judged_anew_when_it_comes_again),
 		TEST(errors_are_the_same_when_they_come_again),
 		TEST(any_order_makes_one_event_per_acknowledged_number),
-		TEST(requests_out_of_time_are_illegal_on_tcp_and_dropped_on_udp),
 		TEST(out_of_sequence_goes_before_out_of_time_on_tcp),
-		TEST(requests_may_be_5_seconds_before_their_connect_by_either_clock),
-		TEST(frames_recorded_before_a_reconnect_move_nothing),
-		TEST(frames_of_a_former_login_never_match),
-		TEST(steps_of_the_platform_clock_end_no_session),
 		TEST(answers_go_where_fresh_frames_and_repeats_came_from),
-		TEST(owed_online_is_written_before_the_first_request_is_accepted),
-		TEST(owed_offline_is_written_by_the_sweep_and_the_entry_waits),
-		TEST(owed_online_and_offline_are_written_in_their_order),
-		TEST(replacement_under_a_new_token_goes_on_while_the_old_end_is_owed),
-		TEST(second_connect_is_put_off_while_its_end_finds_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* test_worker.c - whole turns of a worker: devices live, answers leave in the order that is safe */
-#include "worker_fixture.h"
+#include "worker_device.h"
 
 /* ---- a device's life ---- */
 

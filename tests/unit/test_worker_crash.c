@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* test_worker_crash.c - a worker killed at every step of publishing a turn, restarted, with a full
  * ring, and on a link that takes nothing: what was acknowledged is in the ring once */
-#include "worker_fixture.h"
+#include "worker_device.h"
 
 #include <sys/wait.h>
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* test_worker_random.c - seeded bursts of garbage, mutated frames and odd segments; a canary is
  * always answered, and a report that is acknowledged has its event, and only one */
-#include "worker_fixture.h"
+#include "worker_device.h"
 
 #define BURSTS 3000
 #define HOSTILES 12

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* test_config_refused.c - what the configuration refuses, in which words, at which line */
+#include "config_fixture.h"
+
+/* Every complaint: its line and its words. */
+static const struct {
+	const char *text;
+	unsigned line;
+	const char *words;
+} bad[] = {
+	{"", 1, "the file is empty: it needs workers, ports and mc at least"},
+	{"# nothing\n\n", 1, "the file is empty: it needs workers, ports and mc at least"},
+	{"hello", 1, "the file is \"hello\": it must be a mapping with keys like memory"},
+	{"- 1\n- 2\n", 1, "the file is a list: it must be a mapping with keys like memory"},
+	/* keys */
+	{GOOD "wrokers: [1]\n", 8, "unknown key \"wrokers\": did you mean \"workers\"?"},
+	{GOOD "  hearbeat: 45\n", 8, "unknown key \"hearbeat\" in mc: did you mean \"heartbeat\"?"},
+	{GOOD "colour: red\n", 8,
+		"unknown key \"colour\": the keys here are memory, limits, workers, ports, mc, "
+		"registry, feed, control"},
+	{GOOD "registry: { file: x }\n", 8,
+		"unknown key \"file\" in registry: the keys here are path"},
+	{GOOD "\"wor\\0kers\": 1\n", 8, "unknown key \"wor?kers\""},
+	{GOOD "Feed: {}\n", 8, "unknown key \"Feed\": did you mean \"feed\"?"},
+	{WORKERS "ports:\n  - device: a\n    address: [1.2.3.4/24]\n" MC, 4,
+		"unknown key \"address\" in ports[0]: did you mean \"addresses\"?"},
+	{GOOD "? [a, b]\n: 1\n", 8, "a key is a list: it must be a word"},
+	{GOOD "workers: [2]\n", 8, "workers stands here again (first in line 1): remove one"},
+	{GOOD "  heartbeat: 45\n  heartbeat: 46\n", 9,
+		"mc.heartbeat stands here again (first in line 8): remove one"},
+	{PORTS MC, 1, "workers is missing: add the CPU of each worker, like workers: [1]"},
+	{WORKERS MC, 1, "ports is missing: add a list of ports, each with device and addresses"},
+	{WORKERS PORTS, 1, "mc is missing: add a mapping with login and connect"},
+	{WORKERS PORTS "mc: { connect: { tcp: 1 } }\n", 5,
+		"mc.login is missing: add the port of logins, like login: { tcp: 7700 }"},
+	{WORKERS PORTS "mc: { login: { tcp: 1 } }\n", 5, "mc.connect is missing: add the ports"},
+	{WORKERS PORTS "mc:\n  login: {}\n  connect: { tcp: 1 }\n", 6,
+		"mc.login.tcp is missing: add the TCP port of logins"},
+	{WORKERS "ports:\n  - addresses: [10.0.0.1/8]\n" MC, 3, "ports[0].device is missing: add"},
+	{WORKERS "ports:\n  - device: net_tap0\n" MC, 3, "ports[0].addresses is missing: add its"},
+	/* kinds */
+	{GOOD "memory: 5\n", 8, "memory is \"5\": it must be a mapping with keys like mode"},
+	{GOOD "memory:\n", 8, "memory is \"\": it must be a mapping"},
+	{GOOD "registry: { path: [a] }\n", 8, "registry.path is a list: it must be a text"},
+	{GOOD "registry: { path: }\n", 8,
+		"registry.path is empty: give it a value or leave it out"},
+	{GOOD "registry: { path: ~ }\n", 8, "registry.path is empty: give it a value"},
+	{GOOD "registry: { path: \"\" }\n", 8, "registry.path is empty: give it a value"},
+	{GOOD "registry: { path: \"a\\0b\" }\n", 8, "registry.path contains a control character"},
+	{GOOD "registry: { path: \"a\\nb\" }\n", 8, "registry.path contains a control character"},
+	{GOOD "  heartbeat: soon\n", 8,
+		"mc.heartbeat is \"soon\": it must be a whole number in decimal digits without "
+		"quotes, 10..3600 (seconds)"},
+	{GOOD "  heartbeat: \"45\"\n", 8, "mc.heartbeat is \"45\": it must be a whole number"},
+	{GOOD "  heartbeat: 45.0\n", 8, "mc.heartbeat is \"45.0\": it must be a whole number"},
+	{GOOD "  heartbeat: 0x2d\n", 8, "mc.heartbeat is \"0x2d\": it must be a whole number"},
+	{GOOD "  heartbeat: 045\n", 8, "mc.heartbeat is \"045\": it must be a whole number"},
+	{GOOD "  heartbeat: 4 5\n", 8, "mc.heartbeat is \"4 5\": it must be a whole number"},
+	{GOOD "  heartbeat: 45s\n", 8, "mc.heartbeat is \"45s\": it must be a whole number"},
+	{GOOD "  heartbeat: 1KiB\n", 8, "mc.heartbeat is \"1KiB\": it must be a whole number"},
+	{GOOD "  heartbeat: [45]\n", 8, "mc.heartbeat is a list: it must be a whole number"},
+	{GOOD "  heartbeat:\n", 8, "mc.heartbeat is \"\": it must be a whole number"},
+	{GOOD "memory: { mode: big }\n", 8,
+		"memory.mode is \"big\": it must be auto, huge or no-huge"},
+	{GOOD "memory: { mode: {} }\n", 8, "memory.mode is a mapping: it must be auto, huge or"},
+	{GOOD "  subdevices: loose\n", 8,
+		"mc.subdevices is \"loose\": it must be lenient or strict"},
+	{GOOD "  commands: { unanswered: never }\n", 8,
+		"mc.commands.unanswered is \"never\": it must be if-silent, end or keep"},
+	/* ranges */
+	{GOOD "  heartbeat: 9\n", 8,
+		"mc.heartbeat is out of range with \"9\": it must be 10..3600 (seconds)"},
+	{GOOD "  heartbeat: 3601\n", 8, "mc.heartbeat is out of range with \"3601\""},
+	{GOOD "  heartbeat: -45\n", 8, "mc.heartbeat is out of range with \"-45\""},
+	{GOOD "  heartbeat: 18446744073709551661\n", 8, /* 2^64 + 45 */
+		"mc.heartbeat is out of range with \"18446744073709551661\""},
+	{GOOD "  heartbeat: 99999999999999999999999999999999999999999999999999\n", 8,
+		"mc.heartbeat is out of range with \"9999999999999999999999999999999999999999..\""},
+	{GOOD "  time_window: 86401\n", 8, "mc.time_window is out of range"},
+	{GOOD "  token_seconds: 119\n", 8, "mc.token_seconds is out of range"},
+	{GOOD "  auth_interval: 65536\n", 8, "it must be 0..65535 (seconds)"},
+	{GOOD "  udp_gap: 32\n", 8, "it must be 0..31"},
+	{GOOD "  commands: { sends: 0 }\n", 8, "mc.commands.sends is out of range"},
+	{GOOD "  frame_bytes: { tcp: 65537 }\n", 8, "it must be 512..64KiB"},
+	{GOOD "  frame_bytes: { tcp: 511 }\n", 8, "it must be 512..64KiB"},
+	{GOOD "  frame_bytes: { udp: 1473 }\n", 8, "it must be 512..1472"},
+	{GOOD "  frame_bytes: { udp: 2KiB }\n", 8,
+		"mc.frame_bytes.udp is out of range with \"2KiB\": it must be 512..1472"},
+	{GOOD "memory: { megabytes: 63 }\n", 8, "memory.megabytes is out of range"},
+	{GOOD "limits: { devices: 0 }\n", 8, "limits.devices is out of range"},
+	{GOOD "limits: { devices: 268435457 }\n", 8, "it must be 1..268435456"},
+	{GOOD "limits: { connections: 16777216 }\n", 8, "it must be 1..16777215"},
+	{GOOD "limits: { sessions: 1073741824 }\n", 8, "it must be 1..1073741823"},
+	{GOOD "limits:\n  sessions: 1073741823\n  pending_logins: 1\n", 9,
+		"limits.sessions and limits.pending_logins are 1073741824 together: they must stay "
+		"below 1073741824"},
+	{GOOD "limits: { sessions: 1073741823 }\n", 8, "are 1073761823 together"},
+	/* sizes */
+	{GOOD "feed: { bytes: 1048575 }\n", 8,
+		"feed.bytes is out of range with \"1048575\": it must be 1MiB..1024GiB"},
+	{GOOD "feed: { bytes: 1048577 }\n", 8,
+		"feed.bytes is 1048577: it must be a multiple of 4096 (pages), like 64MiB"},
+	{GOOD "feed: { bytes: 64MB }\n", 8,
+		"feed.bytes is \"64MB\": it must be a number of bytes like 4096, 64KiB or 64MiB "
+		"without quotes, 1MiB..1024GiB"},
+	{GOOD "feed: { bytes: 64M }\n", 8, "feed.bytes is \"64M\""},
+	{GOOD "feed: { bytes: 64mib }\n", 8, "feed.bytes is \"64mib\""},
+	{GOOD "feed: { bytes: 64MiBs }\n", 8, "feed.bytes is \"64MiBs\""},
+	{GOOD "feed: { bytes: 17179869185GiB }\n", 8, /* 2^64 + 2^30 */
+		"feed.bytes is out of range"},
+	{GOOD "feed: { acknowledge: commit }\n", 8,
+		"feed.acknowledge: commit is not available in this version: use ring"},
+	{GOOD "feed: { acknowledge: never }\n", 8,
+		"feed.acknowledge is \"never\": it must be ring or commit"},
+	/* workers */
+	{"workers: 1\n" PORTS MC, 1,
+		"workers is \"1\": it must be a list of CPU numbers like [1, 2]"},
+	{"workers: []\n" PORTS MC, 1, "workers has 0 entries: it must have 1..64"},
+	{"workers: [1024]\n" PORTS MC, 1, "workers[0] is out of range with \"1024\""},
+	{"workers: [1,\n  2, 1]\n" PORTS MC, 2, "workers[2] is CPU 1, which has a worker already"},
+	{"workers: [one]\n" PORTS MC, 1, "workers[0] is \"one\""},
+	{"workers:\n- 0\n- 1-3\n" PORTS MC, 3, "workers[1] is \"1-3\""},
+	/* ports */
+	{WORKERS "ports: []\n" MC, 2, "ports has 0 entries: it must have 1..8"},
+	{WORKERS "ports: {}\n" MC, 2, "ports is a mapping: it must be a list"},
+	{WORKERS "ports: [a]\n" MC, 2, "ports[0] is \"a\": it must be a mapping"},
+	{WORKERS PORTS "  - device: net_tap0\n    addresses: [10.0.0.1/8]\n" MC, 5,
+		"ports[1].device is that of ports[0] already"},
+	{WORKERS PORTS "  - device: net_tap1\n    addresses: [198.18.0.1/30]\n" MC, 6,
+		"ports[1].addresses has 198.18.0.1, which ports[0] has already"},
+	/* ways */
+	{WORKERS PORTS "mc:\n  login: { tcp: 1 }\n  connect: {}\n", 7,
+		"mc.connect has no port: add"},
+	{WORKERS PORTS "mc:\n  login: { tcp: 5 }\n  connect: { tcp: 5 }\n", 7,
+		"mc.connect.tcp is 5, which is mc.login.tcp already: use another port"},
+	{WORKERS PORTS "mc:\n  login: { tcp: 0 }\n  connect: { tcp: 5 }\n", 6,
+		"mc.login.tcp is out of range with \"0\": it must be 1..65535"},
+	{WORKERS PORTS "mc:\n  login: { tcp: 70000 }\n  connect: { tcp: 5 }\n", 6,
+		"mc.login.tcp is out of range"},
+	{WORKERS PORTS "mc:\n  login: { tcp: 1 }\n  connect: { udp: 5 }\n"
+		       "  advertise: { tcp: 1.2.3.4:5 }\n",
+		8, "mc.advertise.tcp without mc.connect.tcp: remove it or add the port"},
+	{GOOD "  advertise: { tcp: 198.18.0.1 }\n", 8,
+		"mc.advertise.tcp is \"198.18.0.1\": it must be HOST:PORT, like "
+		"\"198.18.0.1:7701\""},
+	{GOOD "  advertise: { udp: \"198.18.0:5\" }\n", 8, "mc.advertise.udp is \"198.18.0:5\""},
+	{GOOD "  advertise: { udp: \"a:0\" }\n", 8, "mc.advertise.udp is \"a:0\""},
+	{GOOD "  advertise: { udp: \"a:65536\" }\n", 8, "mc.advertise.udp is \"a:65536\""},
+	{GOOD "  advertise: { udp: \":5\" }\n", 8, "mc.advertise.udp is \":5\""},
+	{GOOD "  advertise: { udp: \"a b:5\" }\n", 8, "mc.advertise.udp is \"a b:5\""},
+	{GOOD "  advertise: { udp: \"[::g]:5\" }\n", 8, "mc.advertise.udp is \"[::g]:5\""},
+	{GOOD "  advertise: { udp: \"[:5\" }\n", 8, "mc.advertise.udp is \"[:5\""},
+	{GOOD "control: { socket: /aa23456789012345678901234567890123456789012345678901234567890123"
+	      "4567890123456789012345678901234567890123456 }\n",
+		8,
+		"control.socket is 108 bytes long with its directory: a socket's path has 107 at"},
+	/* YAML */
+	{GOOD "feed: [\n", 9, "not valid YAML ("},
+	{"workers: [1]\n  ports: 5\n", 2, "not valid YAML ("},
+	{"workers: [1]\nports:\n\t- a\n", 3, "not valid YAML ("},
+	{"workers: \"1\n", 2, "not valid YAML ("},
+	{GOOD "feed: &a { path: x }\n", 8, "anchors (&name) are not taken here"},
+	{GOOD "feed: *a\n", 8, "aliases (*name) are not taken here"},
+	{GOOD "feed: !!map {}\n", 8, "tags (!type) are not taken here"},
+	{GOOD "  heartbeat: !!int 45\n", 8, "tags (!type) are not taken here"},
+	{GOOD "---\n" GOOD, 8, "a second document begins here"},
+	{GOOD "feed: [[[[[[[[[[[[[[[[[[[[\n", 8, "nested too deeply"},
+	{"workers: [1]\nports: \x01\n", 2, "not a text file in UTF-8"},
+	{"workers: [1]\nports: \xff\xfe\n", 2, "not a text file in UTF-8"},
+};
+
+static void test_bad(void **state)
+{
+	char error[512], place[80];
+
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct config *config = load(bad[i].text, error);
+
+		if (config)
+			fail_msg("row %u taken, want: %s", i, bad[i].words);
+		snprintf(place, sizeof(place), "%s:%u: ", file, bad[i].line);
+		if (strncmp(error, place, strlen(place)))
+			fail_msg("row %u: got %s, want line %u", i, error, bad[i].line);
+		if (strncmp(error + strlen(place), bad[i].words, strlen(bad[i].words)) &&
+			!strstr(error, bad[i].words))
+			fail_msg("row %u: got %s, want %s", i, error, bad[i].words);
+		assert_null(strchr(error, '\n'));
+		assert_int_equal(warning_count, 0);
+	}
+}
+
+static void test_addresses(void **state)
+{
+	static const struct {
+		const char *address, *words;
+	} rows[] = {
+		{"198.18.0.1", "without a prefix length: write it like 198.18.0.1/24"},
+		{"\"fd77::1\"", "without a prefix length: write it like fd77::1/64"},
+		{"198.18.0/24", "it must be an address with its prefix, like 198.18.0.1/24"},
+		{"198.18.0.256/24", "it must be an address with its prefix"},
+		{"hearth/24", "it must be an address with its prefix"},
+		{"198.18.0.1/", "its prefix length must be 1..32"},
+		{"198.18.0.1/0", "its prefix length must be 1..32"},
+		{"198.18.0.1/33", "its prefix length must be 1..32"},
+		{"198.18.0.1/024", "its prefix length must be 1..32"},
+		{"198.18.0.1/24x", "its prefix length must be 1..32"},
+		{"198.18.0.1/99999999999", "its prefix length must be 1..32"},
+		{"\"fd77::1/129\"", "its prefix length must be 1..128"},
+		{"\"fd77::g/64\"", "it must be an address with its prefix"},
+		{"0.1.2.3/8", "an address in 0.0.0.0/8"},
+		{"127.0.0.1/8", "a loopback address"},
+		{"224.0.0.1/24", "a multicast address"},
+		{"239.255.255.255/24", "a multicast address"},
+		{"255.255.255.255/32", "an address in 240.0.0.0/4"},
+		{"198.18.0.0/24", "the address of the subnet itself"},
+		{"198.18.0.255/24", "the broadcast address of its subnet"},
+		{"198.18.0.3/30", "the broadcast address of its subnet"},
+		{"\"fd77::1/64\"", "has no IPv4 address: add one"},
+		{"198.18.0.1/24, 198.18.0.1/16", "which stands here already"},
+		{"a, b, c, d, e, f, g, h, i", "has 9 entries: it must have 1..8"},
+		{"", "has 0 entries: it must have 1..8"},
+		{"{}", "is a mapping: it must be a text"},
+	};
+	char text[512], error[512];
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+			"workers: [1]\nports:\n- device: a\n  addresses: [%s]\n%s", rows[i].address,
+			MC);
+		if (load(text, error))
+			fail_msg("%s taken", rows[i].address);
+		if (!strstr(error, ":4: ports[0].addresses") || !strstr(error, rows[i].words))
+			fail_msg("%s: got %s", rows[i].address, error);
+	}
+}
+
+static void test_gateways(void **state)
+{
+	static const struct {
+		const char *gateway, *words;
+	} rows[] = {
+		{"198.18.1.254", "which lies on none of the port's subnets"},
+		{"198.18.0.1", "which is the port's own address"},
+		{"10.0.0.2", "which is the port's own address"},
+		{"198.18.0.255", "the broadcast address of its subnet"},
+		{"198.18.0.0", "the address of the subnet itself"},
+		{"198.18.0.254/24", "it must be an address without prefix"},
+		{"router", "it must be an address without prefix"},
+		{"198.18.0.9, 198.18.0.9", "which stands here already"},
+		{"198.18.0.2, 198.18.0.3, 198.18.0.4, 198.18.0.5, 198.18.0.6",
+			"has 5 entries: it must have 0..4"},
+	};
+	char text[512], error[512];
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+			"workers: [1]\nports:\n- device: a\n"
+			"  gateways: [%s]\n  addresses: [198.18.0.1/24, 10.0.0.2/24]\n%s",
+			rows[i].gateway, MC);
+		if (load(text, error))
+			fail_msg("%s taken", rows[i].gateway);
+		if (!strstr(error, ":4: ports[0].gateways") || !strstr(error, rows[i].words))
+			fail_msg("%s: got %s", rows[i].gateway, error);
+	}
+}
+
+/* What cannot be read has no line. */
+static void test_unreadable(void **state)
+{
+	char path[96], want[160], error[512];
+
+	snprintf(path, sizeof(path), "%s/absent.yaml", directory);
+	snprintf(want, sizeof(want), "%s: cannot be opened: No such file or directory", path);
+	assert_null(config_load(path, warn, error, sizeof(error)));
+	assert_string_equal(error, want);
+	snprintf(want, sizeof(want), "%s: cannot be read: Is a directory", directory);
+	assert_null(config_load(directory, warn, error, sizeof(error)));
+	assert_string_equal(error, want);
+	assert_null(config_load("/dev/zero", warn, error, sizeof(error)));
+	assert_string_equal(
+		error, "/dev/zero: is larger than 1 MiB: this is no configuration file");
+}
+
+/* Hostile bytes: refused in bounded time, whatever they are. */
+static void test_hostile(void **state)
+{
+	static char big[1024 * 1024];
+	static const char *const units[] = {"[", "{", "- ", "? ", "a: {", "&a ", "!", "\"", "a\n",
+		"{a: ", "[a, ", "'", "a: b\n", "#", "%", "|", "- - ", "\r", "*a ", "---\n"};
+	char error[512];
+
+	for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t n = strlen(units[i]), used = 0;
+
+		for (; used + n <= sizeof(big); used += n)
+			memcpy(big + used, units[i], n);
+		assert_null(load_bytes(big, used, error));
+		assert_int_equal(strncmp(error, file, strlen(file)), 0);
+	}
+	assert_null(load_bytes(GOOD "\0", sizeof(GOOD), error));
+	assert_non_null(strstr(error, ":8: not a text file in UTF-8"));
+}
+
+/* A good file with one byte changed, or cut: taken or refused with a line, never a crash. */
+static void test_mutations(void **state)
+{
+	char text[sizeof(sample)], error[512];
+	uint32_t seed = 1;
+	unsigned taken = 0, refused = 0;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		size_t length = sizeof(sample) - 1;
+		struct config *config;
+
+		memcpy(text, sample, sizeof(sample));
+		seed = seed * 1664525 + 1013904223;
+		text[(seed >> 8) % length] = (char)(seed >> 24);
+		if (i & 1) {
+			seed = seed * 1664525 + 1013904223;
+			length = (seed >> 8) % length;
+		}
+		config = load_bytes(text, length, error);
+		if (config) {
+			taken++;
+			assert_true(config->worker_count && config->port_count);
+			assert_true(config->ports[0].address_count);
+			assert_true(config->mc.heartbeat >= 10 && config->mc.heartbeat <= 3600);
+		} else {
+			refused++;
+			assert_int_equal(strncmp(error, file, strlen(file)), 0);
+			assert_null(strchr(error, '\n'));
+		}
+		config_free(config);
+	}
+	assert_true(taken > 100 && refused > 100);
+}
+
+/* A message that does not fit is cut, not overrun. */
+static void test_small_buffer(void **state)
+{
+	char error[8] = "xxxxxxx";
+
+	write_file("workers: 5", 10);
+	assert_null(config_load(file, NULL, error, 4));
+	assert_int_equal(strlen(error), 3);
+	assert_string_equal(error + 4, "xxx");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_gateways),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_small_buffer),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
