@@ -62,7 +62,7 @@ static int read_workers(
 	uint64_t cpu;
 	int count, rc;
 
-	count = config_list(reader, name, node, 1, CONFIG_WORKERS_MAX, "CPU numbers like [1, 2]");
+	count = config_list(reader, name, node, 1, CONFIG_WORKERS_MAX, "CPU numbers like [1]");
 	if (count < 0)
 		return count;
 	for (unsigned i = 0; i < (unsigned)count; i++) {
@@ -81,6 +81,11 @@ static int read_workers(
 		config->workers[i] = (unsigned)cpu;
 		config->worker_count = i + 1;
 	}
+	/* Nothing hands a packet to the worker that owns it, or a neighbour to all of them. */
+	if (count > 1)
+		return config_refuse(reader, config_item(reader, node, 1),
+			"%s has %d CPUs, this version runs one worker: name one CPU, like [1]",
+			name, count);
 	return 0;
 }
 

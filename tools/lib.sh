@@ -12,7 +12,7 @@ else
 	BOLD='' DIM='' RED='' GREEN='' PLAIN=''
 fi
 
-PACKAGES_BUILD=(meson ninja-build gcc pkg-config libdpdk-dev libmbedtls-dev liburcu-dev liblmdb-dev
+PACKAGES_BUILD=(meson ninja-build gcc libc6-dev pkg-config libdpdk-dev libmbedtls-dev liburcu-dev liblmdb-dev
 	libyaml-dev libjansson-dev libcmocka-dev libipsec-mb-dev iproute2 util-linux python3)
 PACKAGES_CHECK=(clang clang-format dpdk-dev python3-pytest python3-cryptography
 	strace ethtool iputils-ping)
