@@ -114,8 +114,7 @@ static const struct {
 	{GOOD "feed: { acknowledge: never }\n", 8,
 		"feed.acknowledge is \"never\": it must be ring or commit"},
 	/* workers */
-	{"workers: 1\n" PORTS MC, 1,
-		"workers is \"1\": it must be a list of CPU numbers like [1]"},
+	{"workers: 1\n" PORTS MC, 1, "workers is \"1\": it must be a list of CPU numbers like [1]"},
 	{"workers: []\n" PORTS MC, 1, "workers has 0 entries: it must have 1..64"},
 	{"workers: [1024]\n" PORTS MC, 1, "workers[0] is out of range with \"1024\""},
 	{"workers: [1,\n  2, 1]\n" PORTS MC, 2, "workers[2] is CPU 1, which has a worker already"},
