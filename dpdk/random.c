@@ -14,8 +14,8 @@
 #include <immintrin.h>
 #endif
 
-/* One request to the DRBG: its fixed cost (a key schedule, an update, mbedTLS's mutex, which is
- * uncontended as each thread has a source of its own) is paid once per this many bytes. */
+/* One request to the DRBG: its fixed cost (a key schedule, an update) is paid once per this many
+ * bytes. */
 #define RANDOM_REQUEST MBEDTLS_CTR_DRBG_MAX_REQUEST
 
 /* The first bytes of each request are handed to nobody: they go into the next reseed. */
@@ -92,8 +92,10 @@ static int entropy(void *context, unsigned char *out, size_t length)
 
 static void refill(struct random_system *system)
 {
-	/* no answer is better than a predictable key; unreachable with the limits above */
-	if (mbedtls_ctr_drbg_random(&system->drbg, system->buffer, sizeof(system->buffer)))
+	/* One thread per generator: the call that takes mbedTLS's mutex is not for a worker's turn.
+	 * No answer is better than a predictable key; unreachable with the limits above. */
+	if (mbedtls_ctr_drbg_random_with_add(
+		    &system->drbg, system->buffer, sizeof(system->buffer), NULL, 0))
 		abort();
 	system->at = RANDOM_WITHHELD;
 }
