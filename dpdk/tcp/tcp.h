@@ -75,13 +75,12 @@ struct tcp_out {
 #define TCP_UP_CLOSED 0x08   /* the connection is gone, see reason; the id is void already */
 #define TCP_UP_DEADLINE 0x10 /* the time set by tcp_set_deadline() has come (it is cleared) */
 
-/* Why TCP_UP_CLOSED. */
+/* Why TCP_UP_CLOSED. An orderly end is the user's own tcp_close(): it hears nothing more then. */
 enum tcp_reason {
 	TCP_REASON_NONE,
 	TCP_REASON_RESET,   /* the peer sent RST */
 	TCP_REASON_TIMEOUT, /* retransmissions gave up */
-	TCP_REASON_IDLE,    /* no progress for config.idle_us */
-	TCP_REASON_FINISHED /* both sides closed in order */
+	TCP_REASON_IDLE     /* no progress for config.idle_us */
 };
 
 /** Bytes of each connection that belong to the user (tcp_user()). */
