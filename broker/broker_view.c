@@ -56,7 +56,7 @@ static void view_peer(struct broker_view *view, uint32_t index, char *out, size_
 	if (!session_peek(view->table, index, &turn) || turn.via != SESSION_VIA_TCP ||
 		!worker_peer(of(view)->threads[index / per_worker].worker, turn.connection, &tuple))
 		return;
-	inet_ntop(AF_INET, &tuple.remote, address, sizeof(address));
+	inet_ntop(AF_INET, &tuple.remote.word[3], address, sizeof(address));
 	snprintf(out, size, "%s:%u", address, ntohs(tuple.remote_port));
 }
 

@@ -37,12 +37,13 @@ static const struct worker_listener *listener(
 }
 
 /* Which of our addresses on a link: its index, so that a session remembers one byte. */
-static uint8_t local_index(const struct worker *worker, uint8_t link, uint32_t local)
+static uint8_t local_index(
+	const struct worker *worker, uint8_t link, const struct ip_address *local)
 {
 	const struct stack_link *l = &worker->links[link];
 
 	for (unsigned i = 0; i < l->address_count; i++) {
-		if (l->addresses[i].address == local)
+		if (ip_equal(&l->addresses[i].address, local))
 			return i;
 	}
 	return 0;
@@ -197,10 +198,10 @@ static void on_datagram(void *context, const struct datagram *datagram)
 	}
 	worker->peer = (struct peer){.via = SESSION_VIA_UDP,
 		.listener = l->index,
-		.udp = {.address = path->remote,
+		.udp = {.address = ip_v4(&path->remote),
 			.port = path->remote_port,
 			.link = path->link,
-			.local = local_index(worker, path->link, path->local)}};
+			.local = local_index(worker, path->link, &path->local)}};
 	worker->peer_listener = (uint8_t)(l - worker->listeners);
 	on_frame(worker, datagram->data, datagram->length, 0);
 }

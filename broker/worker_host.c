@@ -20,7 +20,7 @@ void host_stage(struct host *host, enum stage stage)
 static struct udp_path path_to(const struct worker *worker, const struct peer *to)
 {
 	const struct stack_link *link = &worker->links[to->udp.link % CONFIG_PORTS_MAX];
-	struct udp_path path = {.remote = to->udp.address,
+	struct udp_path path = {.remote = ip_from_v4(to->udp.address),
 		.remote_port = to->udp.port,
 		.local = link->addresses[to->udp.local % STACK_ADDRESSES_MAX].address,
 		.link = to->udp.link % CONFIG_PORTS_MAX};
@@ -115,14 +115,13 @@ static bool tcp_peer(const struct worker *worker, uint32_t connection, struct tc
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	struct tcp_tuple tuple = {.remote = peer->udp.address, .remote_port = peer->udp.port};
+	struct tcp_tuple tuple = {
+		.remote = ip_from_v4(peer->udp.address), .remote_port = peer->udp.port};
 
 	*port = 0;
 	memset(address, 0, 16);
 	if (peer->via == SESSION_VIA_TCP && !tcp_peer(of(host), peer->connection, &tuple))
 		return;
-	memcpy(address, mapped, sizeof(mapped));
-	memcpy(address + sizeof(mapped), &tuple.remote, sizeof(tuple.remote));
+	memcpy(address, &tuple.remote, sizeof(tuple.remote));
 	*port = ntohs(tuple.remote_port);
 }

@@ -60,14 +60,16 @@ static void stack_setup(const struct worker_setup *setup, struct stack_config *s
 		link->address_count = port->address_count;
 		for (unsigned j = 0; j < port->address_count; j++)
 			link->addresses[j] = (struct stack_address){
-				port->addresses[j].address, port->addresses[j].prefix};
+				ip_from_v4(port->addresses[j].address), port->addresses[j].prefix};
 		link->gateway_count = port->gateway_count;
-		memcpy(link->gateways, port->gateways, sizeof(port->gateways));
+		for (unsigned j = 0; j < port->gateway_count; j++)
+			link->gateways[j] = ip_from_v4(port->gateways[j]);
 	}
 	stack->tcp = (struct tcp_config){
 		.connections = connections,
 		.embryonic = clamp(connections / 8, 1024, 1u << 16),
 		.time_wait = clamp(connections / 8, 1024, 1u << 16),
+		.sides = clamp(connections / 16, 1024, UINT16_MAX),
 		.receive_window = 65535,
 		.send_bytes = WORKER_SEND_BYTES,
 		.mss = 1460,

@@ -47,9 +47,11 @@ int rss_init(struct rss *rss, const uint8_t random[RSS_KEY_BYTES], unsigned work
 
 	if (workers < 1 || workers > RSS_WORKERS_MAX)
 		return -EINVAL;
-	/* A fleet behind one address differs in source port (bits 64..79), one on a subnet in
-	 * the low half of the source address (bits 16..31): both must reach the whole table. */
-	if (index_rank(random, 64) < 7 || index_rank(random, 16) < 7)
+	/* A fleet behind one address differs in source port (bits 64..79, of IPv6 256..271), one
+	 * on a subnet in the low half of the source address (16..31, of IPv6 112..127): each must
+	 * reach the whole table. */
+	if (index_rank(random, 64) < 7 || index_rank(random, 16) < 7 ||
+		index_rank(random, 256) < 7 || index_rank(random, 112) < 7)
 		return -EINVAL;
 	memset(rss, 0, sizeof(*rss));
 	memcpy(rss->key, random, RSS_KEY_BYTES);
@@ -65,22 +67,32 @@ int rss_init(struct rss *rss, const uint8_t random[RSS_KEY_BYTES], unsigned work
 	return 0;
 }
 
-uint32_t rss_hash(const struct rss *rss, uint32_t source, uint32_t destination,
-	uint16_t source_port, uint16_t destination_port)
+static uint32_t hash_words(
+	const struct rss *rss, const uint32_t *words, unsigned count, unsigned first)
 {
-	const uint32_t words[3] = {ntohl(source), ntohl(destination),
-		(uint32_t)ntohs(source_port) << 16 | ntohs(destination_port)};
 	uint32_t hash = 0;
 
-	for (unsigned word = 0; word < 3; word++)
+	for (unsigned word = 0; word < count; word++)
 		for (unsigned nibble = 0; nibble < 8; nibble++)
-			hash ^= rss->table[word * 8 + nibble]
-					  [words[word] >> (28 - 4 * nibble) & 15];
+			hash ^= rss->table[(first + word) * 8 + nibble]
+					  [ntohl(words[word]) >> (28 - 4 * nibble) & 15];
 	return hash;
 }
 
-unsigned rss_owner(const struct rss *rss, uint32_t source, uint32_t destination,
-	uint16_t source_port, uint16_t destination_port)
+uint32_t rss_hash(const struct rss *rss, const struct ip_address *source,
+	const struct ip_address *destination, uint16_t source_port, uint16_t destination_port)
+{
+	const uint32_t ports = htonl((uint32_t)ntohs(source_port) << 16 | ntohs(destination_port));
+
+	if (ip_is_v4(source))
+		return hash_words(rss, &source->word[3], 1, 0) ^
+		       hash_words(rss, &destination->word[3], 1, 1) ^ hash_words(rss, &ports, 1, 2);
+	return hash_words(rss, source->word, 4, 0) ^ hash_words(rss, destination->word, 4, 4) ^
+	       hash_words(rss, &ports, 1, 8);
+}
+
+unsigned rss_owner(const struct rss *rss, const struct ip_address *source,
+	const struct ip_address *destination, uint16_t source_port, uint16_t destination_port)
 {
 	uint32_t hash;
 

@@ -42,6 +42,11 @@ static struct tcp_config tcp_config_of(const struct stack_config *config)
 	return tcp;
 }
 
+static bool address_valid(const struct ip_address *address)
+{
+	return ip_is_v4(address) && ipv4_is_unicast(ip_v4(address));
+}
+
 static bool link_valid(const struct stack_link *link)
 {
 	if (!link->link || link->link->mtu < MTU_MIN || link->link->mtu > LINK_MTU_MAX)
@@ -50,10 +55,10 @@ static bool link_valid(const struct stack_link *link)
 		link->gateway_count > STACK_GATEWAYS_MAX)
 		return false;
 	for (unsigned i = 0; i < link->address_count; i++)
-		if (link->addresses[i].prefix > 32 || !ipv4_is_unicast(link->addresses[i].address))
+		if (link->addresses[i].prefix > 32 || !address_valid(&link->addresses[i].address))
 			return false;
 	for (unsigned i = 0; i < link->gateway_count; i++)
-		if (!ipv4_is_unicast(link->gateways[i]))
+		if (!address_valid(&link->gateways[i]))
 			return false;
 	return true;
 }
@@ -94,13 +99,14 @@ static void interface_init(
 		const struct stack_address *from = &link->addresses[i];
 		struct stack_subnet *subnet = &interface->subnets[i];
 
-		subnet->address = from->address;
+		subnet->address = ip_v4(&from->address);
 		subnet->mask = ipv4_mask(from->prefix);
 		subnet->network = subnet->address & subnet->mask;
 		subnet->has_broadcast = from->prefix <= 30;
 	}
 	interface->gateway_count = link->gateway_count;
-	memcpy(interface->gateways, link->gateways, sizeof(interface->gateways));
+	for (unsigned i = 0; i < link->gateway_count; i++)
+		interface->gateways[i] = ip_v4(&link->gateways[i]);
 	interface->announcements = 2;
 	interface->announce_at = now;
 }

@@ -17,10 +17,10 @@
 #define STACK_ADDRESSES_MAX 8
 #define STACK_GATEWAYS_MAX 4
 
-/** struct stack_address - one of our IPv4 addresses on a link (network byte order) */
+/** struct stack_address - one of our addresses on a link */
 struct stack_address {
-	uint32_t address;
-	uint8_t prefix; /* 0..32 */
+	struct ip_address address;
+	uint8_t prefix; /* 0..32; IPv6: 0..128 */
 };
 
 /** struct stack_link - a link (MTU 576..LINK_MTU_MAX) and what we are on it */
@@ -28,13 +28,14 @@ struct stack_link {
 	struct link *link;
 	struct stack_address addresses[STACK_ADDRESSES_MAX];
 	unsigned address_count;
-	uint32_t gateways[STACK_GATEWAYS_MAX]; /* next hops for what is on no subnet of this link */
+	/* next hops for what is on no subnet of this link */
+	struct ip_address gateways[STACK_GATEWAYS_MAX];
 	unsigned gateway_count;
 };
 
-/** struct udp_path - both ends of a UDP exchange, seen from us; network byte order */
+/** struct udp_path - both ends of a UDP exchange, seen from us; ports in network byte order */
 struct udp_path {
-	uint32_t remote, local;
+	struct ip_address remote, local;
 	uint16_t remote_port, local_port;
 	uint8_t link;
 };

@@ -84,8 +84,11 @@ static enum stack_counter icmp_input(
 static bool is_other_workers(const struct stack *stack, const struct ipv4_packet *packet,
 	uint16_t source_port, uint16_t destination_port)
 {
-	return rss_owner(stack->rss, packet->source, packet->destination, source_port,
-		       destination_port) != stack->worker;
+	struct ip_address source = ip_from_v4(packet->source);
+	struct ip_address destination = ip_from_v4(packet->destination);
+
+	return rss_owner(stack->rss, &source, &destination, source_port, destination_port) !=
+	       stack->worker;
 }
 
 static enum stack_counter udp_input(
@@ -110,8 +113,8 @@ static enum stack_counter udp_input(
 	if (is_other_workers(stack, packet, udp.source_port, udp.destination_port))
 		return STACK_DROP_WRONG_WORKER;
 	datagram = &arrivals->datagrams[arrivals->datagram_count++];
-	datagram->path.remote = packet->source;
-	datagram->path.local = packet->destination;
+	datagram->path.remote = ip_from_v4(packet->source);
+	datagram->path.local = ip_from_v4(packet->destination);
 	datagram->path.remote_port = udp.source_port;
 	datagram->path.local_port = udp.destination_port;
 	datagram->path.link = (uint8_t)link;

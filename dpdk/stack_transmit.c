@@ -150,9 +150,10 @@ uint8_t *stack_datagram(
 	const uint8_t *mac;
 
 	/* A path may be older than this process: it is believed no more than a packet. */
-	if (path->link >= stack->interface_count ||
-		!stack_owns(&stack->interfaces[path->link], path->local) ||
-		!ipv4_is_unicast(path->remote)) {
+	if (path->link >= stack->interface_count || !ip_is_v4(&path->local) ||
+		!ip_is_v4(&path->remote) ||
+		!stack_owns(&stack->interfaces[path->link], ip_v4(&path->local)) ||
+		!ipv4_is_unicast(ip_v4(&path->remote))) {
 		stack_count(stack, STACK_DROP_NO_ROUTE);
 		return NULL;
 	}
@@ -161,7 +162,7 @@ uint8_t *stack_datagram(
 		stack_count(stack, STACK_DROP_TX_LENGTH);
 		return NULL;
 	}
-	mac = stack_next_hop(stack, path->link, path->remote);
+	mac = stack_next_hop(stack, path->link, ip_v4(&path->remote));
 	if (!mac)
 		return NULL;
 	frame = stack_queue_frame(stack, interface);
@@ -169,8 +170,8 @@ uint8_t *stack_datagram(
 		return NULL;
 	build_ether(frame->data, interface, mac);
 	ip = (void *)(frame->data + sizeof(struct ether_header));
-	ip->source = path->local;
-	ip->destination = path->remote;
+	ip->source = ip_v4(&path->local);
+	ip->destination = ip_v4(&path->remote);
 	udp = (void *)(frame->data + HEADERS_BYTES);
 	udp->source_port = path->local_port;
 	udp->destination_port = path->remote_port;
@@ -240,15 +241,16 @@ static void send_segment(struct stack *stack, const struct tcp_out *out)
 		stack_count(stack, STACK_DROP_TX_LENGTH);
 		return;
 	}
-	mac = stack_next_hop(stack, out->link, out->tuple.remote);
+	mac = stack_next_hop(stack, out->link, ip_v4(&out->tuple.remote));
 	if (!mac)
 		return;
 	frame = stack_queue_frame(stack, interface);
 	if (!frame)
 		return;
 	build_ether(frame->data, interface, mac);
-	ipv4_build((void *)(frame->data + sizeof(struct ether_header)), out->tuple.local,
-		out->tuple.remote, PROTOCOL_TCP, length, next_id(stack), fill & FRAME_L3_FILL);
+	ipv4_build((void *)(frame->data + sizeof(struct ether_header)), ip_v4(&out->tuple.local),
+		ip_v4(&out->tuple.remote), PROTOCOL_TCP, length, next_id(stack),
+		fill & FRAME_L3_FILL);
 	segment_build((void *)(frame->data + HEADERS_BYTES), out, fill & FRAME_L4_FILL);
 	frame->length = (uint16_t)(HEADERS_BYTES + length);
 	set_offload(frame, fill);

@@ -27,8 +27,8 @@ enum segment_error segment_parse(
 		if (checksum_fold(checksum_add(sum, header, packet->length)) != 0xffff)
 			return SEGMENT_CHECKSUM;
 	}
-	segment->tuple.remote = packet->source;
-	segment->tuple.local = packet->destination;
+	segment->tuple.remote = ip_from_v4(packet->source);
+	segment->tuple.local = ip_from_v4(packet->destination);
 	segment->tuple.remote_port = header->source_port;
 	segment->tuple.local_port = header->destination_port;
 	segment->seq = ntohl(header->seq);
@@ -47,7 +47,8 @@ void segment_build(struct tcp_header *header, const struct tcp_out *out, bool fi
 {
 	uint8_t *options = (uint8_t *)(header + 1);
 	uint16_t length = (uint16_t)segment_bytes(out);
-	uint64_t sum = checksum_pseudo(out->tuple.local, out->tuple.remote, PROTOCOL_TCP, length);
+	uint64_t sum = checksum_pseudo(
+		ip_v4(&out->tuple.local), ip_v4(&out->tuple.remote), PROTOCOL_TCP, length);
 
 	header->source_port = out->tuple.local_port;
 	header->destination_port = out->tuple.remote_port;

@@ -8,7 +8,7 @@ COUNTER_TABLE(tcp_counter_info, TCP_COUNTERS);
 
 /* Where everything lies in tcp_init()'s memory, in bytes from its start. */
 struct tcp_layout {
-	size_t lines, connections, embryonic, time_wait, end;
+	size_t lines, connections, embryonic, time_wait, sides, addresses, end;
 	uint32_t line_count;
 };
 
@@ -27,8 +27,14 @@ static void tcp_lay_out(const struct tcp_config *config, struct tcp_layout *layo
 		layout->connections + config->connections * sizeof(struct tcp_connection);
 	layout->time_wait =
 		layout->embryonic + round_line(config->embryonic * sizeof(struct tcp_embryonic));
-	layout->end =
+	layout->sides =
 		layout->time_wait + round_line(config->time_wait * sizeof(struct tcp_time_wait));
+	layout->addresses = layout->sides + config->sides * sizeof(struct tcp_side);
+	layout->end = layout->addresses;
+	if (config->ipv6)
+		layout->end += round_line(
+			((size_t)config->connections + config->embryonic + config->time_wait) *
+			sizeof(struct tcp_addresses));
 }
 
 static bool tcp_config_good(const struct tcp_config *config)
@@ -36,6 +42,7 @@ static bool tcp_config_good(const struct tcp_config *config)
 	return config->connections >= 1 && config->connections <= FLOW_INDEX_MASK &&
 	       config->embryonic >= 1 && config->embryonic <= FLOW_INDEX_MASK &&
 	       config->time_wait >= 1 && config->time_wait <= FLOW_INDEX_MASK &&
+	       config->sides >= 1 && config->sides <= UINT16_MAX &&
 	       config->receive_window >= TCP_MSS_DEFAULT && config->receive_window <= UINT16_MAX &&
 	       config->send_bytes >= 1 && config->send_bytes <= 1u << 30 &&
 	       config->mss >= TCP_MSS_DEFAULT && config->idle_us >= MS &&
@@ -82,6 +89,16 @@ struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now
 		sizeof(struct tcp_embryonic));
 	slab_init(&tcp->time_wait_slab, config->time_wait, &tcp->time_wait->next,
 		sizeof(struct tcp_time_wait));
+	tcp->sides = (struct tcp_side *)(base + layout.sides);
+	slab_init(&tcp->side_slab, config->sides, tcp->sides, sizeof(struct tcp_side));
+	if (config->ipv6) {
+		struct tcp_addresses *addresses = (struct tcp_addresses *)(base + layout.addresses);
+
+		tcp->addresses[FLOW_CONNECTION] = addresses;
+		tcp->addresses[FLOW_EMBRYONIC] = addresses + config->connections;
+		tcp->addresses[FLOW_TIME_WAIT] =
+			addresses + config->connections + config->embryonic;
+	}
 	tcp->wheel.kinds[FLOW_CONNECTION].base = (uint8_t *)&tcp->connections->timer;
 	tcp->wheel.kinds[FLOW_CONNECTION].stride = sizeof(struct tcp_connection);
 	tcp->wheel.kinds[FLOW_EMBRYONIC].base = (uint8_t *)&tcp->embryonic->timer;
@@ -126,34 +143,109 @@ static void slab_put(struct tcp_slab *slab, uint32_t index)
 	slab->used--;
 }
 
-uint64_t tcp_hash(const struct tcp *tcp, const struct tcp_tuple *tuple)
+static uint64_t flow_hash(const struct tcp *tcp, const struct tcp_flow *flow, bool ipv6)
 {
 	return siphash_16(&tcp->config.flow_key,
-		(uint64_t)tuple->remote | (uint64_t)tuple->local << 32,
-		(uint64_t)tuple->remote_port | (uint64_t)tuple->local_port << 16);
+		(uint64_t)flow->remote | (uint64_t)flow->local << 32,
+		(uint64_t)flow->remote_port | (uint64_t)flow->local_port << 16 |
+			(uint64_t)ipv6 << 32);
 }
 
-static const struct tcp_tuple *tcp_tuple_at(const struct tcp *tcp, flow_ref ref)
+bool tcp_flow_of(const struct tcp *tcp, const struct tcp_tuple *tuple, struct tcp_flow *flow)
+{
+	uint64_t hash;
+
+	flow->remote_port = tuple->remote_port;
+	flow->local_port = tuple->local_port;
+	if (ip_is_v4(&tuple->remote)) {
+		flow->remote = ip_v4(&tuple->remote);
+		flow->local = ip_v4(&tuple->local);
+		return false;
+	}
+	hash = siphash(&tcp->config.flow_key, &tuple->remote, 2 * sizeof(struct ip_address));
+	flow->remote = (uint32_t)hash;
+	flow->local = (uint32_t)(hash >> 32);
+	return true;
+}
+_Static_assert(offsetof(struct tcp_tuple, local) == sizeof(struct ip_address),
+	"both addresses are hashed in one piece");
+
+uint64_t tcp_hash(const struct tcp *tcp, const struct tcp_tuple *tuple)
+{
+	struct tcp_flow flow;
+	bool ipv6 = tcp_flow_of(tcp, tuple, &flow);
+
+	return flow_hash(tcp, &flow, ipv6);
+}
+
+/* A record's flow. @ipv6: receives whether its addresses lie beside it. */
+static const struct tcp_flow *flow_at(const struct tcp *tcp, flow_ref ref, bool *ipv6)
 {
 	uint32_t index = flow_ref_index(ref);
 
 	switch (flow_ref_kind(ref)) {
 	case FLOW_CONNECTION:
-		return &tcp->connections[index].tuple;
+		*ipv6 = tcp->connections[index].flags & TCP_IPV6;
+		return &tcp->connections[index].flow;
 	case FLOW_EMBRYONIC:
-		return &tcp->embryonic[index].tuple;
+		*ipv6 = tcp->embryonic[index].ipv6;
+		return &tcp->embryonic[index].flow;
 	default:
-		return &tcp->time_wait[index].tuple;
+		*ipv6 = tcp->time_wait[index].ipv6;
+		return &tcp->time_wait[index].flow;
 	}
+}
+
+static struct tcp_addresses *addresses_at(const struct tcp *tcp, flow_ref ref)
+{
+	return &tcp->addresses[flow_ref_kind(ref)][flow_ref_index(ref)];
+}
+
+void tcp_tuple_at(const struct tcp *tcp, flow_ref ref, struct tcp_tuple *tuple)
+{
+	bool ipv6;
+	const struct tcp_flow *flow = flow_at(tcp, ref, &ipv6);
+
+	if (ipv6) {
+		tuple->remote = addresses_at(tcp, ref)->remote;
+		tuple->local = addresses_at(tcp, ref)->local;
+	} else {
+		tuple->remote = ip_from_v4(flow->remote);
+		tuple->local = ip_from_v4(flow->local);
+	}
+	tuple->remote_port = flow->remote_port;
+	tuple->local_port = flow->local_port;
+}
+
+/* The hash that a record's flow slot was filed under. */
+static uint64_t hash_at(const struct tcp *tcp, flow_ref ref)
+{
+	bool ipv6;
+	const struct tcp_flow *flow = flow_at(tcp, ref, &ipv6);
+
+	return flow_hash(tcp, flow, ipv6);
+}
+
+static bool is_flow_at(const struct tcp *tcp, flow_ref ref, const struct tcp_flow *flow, bool ipv6,
+	const struct tcp_tuple *tuple)
+{
+	bool also;
+
+	if (memcmp(flow, flow_at(tcp, ref, &also), sizeof(*flow)) != 0 || also != ipv6)
+		return false;
+	return !ipv6 ||
+	       memcmp(addresses_at(tcp, ref), &tuple->remote, sizeof(struct tcp_addresses)) == 0;
 }
 
 flow_ref tcp_lookup(const struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash)
 {
 	struct flow_probe probe = {.hash = hash};
+	struct tcp_flow flow;
+	bool ipv6 = tcp_flow_of(tcp, tuple, &flow);
 	flow_ref ref;
 
 	while ((ref = flow_next(&tcp->flows, &probe)))
-		if (tcp_tuple_equal(tuple, tcp_tuple_at(tcp, ref)))
+		if (is_flow_at(tcp, ref, &flow, ipv6, tuple))
 			break;
 	return ref;
 }
@@ -170,10 +262,11 @@ void tcp_prefetch_connection(struct tcp *tcp, uint64_t hash)
 {
 	struct flow_probe probe = {.hash = hash};
 	flow_ref ref = flow_next(&tcp->flows, &probe);
+	bool ipv6;
 
 	if (!ref)
 		return;
-	__builtin_prefetch(tcp_tuple_at(tcp, ref), 1);
+	__builtin_prefetch(flow_at(tcp, ref, &ipv6), 1);
 	if (flow_ref_kind(ref) == FLOW_CONNECTION)
 		__builtin_prefetch(&tcp->connections[flow_ref_index(ref)].head, 1);
 }
@@ -194,6 +287,7 @@ struct tcp_connection *tcp_connection_open(
 	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
 {
 	uint32_t number = slab_get(&tcp->connection_slab);
+	flow_ref was = tcp_embryonic_ref(tcp, e);
 	struct tcp_connection *c;
 	uint8_t generation;
 
@@ -204,7 +298,11 @@ struct tcp_connection *tcp_connection_open(
 	memset(c, 0, sizeof(*c));
 	c->generation = generation;
 	c->state = TCP_ESTABLISHED;
-	c->tuple = e->tuple;
+	c->flow = e->flow;
+	if (e->ipv6) {
+		c->flags |= TCP_IPV6;
+		*addresses_at(tcp, tcp_ref_of(tcp, c)) = *addresses_at(tcp, was);
+	}
 	c->rcv_nxt = e->irs + 1;
 	c->snd_una = c->snd_nxt = c->snd_end = c->snd_ptr = e->iss + 1;
 	c->snd_wl1 = segment->seq;
@@ -215,12 +313,36 @@ struct tcp_connection *tcp_connection_open(
 	if (e->retries == 0)
 		tcp_rtt_sample(c, (uint16_t)(tcp_ms(tcp->now) - e->sent));
 	tcp_congestion_open(c, e->retries > 0);
-	flow_replace(&tcp->flows, tcp_hash(tcp, &c->tuple),
-		flow_ref_of(FLOW_EMBRYONIC, (uint32_t)(e - tcp->embryonic)), tcp_ref_of(tcp, c));
+	flow_replace(&tcp->flows, hash_at(tcp, was), was, tcp_ref_of(tcp, c));
 	tcp_embryonic_free(tcp, e, false);
 	tcp->live++;
 	tcp_count(tcp, TCP_OPENED);
 	return c;
+}
+
+struct tcp_side *tcp_side_borrow(struct tcp *tcp, struct tcp_connection *c)
+{
+	uint32_t number;
+
+	if (c->side)
+		return tcp_side_of(tcp, c);
+	number = slab_get(&tcp->side_slab);
+	if (!number) {
+		tcp_count(tcp, TCP_FULL_SIDES);
+		return NULL;
+	}
+	c->side = (uint16_t)number;
+	return memset(tcp_side_of(tcp, c), 0, sizeof(struct tcp_side));
+}
+
+void tcp_side_return(struct tcp *tcp, struct tcp_connection *c)
+{
+	const struct tcp_side *side = tcp_side_of(tcp, c);
+
+	if (!side || side->in.count > 0 || side->in.has_fin || side->out.active)
+		return;
+	slab_put(&tcp->side_slab, c->side - 1u);
+	c->side = 0;
 }
 
 /* Everything but the flow slot. */
@@ -239,7 +361,7 @@ static void connection_free(struct tcp *tcp, struct tcp_connection *c)
 
 void tcp_connection_free(struct tcp *tcp, struct tcp_connection *c)
 {
-	flow_remove(&tcp->flows, tcp_hash(tcp, &c->tuple), tcp_ref_of(tcp, c));
+	flow_remove(&tcp->flows, hash_at(tcp, tcp_ref_of(tcp, c)), tcp_ref_of(tcp, c));
 	connection_free(tcp, c);
 }
 
@@ -252,7 +374,8 @@ void tcp_connection_unpend(struct tcp *tcp, struct tcp_connection *c)
 
 void tcp_connection_reset(struct tcp *tcp, struct tcp_connection *c)
 {
-	if (tcp_reply(tcp, &c->tuple, c->link, TCP_RST | TCP_ACK, c->snd_nxt, c->rcv_nxt))
+	if (tcp_reply_of(
+		    tcp, tcp_ref_of(tcp, c), c->link, TCP_RST | TCP_ACK, c->snd_nxt, c->rcv_nxt))
 		tcp_count(tcp, TCP_RESET_OUT);
 	tcp_connection_free(tcp, c);
 }
@@ -260,10 +383,15 @@ void tcp_connection_reset(struct tcp *tcp, struct tcp_connection *c)
 struct tcp_embryonic *tcp_embryonic_new(
 	struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash, flow_ref was)
 {
-	uint32_t number = slab_get(&tcp->embryonic_slab);
+	uint32_t number;
 	struct tcp_embryonic *e;
 	flow_ref ref;
 
+	if (!ip_is_v4(&tuple->remote) && !tcp->config.ipv6) {
+		tcp_count(tcp, TCP_DROP_FAMILY);
+		return NULL;
+	}
+	number = slab_get(&tcp->embryonic_slab);
 	if (!number) {
 		tcp_count(tcp, TCP_FULL_EMBRYONIC);
 		return NULL;
@@ -278,16 +406,18 @@ struct tcp_embryonic *tcp_embryonic_new(
 	}
 	e = &tcp->embryonic[number - 1];
 	memset(e, 0, sizeof(*e));
-	e->tuple = *tuple;
+	e->ipv6 = tcp_flow_of(tcp, tuple, &e->flow);
+	if (e->ipv6)
+		*addresses_at(tcp, ref) = (struct tcp_addresses){tuple->remote, tuple->local};
 	return e;
 }
 
 void tcp_embryonic_free(struct tcp *tcp, struct tcp_embryonic *e, bool flow)
 {
-	flow_ref ref = flow_ref_of(FLOW_EMBRYONIC, (uint32_t)(e - tcp->embryonic));
+	flow_ref ref = tcp_embryonic_ref(tcp, e);
 
 	if (flow)
-		flow_remove(&tcp->flows, tcp_hash(tcp, &e->tuple), ref);
+		flow_remove(&tcp->flows, hash_at(tcp, ref), ref);
 	timer_unlink(&tcp->wheel, ref);
 	slab_put(&tcp->embryonic_slab, flow_ref_index(ref));
 }
@@ -327,10 +457,10 @@ void tcp_time_wait_restart(struct tcp *tcp, struct tcp_time_wait *w)
 void tcp_time_wait_free(struct tcp *tcp, struct tcp_time_wait *w, bool flow)
 {
 	uint32_t index = (uint32_t)(w - tcp->time_wait);
+	flow_ref ref = flow_ref_of(FLOW_TIME_WAIT, index);
 
 	if (flow)
-		flow_remove(
-			&tcp->flows, tcp_hash(tcp, &w->tuple), flow_ref_of(FLOW_TIME_WAIT, index));
+		flow_remove(&tcp->flows, hash_at(tcp, ref), ref);
 	time_wait_unlink(tcp, w);
 	slab_put(&tcp->time_wait_slab, index);
 }
@@ -339,21 +469,26 @@ void tcp_connection_time_wait(struct tcp *tcp, struct tcp_connection *c)
 {
 	struct tcp_time_wait *w;
 	uint32_t number = slab_get(&tcp->time_wait_slab);
+	flow_ref ref;
 
 	if (!number) {
 		tcp_count(tcp, TCP_TIME_WAIT_SHORT);
 		tcp_time_wait_free(tcp, &tcp->time_wait[tcp->time_wait_head - 1], true);
 		number = slab_get(&tcp->time_wait_slab);
 	}
+	ref = flow_ref_of(FLOW_TIME_WAIT, number - 1);
 	w = &tcp->time_wait[number - 1];
 	memset(w, 0, sizeof(*w));
-	w->tuple = c->tuple;
+	w->flow = c->flow;
+	if (c->flags & TCP_IPV6) {
+		w->ipv6 = true;
+		*addresses_at(tcp, ref) = *addresses_at(tcp, tcp_ref_of(tcp, c));
+	}
 	w->snd_nxt = c->snd_nxt;
 	w->rcv_nxt = c->rcv_nxt;
 	w->link = c->link;
 	time_wait_append(tcp, w);
-	flow_replace(&tcp->flows, tcp_hash(tcp, &c->tuple), tcp_ref_of(tcp, c),
-		flow_ref_of(FLOW_TIME_WAIT, number - 1));
+	flow_replace(&tcp->flows, hash_at(tcp, tcp_ref_of(tcp, c)), tcp_ref_of(tcp, c), ref);
 	connection_free(tcp, c);
 }
 

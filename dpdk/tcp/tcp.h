@@ -6,6 +6,7 @@
 #include "chunk.h"
 #include "counter.h"
 #include "crypto/siphash.h"
+#include "net/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,9 +23,9 @@
 /* Generation in the top 8 bits, slab index below; 0 names no connection. */
 typedef uint32_t tcp_id;
 
-/** struct tcp_tuple - a flow as the server sees it; all fields in network byte order */
+/** struct tcp_tuple - a flow as seen from our end; ports in network byte order */
 struct tcp_tuple {
-	uint32_t remote, local;
+	struct ip_address remote, local;
 	uint16_t remote_port, local_port;
 };
 
@@ -106,6 +107,8 @@ struct tcp_up {
  * @connections: live connections, at most 2^24 - 1
  * @embryonic: handshakes under way (SYN-RECEIVED), at most
  * @time_wait: TIME_WAIT records, at most (the oldest gives way); at least 1
+ * @sides: records of what only loss and reordering need, a capped pool: 1..65535
+ * @ipv6: keep room for IPv6 addresses beside every record; without it IPv6 flows are refused
  * @receive_window: bytes offered while chunks are to be had, 536..65535
  * @send_bytes: unacknowledged plus unsent bytes a connection may hold
  * @mss: largest payload we offer to receive, and send; at least 536
@@ -118,6 +121,8 @@ struct tcp_config {
 	uint32_t connections;
 	uint32_t embryonic;
 	uint32_t time_wait;
+	uint32_t sides;
+	bool ipv6;
 	uint32_t receive_window;
 	uint32_t send_bytes;
 	uint16_t mss;
@@ -155,6 +160,9 @@ struct tcp_config {
 	X(TCP_CHALLENGE_ACK, "tcp_challenge_ack", "challenge ACKs sent (RFC 5961)")                \
 	X(TCP_PROBE_OUT, "tcp_probe_out", "zero-window probes sent")                               \
 	X(TCP_SEND_NO_CHUNK, "tcp_send_no_chunk", "messages refused because no chunk was free")    \
+	X(TCP_FULL_SIDES, "tcp_full_sides",                                                        \
+		"losses or gaps met without a recovery record: all are in use")                    \
+	X(TCP_DROP_FAMILY, "tcp_drop_family", "SYNs refused: IPv6 is not configured")              \
 	X(TCP_TIME_WAIT_SHORT, "tcp_time_wait_short",                                              \
 		"TIME-WAIT records that gave way to a newer one")                                  \
 	X(TCP_DROP_REPLY, "tcp_drop_reply",                                                        \

@@ -219,7 +219,7 @@ void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c)
 		break;
 	default:
 		/* FIN-WAIT-2: the record that could owe an ACK is gone, so it leaves now. */
-		tcp_reply(tcp, &c->tuple, c->link, TCP_ACK, c->snd_nxt, c->rcv_nxt);
+		tcp_reply_of(tcp, tcp_ref_of(tcp, c), c->link, TCP_ACK, c->snd_nxt, c->rcv_nxt);
 		tcp_connection_time_wait(tcp, c);
 		return;
 	}

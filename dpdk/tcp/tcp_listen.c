@@ -8,11 +8,11 @@
 #define ISN_GAP 0x10000
 
 /* RFC 6528: ISN = M + F(4-tuple, secret), M a clock of 4 us. */
-static uint32_t tcp_isn(const struct tcp *tcp, const struct tcp_tuple *tuple)
+static uint32_t tcp_isn(const struct tcp *tcp, const struct tcp_flow *flow)
 {
 	uint64_t f = siphash_16(&tcp->config.isn_key,
-		(uint64_t)tuple->remote | (uint64_t)tuple->local << 32,
-		(uint64_t)tuple->remote_port | (uint64_t)tuple->local_port << 16);
+		(uint64_t)flow->remote | (uint64_t)flow->local << 32,
+		(uint64_t)flow->remote_port | (uint64_t)flow->local_port << 16);
 
 	return (uint32_t)f + (uint32_t)(tcp->now / 4);
 }
@@ -45,7 +45,8 @@ static void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment)
 
 static void tcp_syn_ack(struct tcp *tcp, const struct tcp_embryonic *e)
 {
-	tcp_reply(tcp, &e->tuple, e->link, TCP_SYN | TCP_ACK, e->iss, e->irs + 1);
+	tcp_reply_of(
+		tcp, tcp_embryonic_ref(tcp, e), e->link, TCP_SYN | TCP_ACK, e->iss, e->irs + 1);
 }
 
 /* A SYN becomes a handshake under way; what else it carries is ignored: the peer sends it again. */
@@ -57,8 +58,7 @@ static void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tc
 	e->mss = mss < tcp->config.mss ? mss : tcp->config.mss;
 	e->link = segment->link;
 	e->sent = (uint16_t)tcp_ms(tcp->now);
-	timer_arm(&tcp->wheel, flow_ref_of(FLOW_EMBRYONIC, (uint32_t)(e - tcp->embryonic)),
-		tcp->now + SECOND);
+	timer_arm(&tcp->wheel, tcp_embryonic_ref(tcp, e), tcp->now + SECOND);
 	tcp_syn_ack(tcp, e);
 }
 
@@ -85,7 +85,7 @@ void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t 
 	e = tcp_embryonic_new(tcp, &segment->tuple, hash, 0);
 	if (!e)
 		return;
-	e->iss = tcp_isn(tcp, &segment->tuple);
+	e->iss = tcp_isn(tcp, &e->flow);
 	tcp_listen(tcp, e, segment);
 }
 
@@ -95,7 +95,7 @@ static void embryonic_challenge(struct tcp *tcp, struct tcp_embryonic *e)
 	if (e->challenges == TCP_CHALLENGES)
 		return;
 	e->challenges++;
-	if (tcp_reply(tcp, &e->tuple, e->link, TCP_ACK, e->iss + 1, e->irs + 1))
+	if (tcp_reply_of(tcp, tcp_embryonic_ref(tcp, e), e->link, TCP_ACK, e->iss + 1, e->irs + 1))
 		tcp_count(tcp, TCP_CHALLENGE_ACK);
 }
 
@@ -176,8 +176,7 @@ void tcp_embryonic_due(struct tcp *tcp, struct tcp_embryonic *e)
 		return;
 	}
 	e->retries++;
-	timer_arm(&tcp->wheel, flow_ref_of(FLOW_EMBRYONIC, (uint32_t)(e - tcp->embryonic)),
-		tcp->now + (SECOND << e->retries));
+	timer_arm(&tcp->wheel, tcp_embryonic_ref(tcp, e), tcp->now + (SECOND << e->retries));
 	tcp_count(tcp, TCP_RETRANSMIT);
 	tcp_syn_ack(tcp, e);
 }
@@ -191,11 +190,10 @@ static bool time_wait_reopen(
 	if (segment->flags & (TCP_ACK | TCP_FIN) || !(segment->flags & TCP_SYN) ||
 		seq_leq(segment->seq, w->rcv_nxt))
 		return false;
-	e = tcp_embryonic_new(tcp, &segment->tuple, hash,
-		flow_ref_of(FLOW_TIME_WAIT, (uint32_t)(w - tcp->time_wait)));
+	e = tcp_embryonic_new(tcp, &segment->tuple, hash, tcp_time_wait_ref(tcp, w));
 	if (!e)
 		return true;
-	e->iss = tcp_isn(tcp, &segment->tuple);
+	e->iss = tcp_isn(tcp, &e->flow);
 	if (seq_leq(e->iss, w->snd_nxt))
 		e->iss = w->snd_nxt + ISN_GAP;
 	tcp_time_wait_free(tcp, w, false);
@@ -220,5 +218,6 @@ void tcp_time_wait_in(
 	if (segment->flags & TCP_FIN && segment->seq + segment->length + 1 == w->rcv_nxt)
 		tcp_time_wait_restart(tcp, w);
 	if (segment->length > 0 || segment->flags & (TCP_FIN | TCP_SYN))
-		tcp_reply(tcp, &w->tuple, w->link, TCP_ACK, w->snd_nxt, w->rcv_nxt);
+		tcp_reply_of(
+			tcp, tcp_time_wait_ref(tcp, w), w->link, TCP_ACK, w->snd_nxt, w->rcv_nxt);
 }

@@ -111,7 +111,7 @@ static void reply_out(struct tcp *tcp, struct tcp_out *out)
 static void segment_out(const struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
 	uint32_t seq, uint8_t flags)
 {
-	out->tuple = c->tuple;
+	tcp_tuple_at(tcp, tcp_ref_of(tcp, c), &out->tuple);
 	out->seq = seq;
 	out->ack = c->rcv_nxt;
 	out->window = c->flags & TCP_WINDOW_CLOSED ? 0 : (uint16_t)tcp->config.receive_window;

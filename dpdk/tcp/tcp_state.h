@@ -56,6 +56,24 @@ enum tcp_state {
 	TCP_LAST_ACK
 };
 
+/**
+ * struct tcp_flow - a flow as a record keeps it; network byte order
+ *
+ * Of an IPv6 flow @remote and @local hold a keyed hash of its addresses, which lie in the struct
+ * tcp_addresses beside the record.
+ */
+struct tcp_flow {
+	uint32_t remote, local;
+	uint16_t remote_port, local_port;
+};
+_Static_assert(sizeof(struct tcp_flow) == 12, "part of the 128 bytes of a connection");
+
+/** struct tcp_addresses - the addresses of an IPv6 flow, found by its record's own index */
+struct tcp_addresses {
+	struct ip_address remote, local;
+};
+_Static_assert(sizeof(struct tcp_addresses) == 32, "what IPv6 adds to a record");
+
 /* tcp_connection.flags */
 #define TCP_PENDING 0x0001       /* on the list of what tcp_output() has to look at */
 #define TCP_ACK_OWED 0x0002      /* the next segment, or one of its own, acknowledges */
@@ -67,6 +85,7 @@ enum tcp_state {
 #define TCP_SEND_AGAIN 0x0080    /* the segment at snd_una is to be sent again */
 #define TCP_PROBE 0x0100         /* the persist timer expired */
 #define TCP_WINDOW_CLOSED 0x0200 /* tcp_accept(false): offer no window until chunks are free */
+#define TCP_IPV6 0x0400          /* the addresses lie in the record beside */
 
 /*
  * One connection: two cache lines, the first is what every segment reads, the second what sending
@@ -75,14 +94,12 @@ enum tcp_state {
  * SND.WL2 of the RFC is not kept: a window is taken only from a segment with SND.UNA =< SEG.ACK,
  * and WL2 was such an ACK earlier on, so WL2 =< SND.UNA =< SEG.ACK always holds.
  *
- * IPv6 will keep its addresses in a side record found by the connection's own index; .remote and
- * .local then hold a hash. @side names a record borrowed from a capped pool, for what only loss and
- * reordering need (out-of-order interval, SACK scoreboard); @shift the window scales (sent,
- * received in 4 bits each); @ts_recent the timestamp to echo. All three are 0 as long as none is
- * negotiated.
+ * @side names a record borrowed from a capped pool (number, 0: none), for what only loss and
+ * reordering need; @shift the window scales (the peer's in the low 4 bits, ours above); @ts_recent
+ * the timestamp to echo. @snd_wnd and @max_window are header values: bytes only after scaling.
  */
 struct tcp_connection {
-	struct tcp_tuple tuple;
+	struct tcp_flow flow;
 	uint8_t state;
 	uint8_t generation; /* 1..255 */
 	uint16_t flags;
@@ -122,14 +139,14 @@ _Static_assert(offsetof(struct tcp_connection, user) % 16 == 0, "the user's byte
 
 /* SYN-RECEIVED. A SYN takes this and no more. */
 struct tcp_embryonic {
-	struct tcp_tuple tuple;
+	struct tcp_flow flow;
 	uint32_t iss, irs;
 	struct timer_node timer;
 	uint16_t mss;
 	uint16_t sent; /* ms, low bits: when the first SYN-ACK was queued */
 	uint8_t link;
 	uint8_t retries;
-	uint8_t challenges;
+	uint8_t challenges : 3, ipv6 : 1;
 	uint8_t shift;
 	uint32_t ts_recent;
 };
@@ -137,17 +154,68 @@ _Static_assert(sizeof(struct tcp_embryonic) == 48, "a handshake under way");
 
 /* TIME-WAIT; all last equally long, so their timer is one list in order of expiry. */
 struct tcp_time_wait {
-	struct tcp_tuple tuple;
+	struct tcp_flow flow;
 	uint32_t snd_nxt, rcv_nxt;
 	uint32_t next, prev; /* index + 1 */
 	uint32_t expires;    /* wheel tick */
 	uint8_t link;
 	uint8_t shift;
-	uint16_t spare;
+	bool ipv6;
+	uint8_t spare;
 	uint32_t ts_recent, ts_seen;
 	uint32_t spare2;
 };
 _Static_assert(sizeof(struct tcp_time_wait) == 48, "a TIME-WAIT record");
+
+/** struct tcp_range - sequence numbers [start, end) */
+struct tcp_range {
+	uint32_t start, end;
+};
+
+/**
+ * struct tcp_reassembly - what came ahead of the next byte (the receiving half of a side record)
+ * @arrived: up to TCP_ARRIVED intervals, in order of sequence number, not touching each other
+ * @newest: the one that changed last: the first SACK block (RFC 2018 section 4)
+ * @pieces: chunks with their bytes, in order of sequence number
+ * @count: intervals; 0: this half is not in use
+ */
+#define TCP_ARRIVED 4
+struct tcp_reassembly {
+	struct tcp_range arrived[TCP_ARRIVED];
+	chunk_id pieces;
+	uint32_t fin; /* number of a FIN that came early, valid with has_fin */
+	uint16_t piece_count;
+	uint8_t count, newest;
+	bool has_fin;
+	uint8_t spare[19];
+};
+_Static_assert(sizeof(struct tcp_reassembly) == 64, "half a side record");
+
+/**
+ * struct tcp_scoreboard - what the peer has reported out of order (the sending half; RFC 6675)
+ * @sacked: up to TCP_SACKED ranges above SND.UNA, in order, not touching each other
+ * @high_rxt: highest sequence number sent again in this recovery
+ * @rescue: end of the segment sent again by the rescue rule
+ * @path_mtu: what an ICMP message said, waiting for a loss to confirm it (RFC 5927); 0: nothing
+ * @count: ranges; @active: this half is in use
+ */
+#define TCP_SACKED 6
+struct tcp_scoreboard {
+	struct tcp_range sacked[TCP_SACKED];
+	uint32_t high_rxt, rescue;
+	uint16_t path_mtu;
+	uint8_t count;
+	bool active;
+	uint8_t spare[4];
+};
+_Static_assert(sizeof(struct tcp_scoreboard) == 64, "half a side record");
+
+/** struct tcp_side - a record of the capped pool; the first word links free ones */
+struct tcp_side {
+	struct tcp_reassembly in;
+	struct tcp_scoreboard out;
+};
+_Static_assert(sizeof(struct tcp_side) == 128, "a side record is two cache lines");
 
 /* At the start of every chunk of a send queue; the message's bytes follow. */
 struct tcp_message {
@@ -190,7 +258,9 @@ struct tcp {
 	struct tcp_connection *connections;
 	struct tcp_embryonic *embryonic;
 	struct tcp_time_wait *time_wait;
-	struct tcp_slab connection_slab, embryonic_slab, time_wait_slab;
+	struct tcp_side *sides;
+	struct tcp_addresses *addresses[4]; /* by flow_kind; NULL without IPv6 */
+	struct tcp_slab connection_slab, embryonic_slab, time_wait_slab, side_slab;
 	uint32_t time_wait_head, time_wait_tail; /* index + 1, oldest first */
 	uint32_t pending_head, pending_tail;     /* index + 1 */
 	uint32_t sweep_at;
@@ -231,14 +301,25 @@ static inline flow_ref tcp_ref_of(const struct tcp *tcp, const struct tcp_connec
 	return flow_ref_of(FLOW_CONNECTION, tcp_index(tcp, c));
 }
 
+static inline flow_ref tcp_embryonic_ref(const struct tcp *tcp, const struct tcp_embryonic *e)
+{
+	return flow_ref_of(FLOW_EMBRYONIC, (uint32_t)(e - tcp->embryonic));
+}
+
+static inline flow_ref tcp_time_wait_ref(const struct tcp *tcp, const struct tcp_time_wait *w)
+{
+	return flow_ref_of(FLOW_TIME_WAIT, (uint32_t)(w - tcp->time_wait));
+}
+
 static inline uint32_t tcp_ms(uint64_t now)
 {
 	return (uint32_t)(now / MS);
 }
 
-static inline bool tcp_tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple *b)
+/* The record of what only loss and reordering need; NULL if @c has none. */
+static inline struct tcp_side *tcp_side_of(const struct tcp *tcp, const struct tcp_connection *c)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return c->side ? &tcp->sides[c->side - 1] : NULL;
 }
 
 static inline struct tcp_message *tcp_message_at(const struct tcp *tcp, chunk_id id)
@@ -265,6 +346,19 @@ static inline bool tcp_fin_sent(const struct tcp_connection *c)
 
 /** tcp_hash() - the flow table's hash of a tuple. */
 uint64_t tcp_hash(const struct tcp *tcp, const struct tcp_tuple *tuple);
+
+/** tcp_flow_of() - what a record keeps of @tuple. Return: is it IPv6? */
+bool tcp_flow_of(const struct tcp *tcp, const struct tcp_tuple *tuple, struct tcp_flow *flow);
+
+/** tcp_tuple_at() - the tuple of a record. */
+void tcp_tuple_at(const struct tcp *tcp, flow_ref ref, struct tcp_tuple *tuple);
+
+/** tcp_side_borrow() - the side record of @c, taken from the pool if it has none.
+ * Return: NULL, counted, if all are in use. */
+struct tcp_side *tcp_side_borrow(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_side_return() - give the side record of @c back once neither half is in use. */
+void tcp_side_return(struct tcp *tcp, struct tcp_connection *c);
 
 /** tcp_lookup() - the record of a flow; 0 if there is none. */
 flow_ref tcp_lookup(const struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash);
@@ -331,7 +425,7 @@ static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_conne
 	up->id = tcp_id_of(tcp, c);
 	up->events |= TCP_UP_CLOSED;
 	up->reason = (uint8_t)reason;
-	up->tuple = c->tuple;
+	tcp_tuple_at(tcp, tcp_ref_of(tcp, c), &up->tuple);
 	memcpy(up->user, c->user, sizeof(up->user));
 }
 
@@ -399,6 +493,16 @@ void tcp_challenge(struct tcp *tcp, struct tcp_connection *c);
 /** tcp_reply() - queue a segment that belongs to no connection. Return: false, counted, if full. */
 bool tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, uint8_t flags,
 	uint32_t seq, uint32_t ack);
+
+/** tcp_reply_of() - the same for a flow that has a record. */
+static inline bool tcp_reply_of(
+	struct tcp *tcp, flow_ref ref, uint8_t link, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	struct tcp_tuple tuple;
+
+	tcp_tuple_at(tcp, ref, &tuple);
+	return tcp_reply(tcp, &tuple, link, flags, seq, ack);
+}
 
 /** tcp_window_blocked() - what is next to send waits for the window, nothing is in flight. */
 bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c);

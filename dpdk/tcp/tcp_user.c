@@ -50,7 +50,7 @@ bool tcp_tuple_of(struct tcp *tcp, tcp_id id, struct tcp_tuple *tuple)
 	const struct tcp_connection *c = tcp_find_open(tcp, id);
 
 	if (c)
-		*tuple = c->tuple;
+		tcp_tuple_at(tcp, tcp_ref_of(tcp, c), tuple);
 	return c != NULL;
 }
 

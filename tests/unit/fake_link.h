@@ -46,6 +46,15 @@ static const uint8_t all_mac[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 #define OUR_ADDRESS inet_addr("198.18.0.1")
 #define PEER_ADDRESS inet_addr("198.18.0.2")
 
+/* rss_owner() of an IPv4 flow. */
+static inline unsigned owner_v4(const struct rss *rss, uint32_t source, uint32_t destination,
+	uint16_t source_port, uint16_t destination_port)
+{
+	struct ip_address from = ip_from_v4(source), to = ip_from_v4(destination);
+
+	return rss_owner(rss, &from, &to, source_port, destination_port);
+}
+
 /* The link. */
 
 static inline unsigned fake_receive(struct link *link, struct frame *frames, unsigned max)

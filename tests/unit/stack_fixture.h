@@ -197,13 +197,14 @@ static inline struct fixture *fixture_make(void)
 		config->links[i].link = &f->links[i].link;
 		config->links[i].address_count = 1;
 		config->links[i].addresses[0] = (struct stack_address){
-			i == 0 ? OUR_ADDRESS : inet_addr("10.1.0.1"), i == 0 ? 24 : 16};
+			ip_from_v4(i == 0 ? OUR_ADDRESS : inet_addr("10.1.0.1")), i == 0 ? 24 : 16};
 	}
 	config->udp_ports = udp_ports;
 	config->udp_port_count = 1;
 	config->tcp = (struct tcp_config){.connections = 64,
 		.embryonic = 32,
 		.time_wait = 32,
+		.sides = 16,
 		.receive_window = 16384,
 		.send_bytes = 16384,
 		.mss = 1460,
@@ -316,8 +317,8 @@ static inline const struct udp_path *path_to(uint32_t remote)
 {
 	static struct udp_path path;
 
-	path = (struct udp_path){.remote = remote,
-		.local = OUR_ADDRESS,
+	path = (struct udp_path){.remote = ip_from_v4(remote),
+		.local = ip_from_v4(OUR_ADDRESS),
 		.remote_port = htons(40000),
 		.local_port = htons(UDP_PORT)};
 	return &path;
@@ -354,8 +355,8 @@ static inline unsigned requests_sent(const struct fixture *f, unsigned link)
 
 static inline bool try_send(struct fixture *f, unsigned link, uint32_t local, uint32_t remote)
 {
-	struct udp_path path = {.remote = remote,
-		.local = local,
+	struct udp_path path = {.remote = ip_from_v4(remote),
+		.local = ip_from_v4(local),
 		.remote_port = htons(40000),
 		.local_port = htons(UDP_PORT),
 		.link = (uint8_t)link};

@@ -56,6 +56,7 @@ static inline struct tcp_config rig_config(void)
 		.connections = 8,
 		.embryonic = 8,
 		.time_wait = 4,
+		.sides = 16,
 		.receive_window = 32768,
 		.send_bytes = 65536,
 		.mss = 1460,
@@ -246,8 +247,8 @@ static inline struct tcp_up *put_ack(struct rig *rig, struct peer *peer, uint32_
 
 static inline struct peer peer_at(uint16_t port, uint32_t iss)
 {
-	return (struct peer){.tuple = {.remote = htonl(0xc6120002),
-				     .local = htonl(0xc6120001),
+	return (struct peer){.tuple = {.remote = ip_from_v4(htonl(0xc6120002)),
+				     .local = ip_from_v4(htonl(0xc6120001)),
 				     .remote_port = htons(port),
 				     .local_port = htons(PORT)},
 		.seq = iss,

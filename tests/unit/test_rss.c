@@ -31,6 +31,15 @@ static const struct {
 	{"202.188.127.2", 1303, "153.39.163.191", 44251, 0x10e828a2},
 };
 
+/* The hash of an IPv4 4-tuple; addresses in network byte order. */
+static uint32_t hash_v4(const struct rss *rss, uint32_t source, uint32_t destination,
+	uint16_t source_port, uint16_t destination_port)
+{
+	struct ip_address from = ip_from_v4(source), to = ip_from_v4(destination);
+
+	return rss_hash(rss, &from, &to, source_port, destination_port);
+}
+
 static uint64_t next_random(uint64_t *state)
 {
 	*state ^= *state << 13;
@@ -39,6 +48,19 @@ static uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
+static const struct {
+	const char *destination;
+	uint16_t destination_port;
+	const char *source;
+	uint16_t source_port;
+	uint32_t hash;
+} vectors_v6[] = {
+	{"3ffe:2501:200:3::1", 1766, "3ffe:2501:200:1fff::7", 2794, 0x40207d3d},
+	{"ff02::1", 4739, "3ffe:501:8::260:97ff:fe40:efab", 14230, 0xdde51bbf},
+	{"fe80::200:f8ff:fe21:67cf", 38024, "3ffe:1900:4545:3:200:f8ff:fe21:67cf", 44251,
+		0x02d1feef},
+};
+
 static void test_published_vectors(void **state)
 {
 	struct rss rss;
@@ -46,10 +68,20 @@ static void test_published_vectors(void **state)
 	assert_int_equal(rss_init(&rss, known_key, 1), 0);
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
 		assert_int_equal(
-			rss_hash(&rss, inet_addr(vectors[i].source),
+			hash_v4(&rss, inet_addr(vectors[i].source),
 				inet_addr(vectors[i].destination), htons(vectors[i].source_port),
 				htons(vectors[i].destination_port)),
 			vectors[i].hash);
+	for (size_t i = 0; i < sizeof(vectors_v6) / sizeof(vectors_v6[0]); i++) {
+		struct ip_address source, destination;
+
+		assert_int_equal(inet_pton(AF_INET6, vectors_v6[i].source, &source), 1);
+		assert_int_equal(inet_pton(AF_INET6, vectors_v6[i].destination, &destination), 1);
+		assert_int_equal(
+			rss_hash(&rss, &source, &destination, htons(vectors_v6[i].source_port),
+				htons(vectors_v6[i].destination_port)),
+			vectors_v6[i].hash);
+	}
 }
 
 /* The definition, one bit at a time, shifting the whole key. */
@@ -77,9 +109,10 @@ static void test_against_oracle(void **state)
 
 	for (unsigned round = 0; round < 300; round++) {
 		uint8_t key[RSS_KEY_BYTES];
-		uint8_t input[12];
-		uint32_t source, destination;
+		uint8_t input[36];
+		struct ip_address source, destination;
 		uint16_t source_port, destination_port;
+		size_t address = round % 2 ? 4 : 16;
 
 		for (unsigned i = 0; i < sizeof(key); i++)
 			key[i] = (uint8_t)next_random(&seed);
@@ -87,16 +120,17 @@ static void test_against_oracle(void **state)
 			continue;
 		for (unsigned i = 0; i < sizeof(input); i++)
 			input[i] = (uint8_t)next_random(&seed);
-		memcpy(&source, input, 4);
-		memcpy(&destination, input + 4, 4);
-		memcpy(&source_port, input + 8, 2);
-		memcpy(&destination_port, input + 10, 2);
-		uint32_t want = slow_toeplitz(key, input, sizeof(input));
+		source = destination = ip_from_v4(0);
+		memcpy(&source.word[4 - address / 4], input, address);
+		memcpy(&destination.word[4 - address / 4], input + address, address);
+		memcpy(&source_port, input + 2 * address, 2);
+		memcpy(&destination_port, input + 2 * address + 2, 2);
+		uint32_t want = slow_toeplitz(key, input, 2 * address + 4);
 
 		assert_int_equal(
-			rss_hash(&rss, source, destination, source_port, destination_port), want);
+			rss_hash(&rss, &source, &destination, source_port, destination_port), want);
 		assert_int_equal(
-			rss_owner(&rss, source, destination, source_port, destination_port),
+			rss_owner(&rss, &source, &destination, source_port, destination_port),
 			want % RSS_RETA_SIZE % rss.workers);
 	}
 }
@@ -109,9 +143,9 @@ static void test_spread(void **state)
 
 	assert_int_equal(rss_init(&rss, known_key, 4), 0);
 	for (unsigned i = 0; i < 65536; i++) {
-		uint32_t a = rss_hash(&rss, inet_addr("10.0.0.9"), inet_addr("10.0.0.1"),
+		uint32_t a = hash_v4(&rss, inet_addr("10.0.0.9"), inet_addr("10.0.0.1"),
 			htons((uint16_t)i), htons(7701));
-		uint32_t b = rss_hash(&rss, htonl(0x0a000000 + i), inet_addr("10.0.0.1"),
+		uint32_t b = hash_v4(&rss, htonl(0x0a000000 + i), inet_addr("10.0.0.1"),
 			htons(40000), htons(7701));
 
 		by_port[a % RSS_RETA_SIZE]++;
@@ -143,6 +177,14 @@ static void test_refused(void **state)
 	memcpy(key, known_key, sizeof(key));
 	memset(key + 8, 0, 6);
 	assert_int_equal(rss_init(&rss, key, 2), -EINVAL);
+	/* Good, but for those of an IPv6 source port (256..271), and of the low half of an IPv6
+	 * address (112..127). */
+	memcpy(key, known_key, sizeof(key));
+	memset(key + 32, 0, 6);
+	assert_int_equal(rss_init(&rss, key, 2), -EINVAL);
+	memcpy(key, known_key, sizeof(key));
+	memset(key + 14, 0, 6);
+	assert_int_equal(rss_init(&rss, key, 2), -EINVAL);
 	/* Good, but for those of the source address's low half (16..31). */
 	memcpy(key, known_key, sizeof(key));
 	memset(key + 2, 0, 6);
@@ -154,8 +196,11 @@ static void test_one_worker_owns_all(void **state)
 	struct rss rss;
 
 	assert_int_equal(rss_init(&rss, known_key, 1), 0);
-	for (uint32_t i = 0; i < 1000; i++)
-		assert_int_equal(rss_owner(&rss, i * 7919, ~i, (uint16_t)i, 80), 0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct ip_address source = ip_from_v4(i * 7919), destination = ip_from_v4(~i);
+
+		assert_int_equal(rss_owner(&rss, &source, &destination, (uint16_t)i, 80), 0);
+	}
 }
 
 int main(void)

@@ -23,8 +23,8 @@ static void test_configurations_refused(void **state)
 	REFUSED(config.links[0].address_count = STACK_ADDRESSES_MAX + 1);
 	REFUSED(config.links[0].gateway_count = STACK_GATEWAYS_MAX + 1);
 	REFUSED(config.links[0].addresses[0].prefix = 33);
-	REFUSED(config.links[0].addresses[0].address = 0);
-	REFUSED(config.links[0].addresses[0].address = inet_addr("127.0.0.1"));
+	REFUSED(config.links[0].addresses[0].address = ip_from_v4(0));
+	REFUSED(config.links[0].addresses[0].address = ip_from_v4(inet_addr("127.0.0.1")));
 	REFUSED(config.links[0].gateway_count = 1);
 	REFUSED(config.random = NULL);
 	REFUSED(config.rss = NULL);
@@ -184,7 +184,7 @@ static void test_other_workers_flows(void **state)
 	fixture_start(f);
 	introduce(f);
 	for (unsigned port = 40000; port < 40300; port++) {
-		bool mine = rss_owner(&f->rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
+		bool mine = owner_v4(&f->rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
 				    htons(UDP_PORT)) == 2;
 
 		make_udp(&p, "x", 1);
@@ -200,7 +200,7 @@ static void test_other_workers_flows(void **state)
 		make_tcp(&p, 0x02, 1, 0, NULL, 0);
 		put16(p.data + L4, port);
 		seal_l4(&p, 16);
-		theirs += rss_owner(&f->rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
+		theirs += owner_v4(&f->rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
 				  htons(TCP_PORT)) != 2;
 		deliver(f, &p);
 		assert_int_equal(counter(f, STACK_DROP_WRONG_WORKER), theirs);

@@ -210,7 +210,7 @@ static void test_gateway(void **state)
 	struct fixture *f = fixture_make();
 	uint32_t gateway = inet_addr("198.18.0.254");
 
-	f->config.links[0].gateways[0] = gateway;
+	f->config.links[0].gateways[0] = ip_from_v4(gateway);
 	f->config.links[0].gateway_count = 1;
 	fixture_start(f);
 	assert_false(send_to(f, inet_addr("203.0.113.5")));
@@ -238,7 +238,8 @@ static void test_links_are_apart(void **state)
 	struct packet p;
 
 	f->config.link_count = 2;
-	f->config.links[1].addresses[0] = (struct stack_address){inet_addr("198.18.0.200"), 24};
+	f->config.links[1].addresses[0] =
+		(struct stack_address){ip_from_v4(inet_addr("198.18.0.200")), 24};
 	fixture_start(f);
 	arp_ask(f, peer_mac, PEER_ADDRESS);
 	forget_sent(f);

@@ -88,8 +88,8 @@ static uint32_t handshake(struct fixture *f)
 	make_tcp(&p, 0x10, 1001, seq + 1, NULL, 0);
 	deliver(f, &p);
 	assert_int_equal(f->opened, 1);
-	assert_int_equal(f->tuple.remote, PEER_ADDRESS);
-	assert_int_equal(f->tuple.local, OUR_ADDRESS);
+	assert_int_equal(ip_v4(&f->tuple.remote), PEER_ADDRESS);
+	assert_int_equal(ip_v4(&f->tuple.local), OUR_ADDRESS);
 	assert_int_equal(f->tuple.remote_port, htons(50000));
 	assert_int_equal(f->tuple.local_port, htons(TCP_PORT));
 	forget_sent(f);

@@ -192,7 +192,7 @@ static void test_datagram_tickets(void **state)
 	path.link = 255;
 	assert_null(stack_datagram(f->stack, &path, 10, ticket));
 	path = *path_to(PEER_ADDRESS);
-	path.local = inet_addr("198.18.0.3");
+	path.local = ip_from_v4(inet_addr("198.18.0.3"));
 	assert_null(stack_datagram(f->stack, &path, 10, ticket));
 	assert_null(stack_datagram(f->stack, path_to(inet_addr("224.0.0.5")), 10, ticket));
 	assert_int_equal(counter(f, STACK_DROP_NO_ROUTE), drops_before + 4);

@@ -430,7 +430,7 @@ static uint32_t wrapping_address(const struct tcp_config *config, unsigned remot
 	uint64_t word1 = (uint64_t)tuple.remote_port | (uint64_t)tuple.local_port << 16;
 
 	for (uint32_t address = 0x0a000000;; address++) {
-		uint64_t word0 = (uint64_t)htonl(address) | (uint64_t)tuple.local << 32;
+		uint64_t word0 = (uint64_t)htonl(address) | (uint64_t)ip_v4(&tuple.local) << 32;
 		uint32_t isn =
 			(uint32_t)siphash_16(&config->isn_key, word0, word1) + (uint32_t)(now / 4);
 
@@ -461,7 +461,7 @@ static void simulate(const struct weather *w)
 		remotes[i].tuple = peer_at((uint16_t)(40000 + i), 0).tuple;
 		if (!addresses[i])
 			addresses[i] = wrapping_address(&config, i, start + 10 * MS);
-		remotes[i].tuple.remote = addresses[i];
+		remotes[i].tuple.remote = ip_from_v4(addresses[i]);
 		remotes[i].iss = -(w->iss_before + i);
 		remotes[i].upload = w->upload;
 		remotes[i].offered = SPAN - 1;

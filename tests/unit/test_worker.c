@@ -53,7 +53,7 @@ static void test_a_tcp_device_lives(void **state)
 	good_request(&a, 2022);
 	assert_report(rig, &a, 2022, 2, HEARTH_VIA_TCP);
 	assert_true(worker_peer(rig->worker, entry_now(&a).connection, &tuple));
-	assert_int_equal(tuple.remote, PEER_ADDRESS);
+	assert_int_equal(ip_v4(&tuple.remote), PEER_ADDRESS);
 	assert_int_equal(ntohs(tuple.remote_port), a.flow->port);
 	assert_false(worker_peer(rig->worker, 0, &tuple));
 	flow_close(a.flow);
