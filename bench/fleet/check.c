@@ -3,7 +3,6 @@
 /* check.c - what the text requires of every answer (Q/CT X-2017 sections 5.3 and 5.4) */
 #include "fleet.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -60,25 +59,6 @@ int32_t check_sequence(
 	return -1;
 }
 
-bool check_address(const char *text, struct sockaddr_in *address)
-{
-	const char *colon = strchr(text, ':');
-	char host[INET_ADDRSTRLEN];
-	char *end;
-	long port;
-
-	if (!colon || (size_t)(colon - text) >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
-		return false;
-	memcpy(host, text, (size_t)(colon - text));
-	host[colon - text] = '\0';
-	port = strtol(colon + 1, &end, 10);
-	memset(address, 0, sizeof(*address));
-	address->sin_family = AF_INET;
-	address->sin_port = htons((uint16_t)port);
-	return *end == '\0' && port > 0 && port <= UINT16_MAX &&
-	       inet_pton(AF_INET, host, &address->sin_addr) == 1;
-}
-
 static void check_string(struct fleet *fleet, const struct device *device, unsigned code,
 	const json_t *answer, const char *name, const char *value)
 {
@@ -132,9 +112,9 @@ static void check_login(
 		deviate(fleet, device, BAD_MEMBER, code, "sessionKey is not 16 characters");
 	if (!token || strlen(token) != TOKEN_CHARS)
 		deviate(fleet, device, BAD_MEMBER, code, "token is not 16 characters");
-	if (!tcp || (*tcp && !check_address(tcp, &ignored)))
+	if (!tcp || (*tcp && !peer_address(tcp, &ignored)))
 		deviate(fleet, device, BAD_MEMBER, code, "tcpHost is missing or malformed");
-	if (!udp || (*udp && !check_address(udp, &ignored)))
+	if (!udp || (*udp && !peer_address(udp, &ignored)))
 		deviate(fleet, device, BAD_MEMBER, code, "udpHost is missing or malformed");
 	if (tcp && udp && !*tcp && !*udp)
 		deviate(fleet, device, BAD_MEMBER, code, "neither tcpHost nor udpHost");
@@ -145,6 +125,7 @@ json_int_t check_answer(
 {
 	const json_t *result = json_object_get(answer, "result");
 	const char *named = json_string_value(json_object_get(answer, "deviceId"));
+	const struct subdevices *subdevices = device->subdevices;
 	unsigned i;
 
 	check_time(fleet, device, code, answer);
@@ -173,8 +154,8 @@ json_int_t check_answer(
 		break;
 	default:
 		/* A report's answer names its subject: the device or one of its sub-devices. */
-		for (i = 0; named && i < device->subdevice_count; i++) {
-			if (strcmp(fleet->devices[device->subdevices[i]].id, named) == 0)
+		for (i = 0; named && subdevices && i < subdevices->count; i++) {
+			if (strcmp(fleet->devices[subdevices->at[i]].id, named) == 0)
 				return 0;
 		}
 		check_string(fleet, device, code, answer, "deviceId", device->id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* device.c - a device's life: login, connect, and what it does when something fails (5.3) */
-#include "fleet.h"
+#include "transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,15 +38,12 @@ void device_rearm(struct fleet *fleet, struct device *device)
 {
 	if (device->state == STATE_CONNECT || device->state == STATE_LIVE)
 		timer_set(fleet, device, request_wake(fleet, device));
-	else
-		timer_set(fleet, device, device->due);
 }
 
 void device_start(struct fleet *fleet, struct device *device, uint64_t when)
 {
 	enter(fleet, device, STATE_WAIT);
-	device->due = when;
-	device_rearm(fleet, device);
+	timer_set(fleet, device, when);
 }
 
 void device_login(struct fleet *fleet, struct device *device, uint64_t wait)
@@ -64,7 +61,7 @@ static void login_failed(struct fleet *fleet, struct device *device)
 	double wait = LOGIN_WAIT;
 
 	fleet->figures.login_failures++;
-	device->failures++;
+	device->failures += device->failures < UINT8_MAX;
 	if (device->auth_interval)
 		wait = device->auth_interval;
 	else if (device->failures > 3)
@@ -77,19 +74,17 @@ static void login_open(struct fleet *fleet, struct device *device)
 	request_forget(fleet, device);
 	enter(fleet, device, STATE_LOGIN);
 	device->sends++;
-	device->due = fleet->now + device_scaled(fleet, ANSWER_WAIT);
-	device_rearm(fleet, device);
-	if (transport_open(fleet, device, &fleet->options.login, true))
+	timer_set(fleet, device, fleet->now + device_scaled(fleet, ANSWER_WAIT));
+	if (transport_open(fleet, device, fleet->login, true))
 		device_lost(fleet, device);
 }
 
 static void connect_open(struct fleet *fleet, struct device *device)
 {
-	const struct sockaddr_in *peer = device->tcp ? &device->tcp_peer : &device->udp_peer;
+	peer_id peer = device->tcp ? device->tcp_peer : device->udp_peer;
 
 	enter(fleet, device, STATE_CONNECTING);
-	device->due = fleet->now + device_scaled(fleet, ANSWER_WAIT);
-	device_rearm(fleet, device);
+	timer_set(fleet, device, fleet->now + device_scaled(fleet, ANSWER_WAIT));
 	if (transport_open(fleet, device, peer, device->tcp))
 		device_lost(fleet, device);
 	else if (!device->tcp)
@@ -99,10 +94,10 @@ static void connect_open(struct fleet *fleet, struct device *device)
 void device_opened(struct fleet *fleet, struct device *device)
 {
 	if (device->state == STATE_LOGIN) {
-		request_send(fleet, device, 1002, NULL, false);
+		request_send(fleet, device, 1002, NULL, fleet->now, false);
 	} else if (device->state == STATE_CONNECTING) {
 		enter(fleet, device, STATE_CONNECT);
-		request_send(fleet, device, 1004, NULL, false);
+		request_send(fleet, device, 1004, NULL, fleet->now, false);
 		device_rearm(fleet, device);
 	}
 }
@@ -129,29 +124,30 @@ void device_granted(struct fleet *fleet, struct device *device, const json_t *an
 	const char *udp = json_string_value(json_object_get(answer, "udpHost"));
 	struct figures *figures = &fleet->figures;
 
-	device->has_tcp = tcp && check_address(tcp, &device->tcp_peer);
-	device->has_udp = udp && check_address(udp, &device->udp_peer);
+	device->tcp_peer = tcp ? peer_find(fleet, tcp) : 0;
+	device->udp_peer = udp ? peer_find(fleet, udp) : 0;
 	/* What is missing has been counted as a wrong answer; there is no going on without it. */
 	if (!key || strlen(key) != KEY_BYTES || !token || strlen(token) != TOKEN_CHARS ||
-		(!device->has_tcp && !device->has_udp)) {
+		(!device->tcp_peer && !device->udp_peer)) {
 		login_failed(fleet, device);
 		return;
 	}
 	memcpy(device->key, key, KEY_BYTES);
 	memcpy(device->token, token, TOKEN_CHARS);
 	figures->logins++;
-	if (device->logins++ == 0)
+	if (device->logins == 0)
 		figures->first_logins++;
 	else if (device->tcp)
 		figures->relogins_tcp++;
 	else
 		figures->relogins_udp++;
+	device->logins += device->logins < UINT8_MAX;
 	device->failures = 0;
 	device->sends = 0;
 	device->tcp = device->tcp_always || device->logins >= LOGINS_BEFORE_TCP;
-	if (!device->has_udp)
+	if (!device->udp_peer)
 		device->tcp = true;
-	else if (!device->has_tcp)
+	else if (!device->tcp_peer)
 		device->tcp = false;
 	transport_close(fleet, device);
 	connect_open(fleet, device);
@@ -163,9 +159,9 @@ void device_live(struct fleet *fleet, struct device *device, const json_t *answe
 	json_int_t interval = json_integer_value(json_object_get(answer, "authInterval"));
 
 	enter(fleet, device, STATE_LIVE);
-	device->heartbeat = heartbeat > 0 && heartbeat <= 3600 ? (unsigned)heartbeat : 45;
+	device->heartbeat = heartbeat > 0 && heartbeat <= 3600 ? (uint16_t)heartbeat : 45;
 	if (fleet->options.heartbeat)
-		device->heartbeat = fleet->options.heartbeat;
+		device->heartbeat = (uint16_t)fleet->options.heartbeat;
 	device->auth_interval = interval > 0 && interval < 86400 ? (unsigned)interval : 0;
 	if (device->tcp)
 		fleet->figures.connects_tcp++;
@@ -222,6 +218,5 @@ bool device_waits(const struct fleet *fleet, const struct device *device)
 	if (fleet->draining)
 		return !connected || device->outstanding == 0;
 	return device->state == STATE_LIVE && device->outstanding == 0 && fleet->options.reports &&
-	       device->reports >= fleet->options.reports &&
-	       device->step >= 2 + 3 * device->subdevice_count;
+	       device->reports >= fleet->options.reports && request_steps_done(device);
 }

@@ -74,9 +74,9 @@ out:
 	return error;
 }
 
+/** struct row - the fields of a line, in the text of the file */
 struct row {
-	char *fields[5];
-	char *line;
+	const char *fields[5];
 };
 
 /* Fields are plain: no id or PIN of ours needs quotes. */
@@ -97,115 +97,140 @@ static int by_id(const void *left, const void *right)
 	return strcmp((*(struct device *const *)left)->id, (*(struct device *const *)right)->id);
 }
 
-/* Give each sub-device to its gateway. @gateways holds one name per device, NULL for most. */
-static int tie(struct fleet *fleet, char **gateways)
+static int by_name(const void *name, const void *entry)
 {
-	struct device **sorted = calloc(fleet->count, sizeof(*sorted));
-	struct device *wanted = calloc(1, sizeof(*wanted));
+	return strcmp(name, (*(struct device *const *)entry)->id);
+}
+
+static int give(struct device *gateway, unsigned subdevice)
+{
+	unsigned count = gateway->subdevices ? gateway->subdevices->count : 0;
+	struct subdevices *grown =
+		realloc(gateway->subdevices, sizeof(*grown) + (count + 1) * sizeof(grown->at[0]));
+
+	if (!grown)
+		return -ENOMEM;
+	grown->at[count] = subdevice;
+	grown->count = count + 1;
+	gateway->subdevices = grown;
+	return 0;
+}
+
+/* Give each sub-device to its gateway, which @gateways names; NULL for most. */
+static int tie(struct fleet *fleet, const char *const *gateways)
+{
+	struct device **sorted = calloc(fleet->count, sizeof(*sorted)), **found;
+	int error = sorted ? 0 : -ENOMEM;
 	unsigned i;
-	int error = sorted && wanted ? 0 : -ENOMEM;
 
 	for (i = 0; !error && i < fleet->count; i++)
 		sorted[i] = &fleet->devices[i];
 	if (!error)
 		qsort(sorted, fleet->count, sizeof(*sorted), by_id);
 	for (i = 0; !error && i < fleet->count; i++) {
-		struct device **found, *gateway;
-		unsigned *grown;
-
 		if (!gateways[i])
 			continue;
-		snprintf(wanted->id, sizeof(wanted->id), "%s", gateways[i]);
-		found = bsearch(&wanted, sorted, fleet->count, sizeof(*sorted), by_id);
-		if (!found) {
-			fprintf(stderr, "hearth-fleet: %s: gateway %s of %s is not in the file\n",
-				fleet->options.csv, gateways[i], fleet->devices[i].id);
-			error = -EINVAL;
-			break;
+		found = bsearch(gateways[i], sorted, fleet->count, sizeof(*sorted), by_name);
+		if (found) {
+			error = give(*found, i);
+			continue;
 		}
-		gateway = *found;
-		grown = realloc(gateway->subdevices,
-			(gateway->subdevice_count + 1) * sizeof(*gateway->subdevices));
-		if (!grown) {
-			error = -ENOMEM;
-			break;
-		}
-		gateway->subdevices = grown;
-		gateway->subdevices[gateway->subdevice_count++] = i;
+		fprintf(stderr, "hearth-fleet: %s: gateway %s of %s is not in the file\n",
+			fleet->options.csv, gateways[i], fleet->devices[i].id);
+		error = -EINVAL;
 	}
 	free(sorted);
-	free(wanted);
 	return error;
 }
 
-static int append(struct fleet *fleet, char ***gateways, const struct row *row)
-{
-	struct device *device;
-
-	/* Grown by doubling: at every power of two. */
-	if ((fleet->count & (fleet->count - 1)) == 0) {
-		size_t room = fleet->count ? 2 * (size_t)fleet->count : 1;
-		struct device *devices = realloc(fleet->devices, room * sizeof(*devices));
-		char **names = devices ? realloc(*gateways, room * sizeof(*names)) : NULL;
-
-		if (devices)
-			fleet->devices = devices;
-		if (names)
-			*gateways = names;
-		if (!devices || !names)
-			return -ENOMEM;
-	}
-	device = &fleet->devices[fleet->count];
-	memset(device, 0, sizeof(*device));
-	snprintf(device->id, sizeof(device->id), "%s", row->fields[0]);
-	memcpy(device->pin, row->fields[1], PIN_BYTES);
-	device->index = fleet->count;
-	device->is_subdevice = row->fields[4] && *row->fields[4];
-	(*gateways)[fleet->count] = NULL;
-	if (device->is_subdevice && !((*gateways)[fleet->count] = strdup(row->fields[4])))
-		return -ENOMEM;
-	fleet->count++;
-	return 0;
-}
-
-int device_file_load(struct fleet *fleet)
+/* The whole file, with a NUL behind it; ids and PINs stay where they lie in it. */
+static int read_text(struct fleet *fleet)
 {
 	FILE *file = fopen(fleet->options.csv, "re");
-	char **gateways = NULL, *line = NULL;
-	size_t size = 0;
-	unsigned number = 0, i;
-	struct row row;
+	struct stat about;
 	int error = 0;
 
-	if (!file) {
+	if (!file || fstat(fileno(file), &about)) {
 		error = -errno;
-		fprintf(stderr, "hearth-fleet: %s: %s\n", fleet->options.csv, strerror(errno));
-		return error;
+	} else {
+		fleet->text_bytes = (size_t)about.st_size;
+		fleet->text = malloc(fleet->text_bytes + 1);
+		if (!fleet->text)
+			error = -ENOMEM;
+		else if (fread(fleet->text, 1, fleet->text_bytes, file) != fleet->text_bytes)
+			error = errno ? -errno : -EIO;
+		else
+			fleet->text[fleet->text_bytes] = '\0';
 	}
-	while (!error && getline(&line, &size, file) > 0) {
+	if (error)
+		fprintf(stderr, "hearth-fleet: %s: %s\n", fleet->options.csv, strerror(-error));
+	if (file)
+		fclose(file);
+	return error;
+}
+
+static unsigned lines_in(const char *text)
+{
+	unsigned lines = 1;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+/* One device per row. @gateways: room for each one's */
+static int take_rows(struct fleet *fleet, const char **gateways, bool *any_gateway)
+{
+	char *rest = fleet->text, *line;
+	unsigned number = 0;
+	struct row row;
+
+	while ((line = strsep(&rest, "\n"))) {
+		struct device *device = &fleet->devices[fleet->count];
+
 		number++;
-		if (number == 1 && strncmp(line, "device_id,", 10) == 0)
+		if ((number == 1 && strncmp(line, "device_id,", 10) == 0) || (!rest && !*line))
 			continue;
 		if (!row_split(line, &row)) {
 			fprintf(stderr,
 				"hearth-fleet: %s:%u: not device_id,pin,... with a PIN of "
 				"32 bytes\n",
 				fleet->options.csv, number);
-			error = -EINVAL;
-			break;
+			return -EINVAL;
 		}
-		error = append(fleet, &gateways, &row);
+		device->id = row.fields[0];
+		device->pin = row.fields[1];
+		device->escape = fleet->count & 1;
+		device->is_subdevice = row.fields[4] && *row.fields[4];
+		if (device->is_subdevice) {
+			gateways[fleet->count] = row.fields[4];
+			*any_gateway = true;
+		}
+		fleet->count++;
+	}
+	return 0;
+}
+
+int device_file_load(struct fleet *fleet)
+{
+	const char **gateways = NULL;
+	bool any_gateway = false;
+	int error = read_text(fleet);
+
+	if (!error) {
+		unsigned lines = lines_in(fleet->text);
+
+		fleet->devices = calloc(lines, sizeof(*fleet->devices));
+		gateways = calloc(lines, sizeof(*gateways));
+		error = fleet->devices && gateways ? take_rows(fleet, gateways, &any_gateway)
+						   : -ENOMEM;
 	}
 	if (!error && fleet->count == 0) {
 		fprintf(stderr, "hearth-fleet: %s: no devices\n", fleet->options.csv);
 		error = -EINVAL;
 	}
-	if (!error)
+	if (!error && any_gateway)
 		error = tie(fleet, gateways);
-	for (i = 0; i < fleet->count; i++)
-		free(gateways[i]);
 	free(gateways);
-	free(line);
-	fclose(file);
 	return error;
 }

@@ -9,11 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /*
- * One thread, one epoll loop, one kernel socket per device. Every answer is checked against what
- * the text requires; the code that does so is the fleet's own (mbedTLS and jansson), none of it
- * the broker's, so that a mistake there cannot hide here.
+ * One thread, one loop; how frames travel is the transport's business (transport.h). Every answer
+ * is checked against what the text requires; the code that does so is the fleet's own (mbedTLS and
+ * jansson), none of it the broker's, so that a mistake there cannot hide here.
  */
 
 #define ID_MAX 64
@@ -54,7 +55,7 @@ enum like { LIKE_TEXT, LIKE_FIRMWARE };
 
 /** struct options - the command line, checked */
 struct options {
-	struct sockaddr_in login;
+	const char *login; /* HOST:PORT, checked */
 	const char *csv;
 	unsigned generate, subdevices;
 	enum like like;
@@ -78,72 +79,103 @@ struct options {
 	uint64_t seed;
 };
 
-/** struct request - a request that has not been answered yet */
+/**
+ * struct request - a request that has not been answered yet; in memory only while it is in flight
+ * @next: the device's next younger one
+ * @number: of the report; 0 for the rest
+ * @first: when it was due, for its latency
+ * @answers: refusals so far: 999999, to be sent again
+ * @frame: as sent: a repeat is the same bytes
+ */
 struct request {
+	struct request *next;
+	uint64_t number, first, deadline;
+	uint32_t length;
 	uint16_t code, sequence;
-	unsigned sends;
-	uint64_t number;  /* of the report; 0 for the rest */
-	unsigned answers; /* refusals so far: 999999, to be sent again */
-	uint64_t first, deadline;
-	char *frame; /* as sent: a repeat is the same bytes */
-	size_t length;
+	uint8_t sends, answers;
+	char frame[];
 };
 
-/** struct recent - a request that was answered, to tell a repeat's answer from a stray one */
+/** struct recent - a repeated request that was answered; @left answers may still come */
 struct recent {
+	struct recent *next;
 	uint16_t code, sequence;
-	unsigned left; /* answers that its repeats may still bring */
+	uint8_t left;
 };
 #define RECENT_MAX 16
 
+/** struct buffer - bytes of a stream that wait for more, or for room; there only while they do */
+struct buffer {
+	uint32_t length, size, sent;
+	char bytes[];
+};
+
+/** struct subdevices - places of a gateway's sub-devices among the fleet's devices */
+struct subdevices {
+	unsigned count;
+	unsigned at[];
+};
+
+/** An endpoint of the platform: its place in fleet.peers, plus one; 0: none. */
+typedef uint8_t peer_id;
+#define PEERS_MAX 255
+
 enum state {
-	STATE_WAIT,       /* until @due, then login, or connect with the old token */
+	STATE_WAIT,       /* until its timer, then login, or connect with the old token */
 	STATE_LOGIN,      /* opening the login connection, or waiting for 1003 */
 	STATE_CONNECTING, /* opening the connection that carries the session */
 	STATE_CONNECT,    /* 1004 sent */
 	STATE_LIVE
 };
 
+/**
+ * struct device - one simulated device; a million of them are the reason for its size
+ * @wake, @next, @prev, @slot: its timer, timer.c's
+ * @serial: grows when its connection is opened or closed: tells stale events
+ * @fd, @connection: the transport's name for the connection
+ * @stream: the connection is TCP (a login always is)
+ * @missed: firmware: unanswered in a row
+ * @sends: of the current login or connect
+ * @requests: oldest first
+ * @id, @pin: in the text of the devices file
+ * @number: of its newest report
+ * @reports: made at their time, those after a connect not counted
+ * @step: of what follows a connect: 2006, 2022, per sub-device 2012 2020 2006
+ * @logins, @failures: granted since power-up; failed in a row; both stop at 255
+ * @platform_sequence: of the newest platform request, -1: none yet
+ */
 struct device {
-	char id[ID_MAX + 1];
-	char pin[PIN_BYTES + 1];
-	unsigned index;
-	bool is_subdevice; /* lives through its gateway */
-	unsigned *subdevices;
-	unsigned subdevice_count;
-
-	enum state state;
-	uint64_t due; /* of the state, unless LIVE */
-	size_t heap;  /* place in the timer heap */
 	uint64_t wake;
+	uint32_t next, prev, slot;
+	uint32_t serial;
+	union {
+		int32_t fd;
+		uint32_t connection;
+	};
+	uint8_t state, outstanding, missed, sends;
+	struct request *requests;
+	struct recent *recent;
+	struct buffer *in, *out;
 
-	bool tcp_always, tcp;
-	int fd;
-	uint32_t socket; /* grows with every socket: tells stale epoll events */
-	bool opening, want_write;
-	char *in, *out;
-	size_t in_length, in_size, out_length, out_sent, out_size;
-
-	unsigned logins;   /* granted since power-up */
-	unsigned failures; /* in a row */
-	unsigned sends;    /* of the current login or connect */
-	unsigned missed;   /* firmware: unanswered in a row */
-	uint16_t sequence; /* newest used */
-	char key[KEY_BYTES + 1], token[TOKEN_CHARS + 1];
-	struct sockaddr_in tcp_peer, udp_peer;
-	bool has_tcp, has_udp, resume;
-	unsigned heartbeat, auth_interval;
-
-	struct request window[WINDOW_MAX];
-	unsigned outstanding;
-	struct recent recent[RECENT_MAX];
-	unsigned recent_next;
-	unsigned step;    /* of what follows a connect: 2006, 2022, per sub-device 2012 2020 2006 */
-	uint64_t number;  /* of its newest report */
-	uint64_t reports; /* made at their time, those after a connect not counted */
 	uint64_t heartbeat_due, report_due;
-	int32_t platform_sequence; /* of the newest platform request, -1: none yet */
+	uint32_t number, reports;
+	uint16_t sequence; /* newest used */
+	uint16_t heartbeat;
+	bool is_subdevice : 1; /* lives through its gateway */
+	bool escape : 1;       /* writes slashes as "\/", as some devices do */
+	bool tcp_always : 1, tcp : 1, stream : 1, opening : 1, want_write : 1, resume : 1;
+	uint8_t incarnation; /* the transport's */
+	peer_id tcp_peer, udp_peer;
+	char key[KEY_BYTES + 1], token[TOKEN_CHARS + 1];
+	uint8_t logins, failures;
+	uint32_t auth_interval;
+	uint32_t step;
+	int32_t platform_sequence;
+
+	const char *id, *pin;
+	struct subdevices *subdevices;
 };
+_Static_assert(sizeof(struct device) <= 192, "a million devices fit beside their broker");
 
 /** struct figures - what the run counted */
 struct figures {
@@ -162,9 +194,14 @@ struct fleet {
 	struct device *devices;
 	unsigned count; /* sub-devices included */
 	unsigned active;
-	struct device **heap;
-	size_t heap_length;
-	int epoll;
+	struct wheel *wheel;
+	const struct transport *transport;
+	void *carrier; /* the transport's */
+	struct sockaddr_in peers[PEERS_MAX];
+	unsigned peer_count;
+	peer_id login;
+	char *text; /* of the devices file: ids and PINs lie in it */
+	size_t text_bytes;
 	uint64_t now, began;
 	uint64_t interval; /* of a device's reports; 0: none */
 	uint64_t random;
@@ -230,8 +267,6 @@ int32_t check_sequence(
  */
 json_int_t check_answer(
 	struct fleet *fleet, const struct device *device, unsigned code, const json_t *answer);
-/** check_address() - "a.b.c.d:port"; false if it is not that. */
-bool check_address(const char *text, struct sockaddr_in *address);
 
 /* device.c */
 /** device_start() - log in at @when. */
@@ -248,7 +283,7 @@ void device_login(struct fleet *fleet, struct device *device, uint64_t wait);
 void device_granted(struct fleet *fleet, struct device *device, const json_t *answer);
 /** device_live() - 1005 came with result 0. */
 void device_live(struct fleet *fleet, struct device *device, const json_t *answer);
-/** device_rearm() - set its timer to what comes next. */
+/** device_rearm() - set the timer of a connected device to what comes next. */
 void device_rearm(struct fleet *fleet, struct device *device);
 /** device_waits() - has it nothing left to do: all reports made and answered (or, while draining,
  * nothing outstanding)? */
@@ -257,9 +292,10 @@ bool device_waits(const struct fleet *fleet, const struct device *device);
 uint64_t device_scaled(const struct fleet *fleet, double seconds);
 
 /* request.c */
-/** request_send() - number, encode, remember and send a request; @hold: leave it in the buffer. */
+/** request_send() - number, encode, remember and send a request that was due at @due; @hold: leave
+ * it in the buffer. */
 void request_send(struct fleet *fleet, struct device *device, unsigned code,
-	const struct device *subdevice, bool hold);
+	const struct device *subdevice, uint64_t due, bool hold);
 /** request_next() - send whatever is due and allowed. */
 void request_next(struct fleet *fleet, struct device *device);
 /** request_timer() - repeat or give up what has waited too long. Return: false if the session was
@@ -270,33 +306,39 @@ void request_answered(
 	struct fleet *fleet, struct device *device, unsigned code, const json_t *answer);
 /** request_forget() - drop all that is outstanding. */
 void request_forget(struct fleet *fleet, struct device *device);
+/** request_steps_done() - has a device sent all that follows a connect? */
+bool request_steps_done(const struct device *device);
 /** request_wake() - when request_timer() or request_next() has something to do. */
 uint64_t request_wake(const struct fleet *fleet, const struct device *device);
 
 /* inbound.c */
-/** inbound_stream() - take whole frames off the device's TCP buffer. */
-void inbound_stream(struct fleet *fleet, struct device *device);
-/** inbound_frame() - one whole frame, CTS to CR LF. */
-void inbound_frame(struct fleet *fleet, struct device *device, const char *frame, size_t length);
+/** inbound_stream() - bytes of the device's TCP connection, as one read brought them. They may end
+ * the connection; device->serial tells. */
+void inbound_stream(struct fleet *fleet, struct device *device, const char *bytes, size_t length);
+/** inbound_datagram() - one datagram to the device. May end its session. */
+void inbound_datagram(struct fleet *fleet, struct device *device, const char *bytes, size_t length);
 
-/* transport.c */
-/** transport_open() - a socket towards @peer; the outcome comes by device_opened() or
- * device_lost(). */
-int transport_open(
-	struct fleet *fleet, struct device *device, const struct sockaddr_in *peer, bool tcp);
-void transport_close(struct fleet *fleet, struct device *device);
-/** transport_send() - one frame; @hold: keep it until the next that is not held (TCP). */
-void transport_send(
-	struct fleet *fleet, struct device *device, const char *frame, size_t length, bool hold);
-/** transport_event() - what epoll reported. */
-void transport_event(struct fleet *fleet, struct device *device, uint32_t events);
+/* buffer.c */
+/** buffer_add() - append to a buffer that may not be there yet. */
+void buffer_add(struct buffer **buffer, const char *bytes, size_t length);
+/** out_of_memory() - say so and end: a load that is not what was asked for is worth nothing. */
+void out_of_memory(void) __attribute__((noreturn));
+
+/* peer.c */
+/** peer_find() - the endpoint named by "a.b.c.d:port", made if new; 0 if it is none, or one too
+ * many. */
+peer_id peer_find(struct fleet *fleet, const char *text);
+/** peer_address() - "a.b.c.d:port"; false if it is not that. */
+bool peer_address(const char *text, struct sockaddr_in *address);
 
 /* timer.c */
-/** timer_set() - wake @device at @when (NEVER: not at all). */
+/** timer_init() - start the wheel at fleet->now. Return: 0 or -ENOMEM. */
+int timer_init(struct fleet *fleet);
+/** timer_set() - wake @device at @when, at most 64 us late (NEVER: not at all). */
 void timer_set(struct fleet *fleet, struct device *device, uint64_t when);
-/** timer_next() - the earliest wake time, NEVER if there is none. */
-uint64_t timer_next(const struct fleet *fleet);
-/** timer_expired() - take the device whose time has come, NULL if there is none. */
+/** timer_next() - the earliest wake time, or @until if that is earlier. */
+uint64_t timer_next(const struct fleet *fleet, uint64_t until);
+/** timer_expired() - take a device whose time has come, NULL if there is none. */
 struct device *timer_expired(struct fleet *fleet);
 
 /* summary.c */

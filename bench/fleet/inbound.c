@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* inbound.c - frames from the platform: answers, and requests that a device answers itself */
-#include "fleet.h"
+#include "transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +15,13 @@ static bool is_request(unsigned code)
 static bool named_here(
 	const struct fleet *fleet, const struct device *device, const char *device_id)
 {
+	const struct subdevices *subdevices = device->subdevices;
 	unsigned i;
 
 	if (!device_id)
 		return false;
-	for (i = 0; i < device->subdevice_count; i++) {
-		if (strcmp(fleet->devices[device->subdevices[i]].id, device_id) == 0)
+	for (i = 0; subdevices && i < subdevices->count; i++) {
+		if (strcmp(fleet->devices[subdevices->at[i]].id, device_id) == 0)
 			return true;
 	}
 	return strcmp(device->id, device_id) == 0;
@@ -55,7 +56,7 @@ static void platform_request(
 		length = frame_encode(frame, sizeof(frame), code - 1, device->key, device->key,
 			"token", device->token, plain, false);
 	if (length)
-		transport_send(fleet, device, frame, length, false);
+		fleet->transport->send(fleet, device, frame, length, false);
 	if (code == 2003 || code == 2005) {
 		device->report_due = fleet->now;
 		if (device->state == STATE_LIVE)
@@ -64,7 +65,8 @@ static void platform_request(
 	}
 }
 
-void inbound_frame(struct fleet *fleet, struct device *device, const char *frame, size_t length)
+/* One whole frame, CTS to CR LF. */
+static void take_frame(struct fleet *fleet, struct device *device, const char *frame, size_t length)
 {
 	bool login = device->state == STATE_LOGIN;
 	const char *key = login ? device->pin : device->key;
@@ -95,24 +97,64 @@ void inbound_frame(struct fleet *fleet, struct device *device, const char *frame
 	json_decref(body);
 }
 
-void inbound_stream(struct fleet *fleet, struct device *device)
+/* Public firmware takes what one recv() brings for one frame. */
+static void check_read(
+	struct fleet *fleet, const struct device *device, const char *bytes, size_t length)
 {
-	uint32_t socket = device->socket;
-	size_t from = 0, i;
+	const char *end = memmem(bytes, length, "\r\n", 2);
 
-	for (i = 1; i < device->in_length; i++) {
-		if (device->in[i] != '\n' || device->in[i - 1] != '\r')
-			continue;
-		inbound_frame(fleet, device, device->in + from, i + 1 - from);
-		/* The frame may have ended this connection. */
-		if (device->socket != socket)
+	if (length > FIRMWARE_FRAME_MAX)
+		deviate(fleet, device, TOO_LONG, 0, "longer than 1,024 bytes");
+	else if (length < 5 || memcmp(bytes, "CTS", 3) || end != bytes + length - 2)
+		deviate(fleet, device, TWO_FRAMES, 0, "a read is not one whole frame");
+}
+
+/* Whole frames are taken; what is left of the bytes is kept, unless a frame ended the connection. */
+static void take_frames(
+	struct fleet *fleet, struct device *device, const char *bytes, size_t length)
+{
+	uint32_t serial = device->serial;
+	const char *end;
+
+	while ((end = memmem(bytes, length, "\r\n", 2))) {
+		size_t frame = (size_t)(end + 2 - bytes);
+
+		take_frame(fleet, device, bytes, frame);
+		if (device->serial != serial)
 			return;
-		from = i + 1;
+		bytes += frame;
+		length -= frame;
 	}
-	device->in_length -= from;
-	memmove(device->in, device->in + from, device->in_length);
-	if (device->in_length < FRAME_MAX)
+	if (length)
+		buffer_add(&device->in, bytes, length);
+	if (length < FRAME_MAX)
 		return;
 	deviate(fleet, device, BAD_FRAME, 0, "no end within 64 KiB");
 	device_lost(fleet, device);
+}
+
+void inbound_stream(struct fleet *fleet, struct device *device, const char *bytes, size_t length)
+{
+	struct buffer *partial;
+
+	if (fleet->options.like == LIKE_FIRMWARE)
+		check_read(fleet, device, bytes, length);
+	if (!device->in) {
+		take_frames(fleet, device, bytes, length);
+		return;
+	}
+	buffer_add(&device->in, bytes, length);
+	partial = device->in;
+	device->in = NULL;
+	take_frames(fleet, device, partial->bytes, partial->length);
+	free(partial);
+}
+
+void inbound_datagram(struct fleet *fleet, struct device *device, const char *bytes, size_t length)
+{
+	if (fleet->options.like == LIKE_FIRMWARE)
+		check_read(fleet, device, bytes, length);
+	if (length > DATAGRAM_MAX)
+		deviate(fleet, device, TOO_LONG, 0, "a datagram of more than 1,472 bytes");
+	take_frame(fleet, device, bytes, length);
 }

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* main.c - hearth-fleet: the event loop */
-#include "fleet.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 256
-#define TICK (SECOND / 20)  /* how often the end of the run is looked for */
+#define TICK (SECOND / 20) /* how often the end of the run is looked for */
+#define TIMERS_PER_TURN 64
 #define DRAIN (12 * SECOND) /* at most, for what is outstanding: one repeat fits in */
 
 static volatile sig_atomic_t stops;
@@ -24,7 +22,7 @@ static void on_stop(int signal_number)
 		_exit(128 + signal_number);
 }
 
-static uint64_t clock_now(void)
+uint64_t clock_now(void)
 {
 	struct timespec now;
 
@@ -60,7 +58,6 @@ static FILE *open_list(const char *path, int *error)
 
 static int prepare(struct fleet *fleet)
 {
-	struct rlimit files;
 	int error;
 
 	error = device_file_load(fleet);
@@ -68,27 +65,16 @@ static int prepare(struct fleet *fleet)
 	fleet->sent = open_list(fleet->options.sent, &error);
 	if (error)
 		return error;
-	getrlimit(RLIMIT_NOFILE, &files);
-	if (files.rlim_cur < fleet->count + 64) {
-		files.rlim_cur = fleet->count + 64;
-		if (files.rlim_max < files.rlim_cur)
-			files.rlim_max = files.rlim_cur;
-		if (setrlimit(RLIMIT_NOFILE, &files)) {
-			fprintf(stderr,
-				"hearth-fleet: %u sockets need more open files (ulimit -n)\n",
-				fleet->count);
-			return -errno;
-		}
-	}
 	fleet->random = fleet->options.seed;
 	if (!fleet->random)
 		error = codec_random(&fleet->random, sizeof(fleet->random));
 	fleet->random |= 1;
-	fleet->epoll = epoll_create1(EPOLL_CLOEXEC);
-	fleet->heap = calloc(fleet->count, sizeof(*fleet->heap));
-	if (fleet->epoll < 0 || !fleet->heap)
-		return -ENOMEM;
-	return error;
+	fleet->login = peer_find(fleet, fleet->options.login);
+	fleet->transport = &transport_sockets;
+	fleet->now = clock_now();
+	if (!error)
+		error = timer_init(fleet);
+	return error ? error : fleet->transport->start(fleet);
 }
 
 /* Each device its place: transport, start within the ramp. */
@@ -101,8 +87,6 @@ static void line_up(struct fleet *fleet)
 	for (i = 0; i < fleet->count; i++) {
 		struct device *device = &fleet->devices[i];
 
-		device->fd = -1;
-		device->heap = SIZE_MAX;
 		if (device->is_subdevice)
 			continue;
 		if (options->tcp_share > 0) {
@@ -112,8 +96,7 @@ static void line_up(struct fleet *fleet)
 		}
 		device->tcp = device->tcp_always;
 		device_start(fleet, device,
-			fleet->began + (uint64_t)(n / options->ramp * (double)SECOND));
-		n++;
+			fleet->began + (uint64_t)(n++ / options->ramp * (double)SECOND));
 	}
 	fleet->active = n;
 	fleet->interval = (uint64_t)(options->interval * (double)SECOND);
@@ -132,24 +115,14 @@ static bool all_wait(const struct fleet *fleet)
 	return true;
 }
 
-static void take_events(struct fleet *fleet, uint64_t until)
+/* One turn: what came, then what is due; bounded, so that neither starves the other. */
+static void turn(struct fleet *fleet, uint64_t until)
 {
-	struct epoll_event events[EVENTS_MAX];
-	uint64_t next = timer_next(fleet);
 	struct device *device;
-	int wait = 0, n, i;
+	unsigned timers = 0;
 
-	next = next < until ? next : until;
-	if (next > fleet->now)
-		wait = (int)((next - fleet->now + 999) / 1000);
-	n = epoll_wait(fleet->epoll, events, EVENTS_MAX, wait);
-	fleet->now = clock_now();
-	for (i = 0; i < n; i++) {
-		device = &fleet->devices[(uint32_t)events[i].data.u64];
-		if (device->socket == events[i].data.u64 >> 32)
-			transport_event(fleet, device, events[i].events);
-	}
-	while ((device = timer_expired(fleet)))
+	fleet->transport->poll(fleet, timer_next(fleet, until));
+	while (timers++ < TIMERS_PER_TURN && (device = timer_expired(fleet)))
 		device_timer(fleet, device);
 	/* Whoever reads the lists may rely on every line up to the last turn. */
 	if (fleet->acknowledged)
@@ -158,14 +131,18 @@ static void take_events(struct fleet *fleet, uint64_t until)
 		fflush(fleet->sent);
 }
 
-static void run(struct fleet *fleet)
+static int run(void *argument)
 {
-	uint64_t second = fleet->began + SECOND, tick = fleet->began, end = NEVER, deadline = NEVER;
+	struct fleet *fleet = argument;
+	uint64_t second, tick, end = NEVER, deadline = NEVER;
 
+	line_up(fleet);
+	second = fleet->began + SECOND;
+	tick = fleet->began;
 	if (fleet->options.seconds > 0)
 		end = fleet->began + (uint64_t)(fleet->options.seconds * (double)SECOND);
 	for (;;) {
-		take_events(fleet, tick);
+		turn(fleet, tick);
 		if (fleet->now < tick)
 			continue;
 		tick = fleet->now + TICK;
@@ -174,7 +151,7 @@ static void run(struct fleet *fleet)
 			second += SECOND;
 		}
 		if (fleet->draining && (all_wait(fleet) || fleet->now >= deadline))
-			return;
+			return 0;
 		if (!fleet->draining && (stops || fleet->now >= end || all_wait(fleet))) {
 			fleet->draining = true;
 			deadline = fleet->now + DRAIN;
@@ -188,15 +165,24 @@ static void finish(struct fleet *fleet)
 	unsigned i;
 
 	for (i = 0; i < fleet->count; i++) {
-		struct device *device = &fleet->devices[i];
-
-		request_forget(fleet, device);
-		if (device->fd >= 0)
-			close(device->fd);
-		free(device->subdevices);
-		free(device->in);
-		free(device->out);
+		request_forget(fleet, &fleet->devices[i]);
+		transport_close(fleet, &fleet->devices[i]);
 	}
+}
+
+static void give_back(struct fleet *fleet)
+{
+	unsigned i;
+
+	for (i = 0; i < fleet->count; i++)
+		free(fleet->devices[i].subdevices);
+	if (fleet->acknowledged)
+		fclose(fleet->acknowledged);
+	if (fleet->sent)
+		fclose(fleet->sent);
+	free(fleet->wheel);
+	free(fleet->devices);
+	free(fleet->text);
 }
 
 int main(int argc, char **argv)
@@ -211,24 +197,18 @@ int main(int argc, char **argv)
 	if (fleet.options.generate) {
 		if (device_file_generate(&fleet.options))
 			return 1;
-		if (!fleet.options.login.sin_port)
+		if (!fleet.options.login)
 			return 0;
 	}
-	if (prepare(&fleet))
-		goto out;
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGINT, &stop, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	line_up(&fleet);
-	run(&fleet);
-	finish(&fleet);
-	status = summary_final(&fleet);
-out:
-	if (fleet.acknowledged)
-		fclose(fleet.acknowledged);
-	if (fleet.sent)
-		fclose(fleet.sent);
-	free(fleet.heap);
-	free(fleet.devices);
+	if (prepare(&fleet) == 0) {
+		sigaction(SIGTERM, &stop, NULL);
+		sigaction(SIGINT, &stop, NULL);
+		fleet.transport->run(&fleet, run);
+		finish(&fleet);
+		status = summary_final(&fleet);
+	}
+	if (fleet.transport)
+		fleet.transport->stop(&fleet);
+	give_back(&fleet);
 	return status;
 }

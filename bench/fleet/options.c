@@ -220,6 +220,7 @@ static int take_number(struct options *options, int option, const char *name)
 
 static int take(struct options *options, int option, const char *name)
 {
+	struct sockaddr_in login;
 	bool yes;
 
 	switch (option) {
@@ -229,7 +230,8 @@ static int take(struct options *options, int option, const char *name)
 		fprintf(stderr, "hearth-fleet: --via is sockets, not '%s'\n", optarg);
 		return -EINVAL;
 	case OPTION_LOGIN:
-		if (check_address(optarg, &options->login))
+		options->login = optarg;
+		if (peer_address(optarg, &login))
 			return 0;
 		fprintf(stderr,
 			"hearth-fleet: --login is an IPv4 address and port, as "
@@ -288,7 +290,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		fprintf(stderr, "hearth-fleet: '%s' is no option; see --help\n", argv[optind]);
 		return -EINVAL;
 	}
-	if (!options->csv || (!options->generate && !options->login.sin_port)) {
+	if (!options->csv || (!options->generate && !options->login)) {
 		fputs("hearth-fleet: --login and --devices, or --generate and --csv, are needed; "
 		      "see "
 		      "--help\n",

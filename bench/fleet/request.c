@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* request.c - what a device asks, repeats and gives up (Q/CT X-2017 section 5.2.4) */
-#include "fleet.h"
+#include "transport.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,69 +21,108 @@ static bool is_report(unsigned code)
 	return code >= 2006 && code != 2012 && code != 2020;
 }
 
-static void forget(struct device *device, unsigned at)
+/* @at: the link that leads to the request */
+static void forget(struct device *device, struct request **at)
 {
-	struct request *request = &device->window[at];
-	struct recent *recent = &device->recent[device->recent_next++ % RECENT_MAX];
+	struct request *request = *at;
+	struct recent *recent, **oldest = &device->recent;
+	unsigned count = 0;
 
-	*recent = (struct recent){request->code, request->sequence, 0};
-	if (request->sends > request->answers)
-		recent->left = request->sends - request->answers;
-	free(request->frame);
+	*at = request->next;
 	device->outstanding--;
-	memmove(request, request + 1, (device->outstanding - at) * sizeof(*request));
+	if (request->sends > request->answers) {
+		recent = malloc(sizeof(*recent));
+		if (!recent)
+			out_of_memory();
+		*recent = (struct recent){device->recent, request->code, request->sequence,
+			(uint8_t)(request->sends - request->answers)};
+		device->recent = recent;
+		while (*oldest && count++ < RECENT_MAX)
+			oldest = &(*oldest)->next;
+		free(*oldest);
+		*oldest = NULL;
+	}
+	free(request);
 }
 
 void request_forget(struct fleet *fleet, struct device *device)
 {
-	while (device->outstanding) {
-		if (device->window[0].number)
+	struct recent *recent;
+
+	while (device->requests) {
+		if (device->requests->number)
 			fleet->figures.unanswered++;
-		forget(device, 0);
+		forget(device, &device->requests);
 	}
 	/* Their answers would come by a connection that is gone. */
-	memset(device->recent, 0, sizeof(device->recent));
+	while ((recent = device->recent)) {
+		device->recent = recent->next;
+		free(recent);
+	}
+}
+
+static struct request *append(struct device *device, const char *frame, size_t length)
+{
+	struct request *request = malloc(sizeof(*request) + length);
+	struct request **last = &device->requests;
+
+	if (!request)
+		out_of_memory();
+	*request = (struct request){.length = (uint32_t)length, .sends = 1};
+	memcpy(request->frame, frame, length);
+	while (*last)
+		last = &(*last)->next;
+	*last = request;
+	device->outstanding++;
+	return request;
 }
 
 void request_send(struct fleet *fleet, struct device *device, unsigned code,
-	const struct device *subdevice, bool hold)
+	const struct device *subdevice, uint64_t due, bool hold)
 {
 	static char plain[FRAME_MAX], frame[2 * FRAME_MAX];
 	bool login = code == 1002;
-	struct request *request = &device->window[device->outstanding];
+	uint64_t number = is_report(code) ? ++device->number : 0;
+	struct request *request;
 	size_t length;
 
 	device->sequence =
 		login ? (uint16_t)fleet_random(fleet, 65536) : (uint16_t)(device->sequence + 1);
-	*request =
-		(struct request){.code = (uint16_t)code, .sequence = device->sequence, .sends = 1};
-	if (is_report(code))
-		request->number = ++device->number;
-	length = message_request(fleet, device, code, request->sequence, request->number, subdevice,
-		plain, sizeof(plain));
+	length = message_request(
+		fleet, device, code, device->sequence, number, subdevice, plain, sizeof(plain));
 	if (length)
 		length = frame_encode(frame, sizeof(frame), code, login ? device->pin : device->key,
 			login ? device->pin + KEY_BYTES : device->key, login ? "deviceId" : "token",
-			login ? device->id : device->token, plain, device->index & 1);
-	request->frame = length ? malloc(length) : NULL;
-	if (!request->frame) {
-		fputs("hearth-fleet: out of memory, or a report longer than a frame\n", stderr);
+			login ? device->id : device->token, plain, device->escape);
+	if (!length) {
+		fputs("hearth-fleet: a report longer than a frame\n", stderr);
 		exit(1);
 	}
-	memcpy(request->frame, frame, length);
-	request->length = length;
-	request->first = fleet->now;
+	request = append(device, frame, length);
+	request->code = (uint16_t)code;
+	request->sequence = device->sequence;
+	request->number = number;
+	request->first = due;
 	request->deadline = fleet->now + device_scaled(fleet, ANSWER_WAIT);
-	device->outstanding++;
-	if (request->number) {
+	if (number) {
 		fleet->figures.sent++;
 		if (fleet->sent)
-			fprintf(fleet->sent, "%s %llu %u\n", device->id,
-				(unsigned long long)request->number, code);
+			fprintf(fleet->sent, "%s %llu %u\n", device->id, (unsigned long long)number,
+				code);
 	}
 	if (code == 1000)
 		fleet->figures.heartbeats++;
-	transport_send(fleet, device, frame, length, hold);
+	fleet->transport->send(fleet, device, frame, length, hold);
+}
+
+static unsigned steps(const struct device *device)
+{
+	return STEPS_OWN + (device->subdevices ? STEPS_SUBDEVICE * device->subdevices->count : 0);
+}
+
+bool request_steps_done(const struct device *device)
+{
+	return device->step >= steps(device);
 }
 
 static void send_step(struct fleet *fleet, struct device *device)
@@ -93,12 +132,12 @@ static void send_step(struct fleet *fleet, struct device *device)
 	unsigned step = device->step++;
 
 	if (step < STEPS_OWN) {
-		request_send(fleet, device, own[step], NULL, false);
+		request_send(fleet, device, own[step], NULL, fleet->now, false);
 		return;
 	}
 	step -= STEPS_OWN;
 	request_send(fleet, device, subdevice[step % STEPS_SUBDEVICE],
-		&fleet->devices[device->subdevices[step / STEPS_SUBDEVICE]], false);
+		&fleet->devices[device->subdevices->at[step / STEPS_SUBDEVICE]], fleet->now, false);
 }
 
 static bool reports_left(const struct fleet *fleet, const struct device *device)
@@ -107,31 +146,31 @@ static bool reports_left(const struct fleet *fleet, const struct device *device)
 	       (!fleet->options.reports || device->reports < fleet->options.reports);
 }
 
+/* Open loop: what could not be sent at its time, since an earlier one is unanswered, is late. */
 static void send_reports(struct fleet *fleet, struct device *device)
 {
 	unsigned batch = device->tcp ? fleet->options.merge : 1, i;
+	uint64_t due = device->report_due, missed;
 
 	if (fleet->options.reports && batch > fleet->options.reports - device->reports)
 		batch = (unsigned)(fleet->options.reports - device->reports);
 	for (i = 0; i < batch; i++) {
 		device->reports++;
-		request_send(
-			fleet, device, message_report_code(device->reports), NULL, i + 1 < batch);
+		request_send(fleet, device, message_report_code(device->reports), NULL, due,
+			i + 1 < batch);
 	}
-	device->report_due += fleet->interval;
-	if (device->report_due < fleet->now) {
-		fleet->figures.late++;
-		device->report_due = fleet->now + fleet->interval;
-	}
+	missed = (fleet->now - due) / fleet->interval;
+	fleet->figures.late += missed;
+	device->report_due = due + (missed + 1) * fleet->interval;
 }
 
 /* Nothing new goes out before everything is answered; what was refused waits for its repeat. */
 static bool refused_only(const struct device *device)
 {
-	unsigned i;
+	const struct request *request;
 
-	for (i = 0; i < device->outstanding; i++) {
-		if (device->window[i].answers < device->window[i].sends)
+	for (request = device->requests; request; request = request->next) {
+		if (request->answers < request->sends)
 			return false;
 	}
 	return device->outstanding < WINDOW_MAX;
@@ -142,11 +181,11 @@ void request_next(struct fleet *fleet, struct device *device)
 	if (fleet->draining || !refused_only(device))
 		return;
 	if (device->heartbeat_due <= fleet->now) {
+		request_send(fleet, device, 1000, NULL, device->heartbeat_due, false);
 		device->heartbeat_due = fleet->now + device->heartbeat * SECOND;
-		request_send(fleet, device, 1000, NULL, false);
 	} else if (device->outstanding) {
 		return;
-	} else if (device->step < STEPS_OWN + STEPS_SUBDEVICE * device->subdevice_count) {
+	} else if (!request_steps_done(device)) {
 		send_step(fleet, device);
 	} else if (reports_left(fleet, device) && device->report_due <= fleet->now) {
 		send_reports(fleet, device);
@@ -155,12 +194,12 @@ void request_next(struct fleet *fleet, struct device *device)
 
 uint64_t request_wake(const struct fleet *fleet, const struct device *device)
 {
+	const struct request *request;
 	uint64_t wake = NEVER;
-	unsigned i;
 
-	for (i = 0; i < device->outstanding; i++) {
-		if (device->window[i].deadline < wake)
-			wake = device->window[i].deadline;
+	for (request = device->requests; request; request = request->next) {
+		if (request->deadline < wake)
+			wake = request->deadline;
 	}
 	if (device->state != STATE_LIVE || fleet->draining || !refused_only(device))
 		return wake;
@@ -172,17 +211,17 @@ uint64_t request_wake(const struct fleet *fleet, const struct device *device)
 }
 
 /* One request that waited too long. Return: false if the session was given up. */
-static bool overdue(struct fleet *fleet, struct device *device, unsigned at)
+static bool overdue(struct fleet *fleet, struct device *device, struct request **at)
 {
-	struct request *request = &device->window[at];
+	struct request *request = *at;
 	bool refused = request->answers == request->sends;
 
 	if (fleet->options.like == LIKE_TEXT && request->sends < SENDS_MAX) {
 		request->sends++;
 		request->deadline = fleet->now + device_scaled(fleet, ANSWER_WAIT);
 		fleet->figures.repeats++;
-		transport_send(fleet, device, request->frame, request->length, false);
-		return device->state == STATE_CONNECT || device->state == STATE_LIVE;
+		fleet->transport->send(fleet, device, request->frame, request->length, false);
+		return true;
 	}
 	if (!refused && (fleet->options.like == LIKE_TEXT || request->code == 1004 ||
 				++device->missed >= MISSED_MAX)) {
@@ -197,15 +236,15 @@ static bool overdue(struct fleet *fleet, struct device *device, unsigned at)
 
 bool request_timer(struct fleet *fleet, struct device *device)
 {
-	unsigned i = 0;
+	struct request **at = &device->requests;
 
-	while (i < device->outstanding) {
-		unsigned before = device->outstanding;
+	while (*at) {
+		struct request *request = *at;
 
-		if (device->window[i].deadline <= fleet->now && !overdue(fleet, device, i))
+		if (request->deadline <= fleet->now && !overdue(fleet, device, at))
 			return false;
-		if (device->outstanding == before)
-			i++;
+		if (*at == request)
+			at = &request->next;
 	}
 	return true;
 }
@@ -213,23 +252,22 @@ bool request_timer(struct fleet *fleet, struct device *device)
 /* An answer that matches nothing outstanding: a repeat's, or a wrong one. */
 static void unmatched(struct fleet *fleet, struct device *device, unsigned code, uint16_t sequence)
 {
-	unsigned i;
+	const struct request *request;
+	struct recent *recent;
 
-	for (i = 0; i < RECENT_MAX; i++) {
-		struct recent *recent = &device->recent[i];
-
+	for (recent = device->recent; recent; recent = recent->next) {
 		if (recent->code + 1u == code && recent->sequence == sequence && recent->left) {
 			recent->left--;
 			fleet->figures.repeat_answers++;
 			return;
 		}
 	}
-	for (i = 0; i < device->outstanding; i++) {
-		if (device->window[i].code + 1u == code) {
+	for (request = device->requests; request; request = request->next) {
+		if (request->code + 1u == code) {
 			deviate(fleet, device, BAD_SEQUENCE, code, "answers another number");
 			return;
 		}
-		if (device->window[i].sequence == sequence) {
+		if (request->sequence == sequence) {
 			deviate(fleet, device, BAD_CODE, code, "answers another code");
 			return;
 		}
@@ -260,18 +298,15 @@ void request_answered(
 	struct fleet *fleet, struct device *device, unsigned code, const json_t *answer)
 {
 	int32_t sequence = check_sequence(fleet, device, code, answer);
-	struct request *request;
+	struct request *request, **at = &device->requests;
 	json_int_t result;
-	unsigned at;
 
 	if (sequence < 0)
 		return;
-	for (at = 0; at < device->outstanding; at++) {
-		request = &device->window[at];
-		if (request->code + 1u == code && request->sequence == sequence)
-			break;
-	}
-	if (at == device->outstanding) {
+	while (*at && ((*at)->code + 1u != code || (*at)->sequence != sequence))
+		at = &(*at)->next;
+	request = *at;
+	if (!request) {
 		unmatched(fleet, device, code, (uint16_t)sequence);
 		return;
 	}

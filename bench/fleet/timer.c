@@ -1,82 +1,128 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* timer.c - one wake time per device, in a binary heap */
+/* timer.c - one wake time per device, in a hashed wheel */
 #include "fleet.h"
 
-#define NOWHERE SIZE_MAX
+#include <errno.h>
+#include <stdlib.h>
 
-static void place(struct fleet *fleet, size_t at, struct device *device)
+/*
+ * One level of 2^20 slots of 64 us spans 67 s; what lies further ahead is filed in the last slot
+ * and anew from there. A timer that moves to a later time stays where it is until the wheel comes
+ * by: a request that is sent and answered costs no list operation.
+ */
+#define TICK_SHIFT 6
+#define SLOTS (1u << 20)
+#define NOWHERE UINT32_MAX
+
+/** struct wheel - @cursor: the tick that is worked on next; heads: index + 1, 0: none */
+struct wheel {
+	uint64_t cursor;
+	uint32_t heads[SLOTS];
+};
+
+int timer_init(struct fleet *fleet)
 {
-	fleet->heap[at] = device;
-	device->heap = at;
-}
+	unsigned i;
 
-static void rise(struct fleet *fleet, struct device *device)
-{
-	size_t at = device->heap;
-
-	while (at > 0 && fleet->heap[(at - 1) / 2]->wake > device->wake) {
-		place(fleet, at, fleet->heap[(at - 1) / 2]);
-		at = (at - 1) / 2;
+	fleet->wheel = calloc(1, sizeof(*fleet->wheel));
+	if (!fleet->wheel)
+		return -ENOMEM;
+	fleet->wheel->cursor = fleet->now >> TICK_SHIFT;
+	for (i = 0; i < fleet->count; i++) {
+		fleet->devices[i].slot = NOWHERE;
+		fleet->devices[i].wake = NEVER;
 	}
-	place(fleet, at, device);
-}
-
-static void sink(struct fleet *fleet, struct device *device)
-{
-	size_t at = device->heap, child;
-
-	while ((child = 2 * at + 1) < fleet->heap_length) {
-		if (child + 1 < fleet->heap_length &&
-			fleet->heap[child + 1]->wake < fleet->heap[child]->wake)
-			child++;
-		if (fleet->heap[child]->wake >= device->wake)
-			break;
-		place(fleet, at, fleet->heap[child]);
-		at = child;
-	}
-	place(fleet, at, device);
+	return 0;
 }
 
 static void take_out(struct fleet *fleet, struct device *device)
 {
-	size_t at = device->heap;
-	struct device *last = fleet->heap[--fleet->heap_length];
+	if (device->next)
+		fleet->devices[device->next - 1].prev = device->prev;
+	if (device->prev)
+		fleet->devices[device->prev - 1].next = device->next;
+	else
+		fleet->wheel->heads[device->slot] = device->next;
+	device->slot = NOWHERE;
+}
 
-	device->heap = NOWHERE;
-	if (last == device)
-		return;
-	place(fleet, at, last);
-	rise(fleet, last);
-	sink(fleet, last);
+static void file(struct fleet *fleet, struct device *device, uint64_t tick)
+{
+	struct wheel *wheel = fleet->wheel;
+	uint32_t number = (uint32_t)(device - fleet->devices) + 1;
+
+	device->slot = tick % SLOTS;
+	device->prev = 0;
+	device->next = wheel->heads[device->slot];
+	if (device->next)
+		fleet->devices[device->next - 1].prev = number;
+	wheel->heads[device->slot] = number;
+}
+
+/* Where a time belongs: never in the past, never further than the wheel reaches. */
+static uint64_t tick_of(const struct wheel *wheel, uint64_t when)
+{
+	uint64_t tick = when >> TICK_SHIFT;
+
+	if (tick < wheel->cursor)
+		return wheel->cursor;
+	return tick - wheel->cursor < SLOTS ? tick : wheel->cursor + SLOTS - 1;
+}
+
+/* The tick of the slot that a device is filed in. */
+static uint64_t filed_tick(const struct wheel *wheel, const struct device *device)
+{
+	return wheel->cursor + (device->slot - (uint32_t)wheel->cursor) % SLOTS;
 }
 
 void timer_set(struct fleet *fleet, struct device *device, uint64_t when)
 {
-	if (when == NEVER) {
-		if (device->heap != NOWHERE)
-			take_out(fleet, device);
-		return;
-	}
+	uint64_t tick;
+
 	device->wake = when;
-	if (device->heap == NOWHERE)
-		place(fleet, fleet->heap_length++, device);
-	rise(fleet, device);
-	sink(fleet, device);
+	if (when == NEVER)
+		return;
+	tick = tick_of(fleet->wheel, when);
+	if (device->slot != NOWHERE) {
+		if (filed_tick(fleet->wheel, device) <= tick)
+			return;
+		take_out(fleet, device);
+	}
+	file(fleet, device, tick);
 }
 
-uint64_t timer_next(const struct fleet *fleet)
+uint64_t timer_next(const struct fleet *fleet, uint64_t until)
 {
-	return fleet->heap_length ? fleet->heap[0]->wake : NEVER;
+	const struct wheel *wheel = fleet->wheel;
+	uint64_t tick;
+
+	for (tick = wheel->cursor; tick < until >> TICK_SHIFT && tick - wheel->cursor < SLOTS;
+		tick++) {
+		if (wheel->heads[tick % SLOTS])
+			return (tick + 1) << TICK_SHIFT;
+	}
+	return until;
 }
 
 struct device *timer_expired(struct fleet *fleet)
 {
-	struct device *first;
+	struct wheel *wheel = fleet->wheel;
 
-	if (fleet->heap_length == 0 || fleet->heap[0]->wake > fleet->now)
-		return NULL;
-	first = fleet->heap[0];
-	take_out(fleet, first);
-	return first;
+	while (wheel->cursor < fleet->now >> TICK_SHIFT) {
+		uint32_t number = wheel->heads[wheel->cursor % SLOTS];
+		struct device *device;
+
+		if (!number) {
+			wheel->cursor++;
+			continue;
+		}
+		device = &fleet->devices[number - 1];
+		take_out(fleet, device);
+		if (device->wake <= fleet->now)
+			return device;
+		if (device->wake != NEVER)
+			file(fleet, device, tick_of(wheel, device->wake));
+	}
+	return NULL;
 }
