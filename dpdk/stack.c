@@ -47,6 +47,15 @@ static bool address_valid(const struct ip_address *address)
 	return ip_is_v4(address) && ipv4_is_unicast(ip_v4(address));
 }
 
+/* A row of addresses ends within its subnet, before the broadcast address. */
+static bool row_valid(const struct stack_address *from, uint32_t more)
+{
+	uint32_t first = ntohl(ip_v4(&from->address));
+	uint32_t last = first | ~ntohl(ipv4_mask(from->prefix));
+
+	return more == 0 || (from->prefix <= 30 && more < last - first);
+}
+
 static bool link_valid(const struct stack_link *link)
 {
 	if (!link->link || link->link->mtu < MTU_MIN || link->link->mtu > LINK_MTU_MAX)
@@ -57,6 +66,8 @@ static bool link_valid(const struct stack_link *link)
 	for (unsigned i = 0; i < link->address_count; i++)
 		if (link->addresses[i].prefix > 32 || !address_valid(&link->addresses[i].address))
 			return false;
+	if (!row_valid(&link->addresses[0], link->more))
+		return false;
 	for (unsigned i = 0; i < link->gateway_count; i++)
 		if (!address_valid(&link->gateways[i]))
 			return false;
@@ -103,6 +114,8 @@ static void interface_init(
 		subnet->mask = ipv4_mask(from->prefix);
 		subnet->network = subnet->address & subnet->mask;
 		subnet->has_broadcast = from->prefix <= 30;
+		subnet->first = ntohl(subnet->address);
+		subnet->more = i == 0 ? link->more : 0;
 	}
 	interface->gateway_count = link->gateway_count;
 	for (unsigned i = 0; i < link->gateway_count; i++)

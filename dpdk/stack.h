@@ -28,6 +28,9 @@ struct stack_link {
 	struct link *link;
 	struct stack_address addresses[STACK_ADDRESSES_MAX];
 	unsigned address_count;
+	/* so many addresses that follow the first are ours, too, all within its subnet (IPv4): a
+	 * load generator needs more ports than one address has */
+	uint32_t more;
 	/* next hops for what is on no subnet of this link */
 	struct ip_address gateways[STACK_GATEWAYS_MAX];
 	unsigned gateway_count;

@@ -6,9 +6,13 @@
 #include "net/neighbour.h"
 #include "stack.h"
 
-/** struct stack_subnet - one of our addresses, ready to compare; network byte order */
+/**
+ * struct stack_subnet - one of our addresses, or a row, ready to compare; network byte order
+ * @first, @more: the row: its first address in host order, how many follow
+ */
 struct stack_subnet {
 	uint32_t address, network, mask;
+	uint32_t first, more;
 	bool has_broadcast; /* prefix 0..30 */
 };
 
@@ -80,7 +84,7 @@ static inline void stack_count(struct stack *stack, enum stack_counter counter)
 static inline bool stack_owns(const struct stack_interface *interface, uint32_t address)
 {
 	for (unsigned i = 0; i < interface->subnet_count; i++)
-		if (interface->subnets[i].address == address)
+		if (ntohl(address) - interface->subnets[i].first <= interface->subnets[i].more)
 			return true;
 	return false;
 }

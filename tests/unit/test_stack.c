@@ -25,6 +25,7 @@ static void test_configurations_refused(void **state)
 	REFUSED(config.links[0].addresses[0].prefix = 33);
 	REFUSED(config.links[0].addresses[0].address = ip_from_v4(0));
 	REFUSED(config.links[0].addresses[0].address = ip_from_v4(inet_addr("127.0.0.1")));
+	REFUSED(config.links[0].more = 255);
 	REFUSED(config.links[0].gateway_count = 1);
 	REFUSED(config.random = NULL);
 	REFUSED(config.rss = NULL);

@@ -272,6 +272,35 @@ static void test_links_are_apart(void **state)
 	fixture_free(f);
 }
 
+/* A row of addresses: each is ours, those beside it are not. */
+static void test_row_of_addresses(void **state)
+{
+	struct fixture *f = fixture_make();
+	static const struct {
+		const char *address;
+		bool ours;
+	} rows[] = {{"198.18.0.99", false}, {"198.18.0.100", true}, {"198.18.0.105", true},
+		{"198.18.0.109", true}, {"198.18.0.110", false}};
+	struct packet p;
+
+	f->config.links[0].addresses[0].address = ip_from_v4(inet_addr("198.18.0.100"));
+	f->config.links[0].more = 9;
+	fixture_start(f);
+	arp_ask(f, peer_mac, PEER_ADDRESS);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t address = inet_addr(rows[i].address);
+
+		forget_sent(f);
+		make_arp(&p, all_mac, 1, peer_mac, PEER_ADDRESS, address);
+		deliver(f, &p);
+		assert_int_equal(f->links[0].sent_count, rows[i].ours);
+		if (rows[i].ours)
+			assert_memory_equal(f->links[0].sent[0].data + 28, &address, 4);
+		assert_int_equal(try_send(f, 0, address, PEER_ADDRESS), rows[i].ours);
+	}
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_A4_conflict),
 		cmocka_unit_test(test_gateway),
 		cmocka_unit_test(test_links_are_apart),
+		cmocka_unit_test(test_row_of_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
