@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* {layer: {name: value}}, or, with @help, {layer: {name: what it counts}} */
@@ -48,13 +49,15 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 		json_object_set_new(stages, stage_info[i].name, json_real(cycles));
 	}
 	total = (double)busy + (double)turns.idle_cycles;
-	return json_pack("{s:i, s:i, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o}", "worker",
-		(int)worker, "cpu",
+	return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o}",
+		"worker", (int)worker, "cpu",
 		worker < view->config->worker_count ? (int)view->config->workers[worker] : -1,
 		"turns", (json_int_t)turns.turns, "busy_turns", (json_int_t)turns.busy_turns,
-		"busy", total > 0 ? (double)busy / total : 0.0, "stages", stages, "gaps",
-		(json_int_t)turns.gaps, "gap_us", microseconds(turns.gap_cycles, &turns),
-		"gap_longest_us", microseconds(turns.gap_longest_cycles, &turns), "counters",
+		"busy_cycles", (json_int_t)busy, "idle_cycles", (json_int_t)turns.idle_cycles,
+		"tsc_hz", (json_int_t)turns.tsc_hz, "busy", total > 0 ? (double)busy / total : 0.0,
+		"stages", stages, "gaps", (json_int_t)turns.gaps, "gap_us",
+		microseconds(turns.gap_cycles, &turns), "gap_longest_us",
+		microseconds(turns.gap_longest_cycles, &turns), "counters",
 		counters_json(view, worker, false));
 }
 
@@ -147,6 +150,32 @@ static json_t *feed_json(struct broker_view *view)
 	return rings;
 }
 
+/* What the kernel says this process occupies, in bytes: pages of its own, of files, of shared memory
+ * (ring and sessions), huge pages. */
+static json_t *process_json(void)
+{
+	static const struct {
+		const char *field, *name;
+	} fields[] = {{"RssAnon:", "anonymous"}, {"RssFile:", "file"}, {"RssShmem:", "shared"},
+		{"HugetlbPages:", "huge"}};
+	FILE *file = fopen("/proc/self/status", "re");
+	json_t *process = json_object();
+	unsigned long long kilobytes;
+	char line[128], field[32];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%31s %llu kB", field, &kilobytes) != 2)
+			continue;
+		for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+			if (!strcmp(field, fields[i].field))
+				json_object_set_new(process, fields[i].name,
+					json_integer((json_int_t)kilobytes * 1024));
+	}
+	if (file)
+		fclose(file);
+	return process;
+}
+
 json_t *control_status(struct control *control, json_t *request, int file)
 {
 	struct broker_view *view = control->view;
@@ -162,13 +191,13 @@ json_t *control_status(struct control *control, json_t *request, int file)
 	for (unsigned i = 0; i < view->workers; i++)
 		json_array_append_new(workers, worker_json(view, i));
 	answer = json_pack(
-		"{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:o}", "ok",
-		1, "started", (json_int_t)view->started_unix, "uptime",
+		"{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:o}",
+		"ok", 1, "started", (json_int_t)view->started_unix, "uptime",
 		(json_int_t)(now > (time_t)view->started_unix ? now - (time_t)view->started_unix
 							      : 0),
-		"memory", view->memory_line ? view->memory_line : "", "workers", workers, "ports",
-		ports_json(view), "sessions", sessions_json(view), "registry", "devices",
-		(json_int_t)registry_count(view->registry), "limit",
+		"memory", view->memory_line ? view->memory_line : "", "process", process_json(),
+		"workers", workers, "ports", ports_json(view), "sessions", sessions_json(view),
+		"registry", "devices", (json_int_t)registry_count(view->registry), "limit",
 		(json_int_t)view->config->limits.devices, "bytes",
 		(json_int_t)registry_bytes(view->registry), "grace_periods",
 		(json_int_t)registry_grace_periods(view->registry), "feed", feed_json(view),

@@ -239,6 +239,13 @@ static void test_status(void **state)
 	assert_int_equal(number_at(worker, "cpu"), 3);
 	assert_int_equal(number_at(worker, "turns"), 100);
 	assert_float_equal(json_number_value(json_object_get(worker, "busy")), 0.25, 1e-6);
+	assert_int_equal(number_at(worker, "busy_cycles"), 1000);
+	assert_int_equal(number_at(worker, "idle_cycles"), 3000);
+	assert_int_equal(number_at(worker, "tsc_hz"), 1000000000);
+	part = json_object_get(answer, "process");
+	assert_true(number_at(part, "anonymous") > 0);
+	assert_true(number_at(part, "file") > 0);
+	assert_true(json_is_integer(json_object_get(part, "huge")));
 	part = json_object_get(worker, "stages");
 	assert_int_equal(json_object_size(part), STAGE_COUNT);
 	assert_float_equal(json_number_value(json_object_get(part, "aes")), 100, 1e-6);
