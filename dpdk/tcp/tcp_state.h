@@ -86,6 +86,8 @@ _Static_assert(sizeof(struct tcp_addresses) == 32, "what IPv6 adds to a record")
 #define TCP_PROBE 0x0100         /* the persist timer expired */
 #define TCP_WINDOW_CLOSED 0x0200 /* tcp_accept(false): offer no window until chunks are free */
 #define TCP_IPV6 0x0400          /* the addresses lie in the record beside */
+#define TCP_TIMESTAMPS 0x0800    /* negotiated: every segment carries them (RFC 7323 3.2) */
+#define TCP_SACK 0x1000          /* negotiated: SACK blocks are sent and believed (RFC 2018) */
 
 /*
  * One connection: two cache lines, the first is what every segment reads, the second what sending
@@ -233,6 +235,23 @@ struct tcp_reply {
 	uint16_t window;
 	uint8_t flags;
 	uint8_t link;
+};
+
+/**
+ * struct tcp_options - what a segment's options say (RFC 9293 3.2); host order
+ * @mss: payload that a SYN's sender takes, as the option has it; 0: no option
+ * @scale: window scale of a SYN, with @has_scale
+ * @value, @echo: TSval and TSecr, with @has_timestamps
+ * @sack: the first @sack_count SACK blocks, unchecked
+ */
+#define TCP_SACK_BLOCKS 4
+struct tcp_options {
+	uint16_t mss;
+	uint8_t scale;
+	bool has_scale, has_timestamps, sack_permitted;
+	uint8_t sack_count;
+	uint32_t value, echo;
+	struct tcp_range sack[TCP_SACK_BLOCKS];
 };
 
 /**
@@ -434,6 +453,16 @@ static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_conne
 /** tcp_fin_in() - the peer's FIN is next in order (RFC 9293 3.10.7.4, step eight); may end @c. */
 void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c);
 
+/* tcp_ack.c */
+
+/**
+ * tcp_ack_in() - the ACK field of an acceptable segment, and what of its options concerns sending
+ * @options: NULL if it has none
+ * Return: false if the segment is done with: the ACK is no good, or @c has ended by it.
+ */
+bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
+	const struct tcp_options *options);
+
 /* tcp_options.c */
 
 /**
@@ -490,6 +519,11 @@ void tcp_owe_duplicate(struct tcp *tcp, struct tcp_connection *c);
 /** tcp_challenge() - a challenge ACK, unless there were too many this second (RFC 5961, 7) */
 void tcp_challenge(struct tcp *tcp, struct tcp_connection *c);
 
+/** tcp_window_blocked() - what is next to send waits for the window, nothing is in flight. */
+bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c);
+
+/* tcp_reply.c */
+
 /** tcp_reply() - queue a segment that belongs to no connection. Return: false, counted, if full. */
 bool tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, uint8_t flags,
 	uint32_t seq, uint32_t ack);
@@ -504,8 +538,8 @@ static inline bool tcp_reply_of(
 	return tcp_reply(tcp, &tuple, link, flags, seq, ack);
 }
 
-/** tcp_window_blocked() - what is next to send waits for the window, nothing is in flight. */
-bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c);
+/** tcp_reply_out() - the oldest of them, to be sent; there is one. */
+void tcp_reply_out(struct tcp *tcp, struct tcp_out *out);
 
 /* tcp_timer.c */
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* tcp_ack.c - the ACK field of a segment: what it moves (RFC 9293 3.10.7.4, fifth) */
+
+#include "tcp_state.h"
+
+/* What is in order of the window: SND.UNA =< SEG.ACK =< SND.NXT holds. */
+static void window_in(struct tcp_connection *c, const struct tcp_segment *segment)
+{
+	if (seq_lt(segment->seq, c->snd_wl1))
+		return;
+	/* A probe's backoff was the peer's wish, not loss: it ends with the wait. */
+	if (segment->window > c->snd_wnd && c->snd_ptr == c->snd_una && !(c->flags & TCP_LOSS))
+		c->backoff = 0;
+	c->snd_wl1 = segment->seq;
+	c->snd_wnd = segment->window;
+	if (c->max_window < segment->window)
+		c->max_window = segment->window;
+}
+
+/* SND.UNA < SEG.ACK =< SND.NXT. Return: false if the connection has ended by it. */
+static bool advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
+{
+	uint32_t flight = c->snd_nxt - c->snd_una;
+	uint32_t bytes = ack - c->snd_una;
+
+	if (c->flags & TCP_TIMING && !seq_lt(ack, c->mark)) {
+		c->flags &= (uint16_t)~TCP_TIMING;
+		tcp_rtt_sample(c, (uint16_t)(tcp_ms(tcp->now) - c->rtt_start));
+	}
+	c->snd_una = ack;
+	c->duplicates = 0;
+	tcp_queue_acked(tcp, c);
+	tcp_progress(tcp, c);
+	tcp_congestion_acked(c, bytes, flight);
+	if (ack != c->snd_nxt) {
+		tcp_timer_start(tcp, c);
+		return true;
+	}
+	timer_stop(&c->timer);
+	if (!tcp_fin_sent(c))
+		return true;
+	/* Our FIN is acknowledged. */
+	switch (c->state) {
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_FIN_WAIT_2;
+		timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + TCP_FIN_WAIT_2_TIME);
+		return true;
+	case TCP_CLOSING:
+		tcp_connection_time_wait(tcp, c);
+		return false;
+	default:
+		tcp_connection_free(tcp, c);
+		return false;
+	}
+}
+
+bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
+	const struct tcp_options *options)
+{
+	bool duplicate;
+
+	(void)options;
+	/* RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT, else a challenge ACK. */
+	if (seq_lt(c->snd_nxt, segment->ack) || seq_lt(segment->ack, c->snd_una - c->max_window)) {
+		tcp_count(tcp, TCP_DROP_BAD_ACK);
+		tcp_challenge(tcp, c);
+		return false;
+	}
+	c->tick = tcp_ms(tcp->now);
+	c->link = segment->link;
+	if (seq_lt(segment->ack, c->snd_una))
+		return true;
+	/* RFC 5681 section 2 (a) to (e). */
+	duplicate = segment->ack == c->snd_una && c->snd_una != c->snd_nxt &&
+		    segment->length == 0 && !(segment->flags & TCP_FIN) &&
+		    segment->window == c->snd_wnd;
+	window_in(c, segment);
+	if (duplicate)
+		tcp_congestion_duplicate(c);
+	else if (segment->ack != c->snd_una && !advance(tcp, c, segment->ack))
+		return false;
+	if (c->flags & TCP_SEND_AGAIN || seq_lt(c->snd_ptr, c->snd_end) ||
+		(tcp_closing(c) && c->snd_ptr == c->snd_end))
+		tcp_pend(tcp, c);
+	return true;
+}
