@@ -312,15 +312,15 @@ static void set_defaults(struct config *config)
 static int set_default_texts(const struct config_reader *reader, struct config *config)
 {
 	const struct config_port *first = &config->ports[0];
-	char host[16], advertise[24];
+	const struct ip_address *host = &first->addresses[0].address;
+	char advertise[IP_PORT_TEXT];
 
-	config_address_text(first->addresses[0].address, host);
 	if (!config->mc.advertise_tcp) {
-		snprintf(advertise, sizeof(advertise), "%s:%u", host, config->mc.connect_tcp);
+		ip_port_text(host, config->mc.connect_tcp, advertise);
 		config->mc.advertise_tcp = strdup(config->mc.connect_tcp ? advertise : "");
 	}
 	if (!config->mc.advertise_udp) {
-		snprintf(advertise, sizeof(advertise), "%s:%u", host, config->mc.connect_udp);
+		ip_port_text(host, config->mc.connect_udp, advertise);
 		config->mc.advertise_udp = strdup(config->mc.connect_udp ? advertise : "");
 	}
 	if (!config->registry_path)

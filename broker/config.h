@@ -3,6 +3,8 @@
 /* config.h - the configuration file, checked and with its defaults filled in */
 #pragma once
 
+#include "net/address.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,18 +18,29 @@ enum config_memory { MEMORY_AUTO, MEMORY_HUGE, MEMORY_NO_HUGE };
 enum config_acknowledge { ACKNOWLEDGE_RING, ACKNOWLEDGE_COMMIT };
 enum config_unanswered { UNANSWERED_IF_SILENT, UNANSWERED_END, UNANSWERED_NEVER };
 
-/** struct config_address - an IPv4 address with its prefix; network byte order */
+/** struct config_address - an address with its prefix */
 struct config_address {
-	uint32_t address;
-	uint8_t prefix;
+	struct ip_address address;
+	uint8_t prefix; /* 1..32; IPv6: 1..128 */
+};
+
+/**
+ * struct config_gateway - a next hop
+ * @fixed: its Ethernet address is @mac and never asked for
+ */
+struct config_gateway {
+	struct ip_address address;
+	bool fixed;
+	uint8_t mac[6];
 };
 
 struct config_port {
 	char *device; /* DPDK vdev string or PCI address */
 	struct config_address addresses[CONFIG_ADDRESSES_MAX];
 	unsigned address_count;
-	uint32_t gateways[CONFIG_GATEWAYS_MAX];
+	struct config_gateway gateways[CONFIG_GATEWAYS_MAX];
 	unsigned gateway_count;
+	uint16_t vlan; /* 1..4094; 0: untagged */
 };
 
 /** struct config - every member has a value; paths are absolute or relative to the working
@@ -67,8 +80,7 @@ struct config {
 
 /**
  * config_load() - read and check a configuration file
- * @warn: called with one line for each thing that is accepted but has no effect (IPv6 addresses
- *	until they are built); may be NULL
+ * @warn: called with one line for each thing that is accepted but has no effect; may be NULL
  * @error: receives "FILE:LINE: what is wrong and what would be right"
  * Return: the configuration, to be freed with config_free(); NULL if it is refused.
  */

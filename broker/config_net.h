@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* config_net.h - ports with their addresses, and what mc is reached at */
+/* config_net.h - ports with their addresses and next hops, and what mc is reached at */
 #pragma once
 
 #include "config.h"
@@ -18,5 +18,17 @@ int config_check_connect(
 int config_check_advertise(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object);
 
-/** config_address_text() - an IPv4 address in network byte order, dotted. */
-const char *config_address_text(uint32_t address, char out[16]);
+/** config_addresses() - reads a port's addresses into a struct config_port. */
+int config_addresses(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object);
+
+/** config_gateways() - the same of its next hops; the addresses are there already. */
+int config_gateways(
+	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object);
+
+/** config_small() - decimal digits up to @maximum, no leading zero. */
+bool config_small(const char *text, unsigned maximum, unsigned *value);
+
+/** config_no_host() - what is wrong with an address as a host's own or a next hop's; NULL if
+ * nothing is. */
+const char *config_no_host(const struct ip_address *address);

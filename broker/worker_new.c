@@ -57,13 +57,16 @@ static void stack_setup(const struct worker_setup *setup, struct stack_config *s
 		struct stack_link *link = &stack->links[i];
 
 		link->link = setup->links[i];
-		link->address_count = port->address_count;
-		for (unsigned j = 0; j < port->address_count; j++)
-			link->addresses[j] = (struct stack_address){
-				ip_from_v4(port->addresses[j].address), port->addresses[j].prefix};
-		link->gateway_count = port->gateway_count;
-		for (unsigned j = 0; j < port->gateway_count; j++)
-			link->gateways[j] = ip_from_v4(port->gateways[j]);
+		/* the stack speaks IPv4 */
+		for (unsigned j = 0; j < port->address_count; j++) {
+			if (ip_is_v4(&port->addresses[j].address))
+				link->addresses[link->address_count++] = (struct stack_address){
+					port->addresses[j].address, port->addresses[j].prefix};
+		}
+		for (unsigned j = 0; j < port->gateway_count; j++) {
+			if (ip_is_v4(&port->gateways[j].address))
+				link->gateways[link->gateway_count++] = port->gateways[j].address;
+		}
 	}
 	stack->tcp = (struct tcp_config){
 		.connections = connections,

@@ -5,6 +5,7 @@
 
 #include "net/address.h"
 
+#include <arpa/inet.h>
 #include <stdint.h>
 
 #define RSS_KEY_BYTES 40

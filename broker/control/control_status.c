@@ -3,7 +3,6 @@
 /* control_status.c - status: workers with their counters, ports, sessions, rates, ring fill */
 #include "control/control_private.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -79,28 +78,38 @@ static void add_port_state(struct broker_view *view, unsigned number, json_t *po
 	json_object_set_new(port, "help", help);
 }
 
+/* "198.18.0.254", or with the Ethernet address that it was given. */
+static json_t *gateway_json(const struct config_gateway *gateway)
+{
+	const uint8_t *mac = gateway->mac;
+	char text[IP_TEXT];
+
+	ip_text(&gateway->address, text);
+	if (!gateway->fixed)
+		return json_string(text);
+	return json_sprintf("%s %02x:%02x:%02x:%02x:%02x:%02x", text, mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+}
+
 static json_t *ports_json(struct broker_view *view)
 {
 	const struct config *config = view->config;
 	json_t *ports = json_array(), *one;
-	char text[16], with_prefix[24];
+	char text[IP_TEXT];
 
 	for (unsigned i = 0; i < config->port_count; i++) {
 		const struct config_port *port = &config->ports[i];
 		json_t *addresses = json_array(), *gateways = json_array();
 
-		for (unsigned j = 0; j < port->address_count; j++) {
-			inet_ntop(AF_INET, &port->addresses[j].address, text, sizeof(text));
-			snprintf(with_prefix, sizeof(with_prefix), "%s/%u", text,
-				port->addresses[j].prefix);
-			json_array_append_new(addresses, json_string(with_prefix));
-		}
-		for (unsigned j = 0; j < port->gateway_count; j++) {
-			inet_ntop(AF_INET, &port->gateways[j], text, sizeof(text));
-			json_array_append_new(gateways, json_string(text));
-		}
-		one = json_pack("{s:s, s:o, s:o}", "device", port->device, "addresses", addresses,
-			"gateways", gateways);
+		for (unsigned j = 0; j < port->address_count; j++)
+			json_array_append_new(addresses,
+				json_sprintf("%s/%u", ip_text(&port->addresses[j].address, text),
+					port->addresses[j].prefix));
+		for (unsigned j = 0; j < port->gateway_count; j++)
+			json_array_append_new(gateways, gateway_json(&port->gateways[j]));
+		one = json_pack("{s:s, s:o, s:o, s:o}", "device", port->device, "addresses",
+			addresses, "gateways", gateways, "vlan",
+			port->vlan ? json_integer(port->vlan) : json_null());
 		if (one && view->port)
 			add_port_state(view, i, one);
 		json_array_append_new(ports, one);

@@ -8,6 +8,7 @@
 #include "crypto/siphash.h"
 #include "net/address.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

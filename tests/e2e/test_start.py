@@ -101,14 +101,18 @@ def test_usage():
         assert result.returncode == 2 and result.stderr, words
 
 
-def test_ipv6_addresses_are_accepted_with_a_warning(tmp_path):
-    port = {"device": "net_tap0,iface=hearth0",
-            "addresses": [hearth.BROKER + "/24", "fd77::1/64"], "gateways": []}
+def test_ports_of_both_families_are_shown(tmp_path):
+    addresses = [hearth.BROKER + "/24", "fd77::1/64"]
+    port = {"device": "net_tap0,iface=hearth0", "addresses": addresses,
+            "gateways": ["fe80::1 02:00:00:00:00:01"]}
     with hearth.Hearth(tmp_path, ports=[port]) as broker:
         broker.provision(2)
         broker.start()
         broker.device().online("tcp")
-        assert "fd77::1" in broker.log.read_text() and "warning" in broker.log.read_text()
+        shown = broker.ctl_json("status")["ports"][0]
+        assert shown["addresses"] == addresses and shown["vlan"] is None
+        assert shown["gateways"] == port["gateways"]
+        assert "warning" not in broker.log.read_text()
 
 
 def test_device_that_does_not_exist(tmp_path):

@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,13 +48,20 @@ static inline struct config *load(const char *text, char error[512])
 	return load_bytes(text, strlen(text), error);
 }
 
-static inline uint32_t ipv4(const char *text)
+static inline struct ip_address address(const char *text)
 {
-	uint32_t address;
+	struct ip_address parsed;
 
-	assert_int_equal(inet_pton(AF_INET, text, &address), 1);
-	return address;
+	assert_true(ip_parse(text, &parsed));
+	return parsed;
 }
+
+#define assert_address(got, text)                                                                  \
+	do {                                                                                       \
+		const struct ip_address wanted = address(text);                                    \
+                                                                                                   \
+		assert_memory_equal(&(got), &wanted, sizeof(wanted));                              \
+	} while (0)
 
 #define WORKERS "workers: [1]\n"
 #define PORTS "ports:\n  - device: net_tap0\n    addresses: [198.18.0.1/24]\n"
@@ -77,7 +83,7 @@ static const char sample[] =
 	"workers: [1]                 # the CPU of each poll-mode worker\n"
 	"ports:\n"
 	"  - device: \"net_tap0,iface=hearth0\"       # a DPDK vdev string, or a PCI address\n"
-	"    addresses: [\"198.18.0.1/24\", \"fd77::1/64\"]   # IPv6 with a warning\n"
+	"    addresses: [\"198.18.0.1/24\", \"fd77::1/64\"]\n"
 	"    gateways: []                           # optional next hops off the subnet\n"
 	"mc:\n"
 	"  login:   { tcp: 7700 }\n"

@@ -17,8 +17,8 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->worker_count, 1);
 	assert_int_equal(config->workers[0], 1);
 	assert_int_equal(config->port_count, 1);
-	assert_int_equal(config->ports[0].address_count, 1);
-	assert_int_equal(config->ports[0].addresses[0].address, ipv4("198.18.0.1"));
+	assert_int_equal(config->ports[0].vlan, 0);
+	assert_address(config->ports[0].addresses[0].address, "198.18.0.1");
 	assert_int_equal(config->ports[0].addresses[0].prefix, 24);
 	assert_int_equal(config->ports[0].gateway_count, 0);
 	assert_int_equal(config->mc.login_tcp, 7700);
@@ -53,9 +53,10 @@ static void test_sample(void **state)
 		fail_msg("%s", error);
 	assert_defaults(config);
 	assert_string_equal(config->ports[0].device, "net_tap0,iface=hearth0");
-	assert_int_equal(warning_count, 1);
-	assert_non_null(strstr(warnings[0], ":12: ports[0].addresses[1] \"fd77::1/64\" has no "
-					    "effect: IPv6 is not built yet"));
+	assert_int_equal(config->ports[0].address_count, 2);
+	assert_address(config->ports[0].addresses[1].address, "fd77::1");
+	assert_int_equal(config->ports[0].addresses[1].prefix, 64);
+	assert_int_equal(warning_count, 0);
 	config_free(config);
 }
 
@@ -68,6 +69,7 @@ static void test_defaults(void **state)
 		fail_msg("%s", error);
 	assert_defaults(config);
 	assert_string_equal(config->ports[0].device, "net_tap0");
+	assert_int_equal(config->ports[0].address_count, 1);
 	assert_int_equal(warning_count, 0);
 	config_free(config);
 }
@@ -83,8 +85,8 @@ static void test_every_key(void **state)
 		"ports:\n"
 		"  - { device: 0000:03:00.0, addresses: [10.0.0.1/31, 10.1.0.255/16, "
 		"10.9.9.9/32],\n"
-		"      gateways: [10.0.0.0, 10.1.255.254] }\n"
-		"  - { addresses: [192.0.2.1/1], device: 'net_memif0,role=server' }\n"
+		"      gateways: [10.0.0.0, 10.1.255.254 02:00:5e:Ab:cD:01], vlan: 4094 }\n"
+		"  - { addresses: [192.0.2.1/1], device: 'net_memif0,role=server', vlan: 1 }\n"
 		"mc:\n"
 		"  login: { tcp: 1 }\n"
 		"  connect: { udp: 65535 }\n"
@@ -117,12 +119,17 @@ static void test_every_key(void **state)
 	assert_int_equal(config->port_count, 2);
 	assert_string_equal(config->ports[0].device, "0000:03:00.0");
 	assert_int_equal(config->ports[0].address_count, 3);
-	assert_int_equal(config->ports[0].addresses[1].address, ipv4("10.1.0.255"));
+	assert_address(config->ports[0].addresses[1].address, "10.1.0.255");
 	assert_int_equal(config->ports[0].addresses[1].prefix, 16);
 	assert_int_equal(config->ports[0].addresses[2].prefix, 32);
 	assert_int_equal(config->ports[0].gateway_count, 2);
-	assert_int_equal(config->ports[0].gateways[0], ipv4("10.0.0.0"));
-	assert_int_equal(config->ports[0].gateways[1], ipv4("10.1.255.254"));
+	assert_address(config->ports[0].gateways[0].address, "10.0.0.0");
+	assert_address(config->ports[0].gateways[1].address, "10.1.255.254");
+	assert_false(config->ports[0].gateways[0].fixed);
+	assert_true(config->ports[0].gateways[1].fixed);
+	assert_memory_equal(config->ports[0].gateways[1].mac, "\x02\x00\x5e\xab\xcd\x01", 6);
+	assert_int_equal(config->ports[0].vlan, 4094);
+	assert_int_equal(config->ports[1].vlan, 1);
 	assert_string_equal(config->ports[1].device, "net_memif0,role=server");
 	assert_int_equal(config->mc.login_tcp, 1);
 	assert_int_equal(config->mc.connect_tcp, 0);
@@ -142,6 +149,57 @@ static void test_every_key(void **state)
 	assert_string_equal(config->feed.path, path);
 	assert_int_equal(config->feed.bytes, 1052672);
 	assert_string_equal(config->control_socket, "/tmp/c.sock");
+	config_free(config);
+}
+
+/* IPv6 alone, every length of prefix, next hops on the subnet and on the link. */
+static void test_ipv6(void **state)
+{
+	static const char text[] =
+		WORKERS "ports:\n"
+			"  - device: net_tap0\n"
+			"    addresses: [\"2001:DB8:0:0:1::5/64\", \"fd77::1/128\", fec0::1/1,\n"
+			"      \"2001:db8:7::/127\", 64:ff9b::1/96]\n"
+			"    gateways: [\"fe80::1\", \"2001:db8::1:0:0:6\",\n"
+			"      \"fe80::2 02:00:00:00:00:01\", \"2001:db8:7::1\"]\n"
+			"    vlan: 2\n" MC;
+	static const uint8_t prefixes[] = {64, 128, 1, 127, 96};
+	char error[512];
+	struct config *config = load(text, error);
+	const struct config_port *port;
+
+	if (!config)
+		fail_msg("%s", error);
+	port = &config->ports[0];
+	assert_int_equal(warning_count, 0);
+	assert_int_equal(port->address_count, 5);
+	for (unsigned i = 0; i < port->address_count; i++)
+		assert_int_equal(port->addresses[i].prefix, prefixes[i]);
+	assert_address(port->addresses[0].address, "2001:db8::1:0:0:5");
+	assert_address(port->addresses[3].address, "2001:db8:7::");
+	assert_int_equal(port->gateway_count, 4);
+	assert_address(port->gateways[0].address, "fe80::1");
+	assert_false(port->gateways[0].fixed);
+	assert_address(port->gateways[2].address, "fe80::2");
+	assert_true(port->gateways[2].fixed);
+	assert_memory_equal(port->gateways[2].mac, "\x02\0\0\0\0\x01", 6);
+	assert_int_equal(port->vlan, 2);
+	assert_string_equal(config->mc.advertise_tcp, "[2001:db8::1:0:0:5]:7701");
+	assert_string_equal(config->mc.advertise_udp, "[2001:db8::1:0:0:5]:7701");
+	config_free(config);
+}
+
+static void test_advertise_ipv6(void **state)
+{
+	char error[512];
+	struct config *config =
+		load(GOOD "  advertise: { tcp: \"[2001:DB8::1]:443\", udp: \"[fd77::1]:65535\" }\n",
+			error);
+
+	if (!config)
+		fail_msg("%s", error);
+	assert_string_equal(config->mc.advertise_tcp, "[2001:DB8::1]:443");
+	assert_string_equal(config->mc.advertise_udp, "[fd77::1]:65535");
 	config_free(config);
 }
 
@@ -165,20 +223,19 @@ static void test_working_directory(void **state)
 static void test_warnings(void **state)
 {
 	char error[512];
-	struct config *config = load(WORKERS "ports:\n"
-					     "  - device: net_tap0\n"
-					     "    addresses: [198.18.0.1/24]\n"
-					     "    gateways: [\"fd77::ff\", 198.18.0.254]\n" MC
-					     "  commands: { sends: 1 }\n"
-					     "  subdevices: strict\n",
-		error);
+	struct config *config =
+		load(WORKERS "ports:\n"
+			     "  - device: net_tap0\n"
+			     "    addresses: [198.18.0.1/24]\n"
+			     "    gateways: [198.18.0.254]\n" MC "  commands: { sends: 1 }\n"
+			     "  subdevices: strict\n",
+			error);
 
 	if (!config)
 		fail_msg("%s", error);
-	assert_int_equal(warning_count, 3);
-	assert_non_null(strstr(warnings[0], ":5: ports[0].gateways[0] \"fd77::ff\" has no effect"));
-	assert_non_null(strstr(warnings[1], ":9: mc.commands has no effect"));
-	assert_non_null(strstr(warnings[2], ":10: mc.subdevices: strict has no effect"));
+	assert_int_equal(warning_count, 2);
+	assert_non_null(strstr(warnings[0], ":9: mc.commands has no effect"));
+	assert_non_null(strstr(warnings[1], ":10: mc.subdevices: strict has no effect"));
 	assert_int_equal(config->ports[0].gateway_count, 1);
 	assert_int_equal(config->mc.command_sends, 1);
 	assert_true(config->mc.subdevices_strict);
@@ -191,6 +248,8 @@ int main(void)
 		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_ipv6),
+		cmocka_unit_test(test_advertise_ipv6),
 		cmocka_unit_test(test_working_directory),
 		cmocka_unit_test(test_warnings),
 	};

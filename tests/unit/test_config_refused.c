@@ -129,6 +129,14 @@ static const struct {
 		"ports[1].device is that of ports[0] already"},
 	{WORKERS PORTS "  - device: net_tap1\n    addresses: [198.18.0.1/30]\n" MC, 6,
 		"ports[1].addresses has 198.18.0.1, which ports[0] has already"},
+	{WORKERS "ports:\n  - device: a\n    addresses: [fd77::1/64]\n"
+		 "  - device: b\n    addresses: [\"fd77:0::1/48\"]\n" MC,
+		6, "ports[1].addresses has fd77::1, which ports[0] has already"},
+	{WORKERS PORTS "    vlan: 0\n" MC, 5,
+		"ports[0].vlan is out of range with \"0\": it must be 1..4094 (leave it out"},
+	{WORKERS PORTS "    vlan: 4095\n" MC, 5, "ports[0].vlan is out of range with \"4095\""},
+	{WORKERS PORTS "    vlan: \"7\"\n" MC, 5, "ports[0].vlan is \"7\": it must be a whole"},
+	{WORKERS PORTS "    vlan: [7]\n" MC, 5, "ports[0].vlan is a list: it must be a whole"},
 	/* ways */
 	{WORKERS PORTS "mc:\n  login: { tcp: 1 }\n  connect: {}\n", 7,
 		"mc.connect has no port: add"},
@@ -143,13 +151,21 @@ static const struct {
 		8, "mc.advertise.tcp without mc.connect.tcp: remove it or add the port"},
 	{GOOD "  advertise: { tcp: 198.18.0.1 }\n", 8,
 		"mc.advertise.tcp is \"198.18.0.1\": it must be HOST:PORT, like "
-		"\"198.18.0.1:7701\""},
+		"\"198.18.0.1:7701\" or \"[fd77::1]:7701\""},
 	{GOOD "  advertise: { udp: \"198.18.0:5\" }\n", 8, "mc.advertise.udp is \"198.18.0:5\""},
 	{GOOD "  advertise: { udp: \"a:0\" }\n", 8, "mc.advertise.udp is \"a:0\""},
 	{GOOD "  advertise: { udp: \"a:65536\" }\n", 8, "mc.advertise.udp is \"a:65536\""},
 	{GOOD "  advertise: { udp: \":5\" }\n", 8, "mc.advertise.udp is \":5\""},
 	{GOOD "  advertise: { udp: \"a b:5\" }\n", 8, "mc.advertise.udp is \"a b:5\""},
 	{GOOD "  advertise: { udp: \"[::g]:5\" }\n", 8, "mc.advertise.udp is \"[::g]:5\""},
+	{GOOD "  advertise: { udp: \"fd77::1:5\" }\n", 8, "mc.advertise.udp is \"fd77::1:5\""},
+	{GOOD "  advertise: { udp: \"[fd77::1]\" }\n", 8, "mc.advertise.udp is \"[fd77::1]\""},
+	{GOOD "  advertise: { udp: \"[1.2.3.4]:5\" }\n", 8, "mc.advertise.udp is \"[1.2.3.4]:5\""},
+	{GOOD "  advertise: { udp: \"[::ffff:1.2.3.4]:5\" }\n", 8, "mc.advertise.udp is"},
+	{GOOD "  advertise: { tcp: \"[::]:5\" }\n", 8, "and reach us from outside"},
+	{GOOD "  advertise: { tcp: \"[::1]:5\" }\n", 8, "and reach us from outside"},
+	{GOOD "  advertise: { tcp: \"[ff02::1]:5\" }\n", 8, "and reach us from outside"},
+	{GOOD "  advertise: { tcp: 0.0.0.0:5 }\n", 8, "and reach us from outside"},
 	{GOOD "  advertise: { udp: \"[:5\" }\n", 8, "mc.advertise.udp is \"[:5\""},
 	{GOOD "control: { socket: /aa23456789012345678901234567890123456789012345678901234567890123"
 	      "4567890123456789012345678901234567890123456 }\n",
@@ -216,7 +232,22 @@ static void test_addresses(void **state)
 		{"198.18.0.0/24", "the address of the subnet itself"},
 		{"198.18.0.255/24", "the broadcast address of its subnet"},
 		{"198.18.0.3/30", "the broadcast address of its subnet"},
-		{"\"fd77::1/64\"", "has no IPv4 address: add one"},
+		{"\"fd77::1/0\"", "its prefix length must be 1..128"},
+		{"\"fd77::1/\"", "its prefix length must be 1..128"},
+		{"\"::/64\"", "the unspecified address"},
+		{"\"::1/128\"", "the loopback address"},
+		{"\"::198.18.0.1/96\"", "an address in ::/96"},
+		{"\"ff02::1/64\"", "a multicast address"},
+		{"\"ff0e::7/128\"", "a multicast address"},
+		{"\"fe80::1/64\"",
+			"a link-local address, which every port with IPv6 makes for itself"},
+		{"\"febf::1/10\"", "a link-local address"},
+		{"\"::ffff:198.18.0.1/96\"", "an IPv4 address written as IPv6"},
+		{"\"fd77::/64\"", "the address of all the subnet's routers"},
+		{"\"fd77::/126\"", "the address of all the subnet's routers"},
+		{"\"fd77::1%eth0/64\"", "it must be an address with its prefix"},
+		{"\"[fd77::1]/64\"", "it must be an address with its prefix"},
+		{"\"fd77::1/64\", \"fd77:0::1/48\"", "which stands here already"},
 		{"198.18.0.1/24, 198.18.0.1/16", "which stands here already"},
 		{"a, b, c, d, e, f, g, h, i", "has 9 entries: it must have 1..8"},
 		{"", "has 0 entries: it must have 1..8"},
@@ -248,6 +279,30 @@ static void test_gateways(void **state)
 		{"198.18.0.254/24", "it must be an address without prefix"},
 		{"router", "it must be an address without prefix"},
 		{"198.18.0.9, 198.18.0.9", "which stands here already"},
+		{"198.18.0.9, 198.18.0.9 02:00:00:00:00:01", "which stands here already"},
+		{"fd77:1::1", "which lies on none of the port's subnets"},
+		{"fd77::1", "which is the port's own address"},
+		{"\"fd77::\"", "the address of all the subnet's routers"},
+		{"\"fe80::\"", "the address of all the subnet's routers"},
+		{"\"::\"", "the unspecified address"},
+		{"\"::1\"", "the loopback address"},
+		{"ff02::2", "a multicast address"},
+		{"\"::ffff:198.18.0.9\"", "it must be an address without prefix"},
+		{"0.0.0.0", "an address in 0.0.0.0/8"},
+		{"fd77::9/64", "it must be an address without prefix"},
+		{"fd77::9, fd77:0::9", "which stands here already"},
+		{"198.18.0.9 02:00:00:00:00", "one station's Ethernet address, like "
+					      "\"198.18.0.9 02:00:00:00:00:01\""},
+		{"198.18.0.9 02:00:00:00:00:0g", "one station's Ethernet address"},
+		{"198.18.0.9 02-00-00-00-00-01", "one station's Ethernet address"},
+		{"198.18.0.9 2:0:0:0:0:1", "one station's Ethernet address"},
+		{"198.18.0.9 03:00:00:00:00:01", "one station's Ethernet address"},
+		{"198.18.0.9 00:00:00:00:00:00", "one station's Ethernet address"},
+		{"198.18.0.9 ff:ff:ff:ff:ff:ff", "one station's Ethernet address"},
+		{"198.18.0.9 02:00:00:00:00:01 x", "one station's Ethernet address"},
+		{"\"198.18.0.9 \"", "one station's Ethernet address"},
+		{"\"fd77::9 fe80::1 02:00:00:00:00:01 and more than any address has room for\"",
+			"it must be an address without prefix"},
 		{"198.18.0.2, 198.18.0.3, 198.18.0.4, 198.18.0.5, 198.18.0.6",
 			"has 5 entries: it must have 0..4"},
 	};
@@ -256,13 +311,30 @@ static void test_gateways(void **state)
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(text, sizeof(text),
 			"workers: [1]\nports:\n- device: a\n"
-			"  gateways: [%s]\n  addresses: [198.18.0.1/24, 10.0.0.2/24]\n%s",
+			"  gateways: [%s]\n  addresses: [198.18.0.1/24, 10.0.0.2/24, "
+			"fd77::1/64]\n%s",
 			rows[i].gateway, MC);
 		if (load(text, error))
 			fail_msg("%s taken", rows[i].gateway);
 		if (!strstr(error, ":4: ports[0].gateways") || !strstr(error, rows[i].words))
 			fail_msg("%s: got %s", rows[i].gateway, error);
 	}
+}
+
+/* A next hop of a family that the port does not have. */
+static void test_gateway_family(void **state)
+{
+	char error[512];
+
+	assert_null(load("workers: [1]\nports:\n- device: a\n"
+			 "  addresses: [198.18.0.1/24]\n  gateways: [fe80::1]\n" MC,
+		error));
+	assert_non_null(strstr(error, ":5: ports[0].gateways[0] is \"fe80::1\", a link-local "
+				      "address, but the port has no IPv6 address"));
+	assert_null(load("workers: [1]\nports:\n- device: a\n"
+			 "  addresses: [fd77::1/64]\n  gateways: [198.18.0.254]\n" MC,
+		error));
+	assert_non_null(strstr(error, "which lies on none of the port's subnets"));
 }
 
 /* What cannot be read has no line. */
@@ -353,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_gateways),
+		cmocka_unit_test(test_gateway_family),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_mutations),

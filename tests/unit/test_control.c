@@ -272,6 +272,14 @@ static void test_status(void **state)
 	assert_string_equal(
 		json_string_value(json_array_get(json_object_get(part, "addresses"), 0)),
 		"198.18.0.1/24");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(part, "addresses"), 1)),
+		"fd77::1/64");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(part, "gateways"), 0)),
+		"198.18.0.254");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(part, "gateways"), 1)),
+		"fe80::1 02:00:00:00:ab:01");
+	assert_int_equal(number_at(part, "vlan"), 7);
 	assert_string_equal(text_at(part, "line"), "net_tap0: a port");
 	assert_string_equal(text_at(part, "state"), "up");
 	assert_int_equal(number_at(json_object_get(part, "counters"), "port_rx_missed"), 11);

@@ -184,7 +184,7 @@ static inline struct rig *rig_make(void)
 	rig->config.worker_count = 1;
 	rig->config.port_count = 1;
 	rig->config.ports[0].address_count = 1;
-	rig->config.ports[0].addresses[0] = (struct config_address){OUR_ADDRESS, 24};
+	rig->config.ports[0].addresses[0] = (struct config_address){ip_from_v4(OUR_ADDRESS), 24};
 	rig->config.feed.bytes = 1 << 20;
 	snprintf(rig->directory, sizeof(rig->directory), "/tmp/hearth-worker-XXXXXX");
 	assert_non_null(mkdtemp(rig->directory));
