@@ -46,8 +46,8 @@ static bool tcp_config_good(const struct tcp_config *config)
 	       config->receive_window >= TCP_MSS_DEFAULT && config->receive_window <= UINT16_MAX &&
 	       config->send_bytes >= 1 && config->send_bytes <= 1u << 30 &&
 	       config->mss >= TCP_MSS_DEFAULT && config->idle_us >= MS &&
-	       config->idle_us / MS <= INT32_MAX && config->ports && config->port_count >= 1 &&
-	       config->port_count <= TCP_PORTS_MAX && config->chunks;
+	       config->idle_us / MS <= INT32_MAX && config->port_count <= TCP_PORTS_MAX &&
+	       (config->ports || config->port_count == 0) && config->chunks;
 }
 
 size_t tcp_bytes(const struct tcp_config *config)
@@ -75,7 +75,8 @@ struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now
 		return NULL;
 	tcp_lay_out(config, &layout);
 	tcp->config = *config;
-	memcpy(tcp->ports, config->ports, config->port_count * sizeof(tcp->ports[0]));
+	if (config->port_count > 0)
+		memcpy(tcp->ports, config->ports, config->port_count * sizeof(tcp->ports[0]));
 	tcp->config.ports = tcp->ports;
 	tcp->now = now;
 	flow_table_init(&tcp->flows, (struct flow_line *)(base + layout.lines), layout.line_count);

@@ -114,7 +114,8 @@ struct tcp_up {
  * @send_bytes: unacknowledged plus unsent bytes a connection may hold
  * @mss: largest payload we offer to receive, and send; at least 536
  * @idle_us: a connection without any valid segment for so long is reset
- * @ports, @port_count: local ports that listen, network byte order; 1..64, copied
+ * @ports, @port_count: local ports that listen, network byte order; 0 (one
+ *	that only connects) to 64, copied
  * @flow_key, @isn_key: random keys
  * @chunks: where unacknowledged bytes are kept; shared with the user
  */

@@ -28,9 +28,14 @@ static void test_config(void **state)
 	REFUSED(send_bytes, 0);
 	REFUSED(mss, 535);
 	REFUSED(idle_us, 0);
-	REFUSED(port_count, 0);
 	REFUSED(port_count, 65);
 	REFUSED(chunks, NULL);
+	/* One that only connects listens nowhere. */
+	struct tcp_config client = good;
+	client.ports = NULL;
+	client.port_count = 0;
+	memset(memory, 0, tcp_bytes(&client));
+	assert_non_null(tcp_init(memory, &client, 0));
 	free(memory);
 	/* What the design promises for 10 M connections: 128 bytes and 13.4 of flow slots each. */
 	good.connections = 10000000;
