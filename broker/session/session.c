@@ -10,13 +10,13 @@
 COUNTER_TABLE(session_counter_info, SESSION_COUNTERS);
 
 /* session_peek() must not see half of a change: it reads again while the sequence is odd. */
-static void store_begin(struct session_worker *worker)
+void slab_store_begin(struct session_worker *worker)
 {
 	slab_set(worker->sequence, worker->sequence + 1);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-static void store_end(struct session_worker *worker)
+void slab_store_end(struct session_worker *worker)
 {
 	__atomic_store_n(&worker->sequence, worker->sequence + 1, __ATOMIC_RELEASE);
 }
@@ -27,21 +27,6 @@ static uint64_t progress_word(struct session_progress progress)
 
 	memcpy(&word, &progress, sizeof(word));
 	return word;
-}
-
-static bool in_range(const struct session_worker *worker, uint32_t index)
-{
-	return index - worker->first < worker->count;
-}
-
-/* The slot of an entry's copy in this turn, SESSION_NONE if it was not touched. */
-static uint32_t touched_slot(const struct session_worker *worker, uint32_t index)
-{
-	const uint32_t slot = slab_get(worker->entries[index].touch);
-
-	if (slot < worker->touched && worker->turns[slot].index == index)
-		return slot;
-	return SESSION_NONE;
 }
 
 void slab_load(const struct slab_entry *entry, uint32_t index, struct session_turn *turn)
@@ -101,7 +86,7 @@ void slab_count(struct session_worker *worker, uint64_t life, int32_t by)
 		slab_set(*count, *count + (uint32_t)by);
 }
 
-void slab_free(struct session_worker *worker, uint32_t index, uint32_t generation)
+void slab_wipe(struct session_worker *worker, uint32_t index, uint32_t generation)
 {
 	struct slab_entry *entry = &worker->entries[index];
 
@@ -112,7 +97,12 @@ void slab_free(struct session_worker *worker, uint32_t index, uint32_t generatio
 	slab_set(entry->key[1], 0);
 	slab_set(entry->token_low, 0);
 	slab_set(entry->seal, 0);
-	slab_set(entry->place, slab_link(SESSION_NONE, worker->free_head));
+}
+
+void slab_free(struct session_worker *worker, uint32_t index, uint32_t generation)
+{
+	slab_wipe(worker, index, generation);
+	slab_set(worker->entries[index].place, slab_link(SESSION_NONE, worker->free_head));
 	worker->free_head = index;
 }
 
@@ -131,7 +121,7 @@ void slab_rest(struct session_worker *worker, uint32_t index)
 	worker->resting_tail = index;
 }
 
-static void resting_remove(struct session_worker *worker, uint32_t index)
+void slab_unrest(struct session_worker *worker, uint32_t index)
 {
 	struct slab_entry *entries = worker->entries;
 	const uint32_t previous = (uint32_t)(entries[index].place >> 32);
@@ -161,7 +151,7 @@ static uint32_t reclaim(struct session_worker *worker)
 	uint32_t index = worker->resting_head;
 
 	for (unsigned i = 0; i < RECLAIM_STEPS && index != SESSION_NONE; i++) {
-		if (touched_slot(worker, index) == SESSION_NONE)
+		if (slab_touched(worker, index) == SESSION_NONE)
 			return index;
 		index = (uint32_t)worker->entries[index].place;
 	}
@@ -182,7 +172,7 @@ static uint32_t take_entry(struct session_worker *worker)
 	if (index == SESSION_NONE)
 		return index;
 	entry = &worker->entries[index];
-	resting_remove(worker, index);
+	slab_unrest(worker, index);
 	slab_count(worker, entry->life, -1);
 	__atomic_store_n(&entry->life,
 		life_of(life_generation(entry->life), SESSION_FREE, SESSION_VIA_NONE, 0, 0),
@@ -214,10 +204,10 @@ uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t 
 	unsigned token_high;
 	uint64_t life;
 
-	store_begin(worker);
+	slab_store_begin(worker);
 	index = take_entry(worker);
 	if (index == SESSION_NONE) {
-		store_end(worker);
+		slab_store_end(worker);
 		counter_add(&worker->counters[SESSION_FULL], 1);
 		return index;
 	}
@@ -233,12 +223,12 @@ uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t 
 	life = life_of(life_generation(entry->life) + 1, SESSION_LOGIN, SESSION_VIA_NONE, 0, 0);
 	__atomic_store_n(&entry->life, life, __ATOMIC_RELEASE);
 	slab_count(worker, life, 1);
-	store_end(worker);
+	slab_store_end(worker);
 	counter_add(&worker->counters[SESSION_LOGINS], 1);
 
 	memcpy(key, entry->key, SESSION_KEY_BYTES);
 	session_token(worker->table, index, token);
-	slot = touched_slot(worker, index); /* a copy made while it was free */
+	slot = slab_touched(worker, index); /* a copy made while it was free */
 	if (slot != SESSION_NONE)
 		slab_load(entry, index, &worker->turns[slot]);
 	return index;
@@ -249,9 +239,9 @@ struct session_turn *session_touch(struct session_worker *worker, uint32_t index
 	struct slab_entry *entry;
 	uint32_t slot;
 
-	if (!in_range(worker, index))
+	if (!session_owned(worker, index))
 		return NULL;
-	slot = touched_slot(worker, index);
+	slot = slab_touched(worker, index);
 	if (slot != SESSION_NONE)
 		return &worker->turns[slot];
 	if (worker->touched == SESSION_TOUCH_MAX)
@@ -266,7 +256,11 @@ struct session_turn *session_touch(struct session_worker *worker, uint32_t index
 session_handle session_handle_of(
 	const struct session_worker *worker, const struct session_turn *turn)
 {
-	return (session_handle)worker->number << 56 |
+	unsigned range = worker->number;
+
+	if (!slab_is_home(worker, turn->index))
+		range = turn->index / worker->table->per_worker;
+	return (session_handle)range << 56 |
 	       (session_handle)slab_generation(turn->generation) << 32 | turn->index;
 }
 
@@ -293,15 +287,22 @@ static void entry_store(struct session_worker *worker, const struct session_turn
 	const uint64_t after =
 		life_of(turn->generation, turn->state, turn->via, turn->flags, turn->report_tick);
 	const enum slab_list from = life_list(before), to = life_list(after);
+	const bool home = slab_is_home(worker, turn->index);
 
 	if (from == LIST_FREE)
 		return; /* only a login takes it */
-	if (from == LIST_RESTING && to != LIST_RESTING)
-		resting_remove(worker, turn->index);
+	if (home && from == LIST_RESTING && to != LIST_RESTING)
+		slab_unrest(worker, turn->index);
 	slab_count(worker, before, -1);
 	slab_count(worker, after, 1);
+	/* The lists are those of its range: what stands on one goes home. */
+	if (!home && to != LIST_NONE)
+		session_give(worker, turn->index, turn->index / worker->table->per_worker);
 	if (to == LIST_FREE) {
-		slab_free(worker, turn->index, turn->generation);
+		if (home)
+			slab_free(worker, turn->index, turn->generation);
+		else
+			slab_wipe(worker, turn->index, turn->generation);
 		return;
 	}
 	if (to == LIST_NONE)
@@ -315,7 +316,7 @@ static void entry_store(struct session_worker *worker, const struct session_turn
 	slab_set(entry->code, turn->code);
 	__atomic_store_n(&entry->progress, progress_word(turn->progress), __ATOMIC_RELEASE);
 	__atomic_store_n(&entry->life, after, __ATOMIC_RELEASE);
-	if (to == LIST_RESTING && from != LIST_RESTING)
+	if (home && to == LIST_RESTING && from != LIST_RESTING)
 		slab_rest(worker, turn->index);
 }
 
@@ -324,9 +325,9 @@ void session_commit(struct session_worker *worker)
 	for (uint32_t i = 0; i < worker->touched; i++) {
 		if (i + 4 < worker->touched)
 			__builtin_prefetch(&worker->entries[worker->turns[i + 4].index], 1);
-		store_begin(worker);
+		slab_store_begin(worker);
 		entry_store(worker, &worker->turns[i]);
-		store_end(worker);
+		slab_store_end(worker);
 	}
 	worker->touched = 0;
 }
@@ -349,8 +350,9 @@ void session_restore(struct session_worker *worker, const struct session_turn *t
 	struct slab_entry *entry;
 	uint32_t ahead;
 
-	if (!in_range(worker, turn->index))
+	if (turn->index >= worker->table->count)
 		return;
+	worker = worker->table->workers[turn->index / worker->table->per_worker];
 	entry = &worker->entries[turn->index];
 	if (life_list(entry->life) == LIST_FREE || entry->device != turn->device)
 		return;
@@ -365,24 +367,7 @@ void session_restore(struct session_worker *worker, const struct session_turn *t
 	} else if (ahead == 0) {
 		next.progress = progress_merge(turn->progress, now.progress);
 	}
-	store_begin(worker);
+	slab_store_begin(worker);
 	entry_store(worker, &next);
-	store_end(worker);
-}
-
-uint32_t session_sweep(struct session_worker *worker, uint32_t budget,
-	void (*visit)(void *context, uint32_t index), void *context)
-{
-	const uint32_t looked = budget < worker->count ? budget : worker->count;
-
-	for (uint32_t i = 0; i < looked; i++) {
-		const uint32_t index = worker->first + worker->cursor;
-
-		if (++worker->cursor == worker->count)
-			worker->cursor = 0;
-		__builtin_prefetch(&worker->entries[worker->first + worker->cursor]);
-		if (life_list(worker->entries[index].life) != LIST_FREE)
-			visit(context, index);
-	}
-	return looked;
+	slab_store_end(worker);
 }

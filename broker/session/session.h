@@ -12,8 +12,10 @@
 
 /*
  * PATH.sessions holds a header page and one 96-byte entry per session; nothing else is kept per
- * session (the touch slot and the list links lie in the entry). Each worker owns a range of entries
- * and is the only one that writes them. An entry's immutable part (key, token, device) is written
+ * session (the touch slot and the list links lie in the entry) but, where there are several
+ * workers, one byte of plain memory that says who owns it. A worker owns a range of entries at
+ * first, and may own entries of other ranges while they are live; who owns an entry is the only one
+ * that writes it. An entry's immutable part (key, token, device) is written
  * when a login is granted and covered by a checksum; its state, which makes it valid, is written
  * last.
  *
@@ -22,7 +24,8 @@
  * (DESIGN "Crash order", step c). A kill in between is repaired from the records themselves.
  */
 
-/* worker 8 bits | generation 24 bits | index 32 bits; 0 names no session */
+/* worker 8 bits | generation 24 bits | index 32 bits; 0 names no session. The worker is that of the
+ * entry's range: a handle stays good when the session moves to another. */
 typedef uint64_t session_handle;
 
 static inline unsigned session_handle_worker(session_handle handle)
@@ -133,13 +136,15 @@ struct session_config {
 	struct random *random;
 };
 
-/* The last two are counted by the protocol: it knows why it frees an entry. */
+/* Lapsed and expired ones are counted by the protocol: it knows why it frees an entry. */
 #define SESSION_COUNTERS(X)                                                                        \
 	X(SESSION_LOGINS, "session_logins", "logins granted")                                      \
 	X(SESSION_FULL, "session_full", "logins refused because no session entry was free")        \
 	X(SESSION_LAPSED, "session_lapsed", "logins that were not used in time")                   \
 	X(SESSION_RECLAIMED, "session_reclaimed",                                                  \
 		"ended sessions whose token was given up to make room")                            \
+	X(SESSION_GIVEN, "session_given", "sessions handed to another worker")                     \
+	X(SESSION_TAKEN, "session_taken", "sessions that another worker handed over")              \
 	X(SESSION_EXPIRED, "session_expired", "ended sessions whose token came to its end")
 COUNTER_ENUM(session_counter, SESSION_COUNTERS, SESSION_COUNTER_COUNT);
 extern const struct counter_info session_counter_info[SESSION_COUNTER_COUNT];
@@ -219,8 +224,8 @@ void session_token(const struct session_table *table, uint32_t index, char *toke
  * session_touch() - this turn's copy of an entry, made on first touch
  *
  * At most SESSION_TOUCH_MAX entries can be touched between two commits.
- * Return: it, valid until session_commit(); NULL when the turn has no room for another or @index
- * does not lie in this worker's range. A free entry's copy says SESSION_FREE and stays so.
+ * Return: it, valid until session_commit(); NULL when the turn has no room for another or this
+ * worker does not own the entry. A free entry's copy says SESSION_FREE and stays so.
  */
 #define SESSION_TOUCH_MAX 2048
 struct session_turn *session_touch(struct session_worker *worker, uint32_t index);
@@ -249,8 +254,47 @@ bool session_peek(const struct session_table *table, uint32_t index, struct sess
  */
 void session_commit(struct session_worker *worker);
 
+/*
+ * Ownership. An entry keeps its index for ever, and with it its token and its handle; what moves is
+ * who owns it. The order of a move is the whole of its safety:
+ *
+ * 1. the owner decides to let go of it in some turn: session_give();
+ * 2. that turn's records are published, its copies committed, its records marked as applied;
+ * 3. session_hand_over() takes the entry out of the owner's counts and lists and stores the new
+ *    owner with release; from then on the old one never writes it again;
+ * 4. the new owner sees that (acquire) and takes it in: session_take(), or its own sweep.
+ *
+ * So at any moment at most one ring has records of an entry that are not applied: those of its
+ * owner, of one turn. Whenever the process dies, the rings may be replayed in any order: what one
+ * of them says of an entry, no other says anything about.
+ */
+
+/** session_owner() - the worker that owns an entry, or that it is being handed to; any thread. */
+unsigned session_owner(const struct session_table *table, uint32_t index);
+
+/** session_owned() - does this worker own an entry? */
+bool session_owned(const struct session_worker *worker, uint32_t index);
+
+/**
+ * session_give() - hand an entry of this worker's to @to at the end of this turn
+ * Return: false when the turn can hand over no more, or it is not its to give.
+ */
+bool session_give(struct session_worker *worker, uint32_t index, unsigned to);
+
+/**
+ * session_hand_over() - after feed_applied(): let go of what session_give() named
+ * @tell: is told of each, so that the new owner may be; a new owner that is not finds it all the
+ *	same when it sweeps
+ */
+void session_hand_over(struct session_worker *worker,
+	void (*tell)(void *context, unsigned to, uint32_t index), void *context);
+
+/** session_take() - take in an entry if it was handed to this worker. Return: is it ours now? */
+bool session_take(struct session_worker *worker, uint32_t index);
+
 /**
  * session_restore() - on attach: make an entry what a record says (idempotent)
+ * @worker: any of the table: before the first turn every entry is its range's
  * @turn: index, device, generation, state and all mutable members as of that record. Ignored when
  *	the entry is free, belongs to another device or its generation is newer.
  *
@@ -260,14 +304,24 @@ void session_commit(struct session_worker *worker);
 void session_restore(struct session_worker *worker, const struct session_turn *turn);
 
 /**
- * session_sweep() - look at the next @budget entries of a range
+ * session_sweep() - look at the next @budget entries of the table, and visit those of this worker
  * @visit: called for each that is not free; it may touch and change it
- * Return: entries looked at: @budget, or the whole range where that is less.
+ *
+ * With one worker an entry's own line is looked at. With several it is the owners' bytes, 64 a
+ * line and eight at a time: of ten million entries swept in ten seconds that is 16 k lines and
+ * 125 k steps a second for each worker. Entries that were handed to this worker without its
+ * knowing are taken in; free or resting ones of other ranges go home.
+ * Return: entries looked at: @budget, or the whole table where that is less.
  */
 uint32_t session_sweep(struct session_worker *worker, uint32_t budget,
 	void (*visit)(void *context, uint32_t index), void *context);
 
-/** struct session_counts - entries by state, for status */
+/** session_visit() - on attach: visit every entry of a range that is not free. */
+void session_visit(
+	struct session_worker *worker, void (*visit)(void *context, uint32_t index), void *context);
+
+/** struct session_counts - entries by state, for status: those that a worker owns, but @entries are
+ * its range */
 struct session_counts {
 	uint32_t entries, login, live_tcp, live_udp, resting;
 };

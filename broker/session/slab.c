@@ -188,6 +188,19 @@ static int slab_open(struct opening *opening, struct slab_file *file, bool *atta
 	return rc;
 }
 
+/* Who owns what: at first, and after every restart, each range is its worker's. */
+static int owners_new(struct session_table *table)
+{
+	if (table->worker_count == 1)
+		return 0;
+	table->owners = malloc(table->count);
+	if (!table->owners)
+		return -ENOMEM;
+	for (unsigned i = 0; i < table->worker_count; i++)
+		memset(table->owners + (size_t)i * table->per_worker, (int)i, table->per_worker);
+	return 0;
+}
+
 static int workers_new(struct session_table *table, struct random *random)
 {
 	table->workers = calloc(table->worker_count, sizeof(struct session_worker *));
@@ -202,6 +215,7 @@ static int workers_new(struct session_table *table, struct random *random)
 		memset(worker, 0, sizeof(*worker));
 		worker->table = table;
 		worker->entries = table->entries;
+		worker->owners = table->owners;
 		worker->random = random;
 		worker->number = i;
 		worker->first = i * table->per_worker;
@@ -248,7 +262,9 @@ int session_table_open(
 	table->count = opening.entries;
 	table->per_worker = opening.per_worker;
 	table->worker_count = config->workers;
-	rc = workers_new(table, config->random);
+	rc = owners_new(table);
+	if (rc == 0)
+		rc = workers_new(table, config->random);
 	if (rc < 0) {
 		rc = refuse(&opening, rc, "out of memory");
 		goto fail;
@@ -269,6 +285,7 @@ void session_table_close(struct session_table *table)
 			free(table->workers[i]);
 		free(table->workers);
 	}
+	free(table->owners);
 	if (table->header)
 		munmap(table->header, table->bytes);
 	if (table->fd >= 0)

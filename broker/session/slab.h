@@ -12,7 +12,7 @@
 #define SLAB_VERSION 1
 #define SLAB_HEADER_BYTES 4096
 #define SLAB_ENTRIES_MAX (1u << 30) /* a token names 30 bits of index */
-#define SLAB_WORKERS_MAX 256        /* a handle names 8 bits of worker */
+#define SLAB_WORKERS_MAX 128        /* an owner is 7 bits */
 #define SLAB_GENERATION 0xffffffu
 
 enum slab_state { SLAB_MAKING, SLAB_READY };
@@ -78,14 +78,27 @@ _Static_assert(sizeof(struct session_peer) == 8, "a peer is one place");
 /* Which list an entry is on follows from its life alone. */
 enum slab_list { LIST_NONE, LIST_FREE, LIST_RESTING };
 
+/* An owner's byte: who has the entry; with this bit it was handed to that worker, which has not
+ * taken it in yet, and nobody writes it. */
+#define OWNER_MOVING 0x80
+
+/** struct slab_leaving - an entry of ours that is to be handed over, and to whom */
+struct slab_leaving {
+	uint32_t index;
+	unsigned to;
+};
+
 /**
- * struct session_worker - one worker's range
+ * struct session_worker - one worker's range, and what it owns of others'
  * @entries: of the whole table
+ * @owners: of the whole table, one byte each; NULL where there is one worker
+ * @leaving: to be handed over at the end of this turn
  * @sequence: odd while this worker stores: session_peek() reads again
  */
 struct session_worker {
 	struct session_table *table;
 	struct slab_entry *entries;
+	uint8_t *owners;
 	struct random *random;
 	unsigned number;
 	uint32_t first, count;
@@ -93,10 +106,12 @@ struct session_worker {
 	uint32_t resting_head, resting_tail;
 	uint32_t cursor;
 	uint32_t touched;
+	uint32_t leaving_count;
 	uint32_t sequence;
 	struct session_counts counts;
 	uint64_t counters[SESSION_COUNTER_COUNT];
 	struct session_turn turns[SESSION_TOUCH_MAX];
+	struct slab_leaving leaving[SESSION_TOUCH_MAX];
 };
 
 struct session_table {
@@ -105,6 +120,7 @@ struct session_table {
 	size_t bytes;
 	struct slab_header *header;
 	struct slab_entry *entries;
+	uint8_t *owners; /* plain memory: after a restart every entry is its range's again */
 	uint32_t count, per_worker;
 	unsigned worker_count;
 	struct session_worker **workers;
@@ -165,6 +181,22 @@ static inline uint64_t slab_link(uint32_t previous, uint32_t next)
 	return (uint64_t)previous << 32 | next;
 }
 
+/** slab_is_home() - does an entry lie in this worker's range? Only those stand on its lists. */
+static inline bool slab_is_home(const struct session_worker *worker, uint32_t index)
+{
+	return index - worker->first < worker->count;
+}
+
+/** slab_touched() - the slot of an entry's copy in this turn, SESSION_NONE if it was not touched */
+static inline uint32_t slab_touched(const struct session_worker *worker, uint32_t index)
+{
+	const uint32_t slot = slab_get(worker->entries[index].touch);
+
+	if (slot < worker->touched && worker->turns[slot].index == index)
+		return slot;
+	return SESSION_NONE;
+}
+
 /** slab_header_checksum() - what a header's checksum should be. */
 uint64_t slab_header_checksum(const struct slab_header *header);
 
@@ -181,7 +213,14 @@ void slab_load(const struct slab_entry *entry, uint32_t index, struct session_tu
 /** slab_peek() - one look at an entry; any thread. Return: false if it may be of two turns. */
 bool slab_peek(const struct session_worker *worker, uint32_t index, struct session_turn *copy);
 
-/** slab_free() - make an entry free, wipe its secrets, put it first on the free list. */
+/** slab_store_begin(), slab_store_end() - session_peek() must not see half of what is between. */
+void slab_store_begin(struct session_worker *worker);
+void slab_store_end(struct session_worker *worker);
+
+/** slab_wipe() - make an entry free, wipe its secrets; it is on no list. */
+void slab_wipe(struct session_worker *worker, uint32_t index, uint32_t generation);
+
+/** slab_free() - slab_wipe(), and put it first on the free list. */
 void slab_free(struct session_worker *worker, uint32_t index, uint32_t generation);
 
 /** slab_lists() - make the lists of a range that is all free. */
@@ -189,6 +228,9 @@ void slab_lists(struct session_worker *worker);
 
 /** slab_rest() - put an entry last on the resting list. */
 void slab_rest(struct session_worker *worker, uint32_t index);
+
+/** slab_unrest() - take an entry off the resting list. */
+void slab_unrest(struct session_worker *worker, uint32_t index);
 
 /** slab_count() - add @by to the count that an entry with this life stands in. */
 void slab_count(struct session_worker *worker, uint64_t life, int32_t by);

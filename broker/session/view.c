@@ -9,22 +9,27 @@
 
 bool slab_peek(const struct session_worker *worker, uint32_t index, struct session_turn *copy)
 {
+	const uint8_t *owner = worker->owners ? &worker->owners[index] : NULL;
+	const uint8_t owned = owner ? __atomic_load_n(owner, __ATOMIC_ACQUIRE) : 0;
 	const uint32_t before = __atomic_load_n(&worker->sequence, __ATOMIC_ACQUIRE);
 
 	slab_load(&worker->entries[index], index, copy);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	/* handed over while we looked: the sequence of its owner then says nothing */
+	if (owner && (slab_get(*owner) != owned || (owned & ~OWNER_MOVING) != worker->number))
+		return false;
 	return !(before & 1) && slab_get(worker->sequence) == before;
 }
 
 bool session_peek(const struct session_table *table, uint32_t index, struct session_turn *copy)
 {
-	const struct session_worker *worker;
-
 	if (index >= table->count)
 		return false;
-	worker = table->workers[index / table->per_worker];
 	/* bounded: a worker that lost its core in the middle of a store must not hold up the reader */
-	for (unsigned look = 1; !slab_peek(worker, index, copy) && look < PEEK_LOOKS; look++)
+	for (unsigned look = 1;
+		!slab_peek(table->workers[session_owner(table, index)], index, copy) &&
+		look < PEEK_LOOKS;
+		look++)
 		__builtin_ia32_pause();
 	return copy->state != SESSION_FREE ||
 	       (copy->flags & (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE));

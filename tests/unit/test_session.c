@@ -250,12 +250,13 @@ static void test_sweep(void **state)
 	f->worker = session_worker(f->table, 1);
 	for (uint32_t i = 0; i < 10; i++)
 		log_in(f, i, 1);
-	for (unsigned round = 0; round < 7 * 3; round++)
+	for (unsigned round = 0; round < 7 * 6; round++)
 		assert_int_equal(session_sweep(f->worker, 10, visit_count, &visits), 10);
 	assert_int_equal(visits.count, 70);
 	for (uint32_t i = 30; i < 40; i++)
 		assert_int_equal(visits.seen[i], 7);
-	assert_int_equal(session_sweep(f->worker, 1000, visit_count, &visits), 30);
+	assert_int_equal(session_sweep(f->worker, 1000, visit_count, &visits), 60);
+	assert_int_equal(visits.count, 80);
 	assert_int_equal(session_sweep(f->worker, 0, visit_count, &visits), 0);
 }
 
