@@ -278,3 +278,11 @@ uint32_t tcp_connections(const struct tcp *tcp, uint32_t *limit);
 
 /** tcp_counters() - TCP_COUNTER_COUNT counters, written by the owner, read by anyone. */
 uint64_t *tcp_counters(struct tcp *tcp);
+
+/**
+ * tcp_check() - do all records hold together? Sequence numbers, queues, timers, lists, pools
+ *
+ * For simulators and fuzzers, between two calls; takes time with every record ever used.
+ * Return: NULL, or what is wrong.
+ */
+const char *tcp_check(const struct tcp *tcp);
