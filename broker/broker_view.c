@@ -46,7 +46,7 @@ static int view_control(struct broker_view *view, enum control_op op, session_ha
 /* A live TCP session's peer as its worker's connection has it; "" when that has just ended. */
 static void view_peer(struct broker_view *view, uint32_t index, char *out, size_t size)
 {
-	char address[INET_ADDRSTRLEN];
+	char text[IP_PORT_TEXT];
 	struct session_turn turn;
 	struct tcp_tuple tuple;
 	uint32_t per_worker;
@@ -56,8 +56,7 @@ static void view_peer(struct broker_view *view, uint32_t index, char *out, size_
 	if (!session_peek(view->table, index, &turn) || turn.via != SESSION_VIA_TCP ||
 		!worker_peer(of(view)->threads[index / per_worker].worker, turn.connection, &tuple))
 		return;
-	inet_ntop(AF_INET, &tuple.remote.word[3], address, sizeof(address));
-	snprintf(out, size, "%s:%u", address, ntohs(tuple.remote_port));
+	snprintf(out, size, "%s", ip_port_text(&tuple.remote, ntohs(tuple.remote_port), text));
 }
 
 void broker_view_init(struct broker *broker)

@@ -87,5 +87,8 @@ struct config {
 struct config *config_load(
 	const char *file, void (*warn)(const char *line), char *error, size_t size);
 
+/** config_has_ipv6() - has any port an IPv6 address? */
+bool config_has_ipv6(const struct config *config);
+
 /** config_free() - NULL is allowed. */
 void config_free(struct config *config);

@@ -198,7 +198,7 @@ static void on_datagram(void *context, const struct datagram *datagram)
 	}
 	worker->peer = (struct peer){.via = SESSION_VIA_UDP,
 		.listener = l->index,
-		.udp = {.address = ip_v4(&path->remote),
+		.udp = {.address = path->remote,
 			.port = path->remote_port,
 			.link = path->link,
 			.local = local_index(worker, path->link, &path->local)}};

@@ -16,14 +16,30 @@ void host_stage(struct host *host, enum stage stage)
 	stages_enter(&of(host)->stages, stage);
 }
 
+/* Ours that the peer spoke to; the first of its family after a restart with other addresses. */
+static struct ip_address local_of(const struct stack_link *link, const struct session_peer *peer)
+{
+	const struct stack_address *addresses = link->addresses;
+	const bool v4 = ip_is_v4(&peer->address);
+	unsigned i = peer->local;
+
+	if (i < link->address_count && ip_is_v4(&addresses[i].address) == v4)
+		return addresses[i].address;
+	for (i = 0; i + 1 < link->address_count; i++) {
+		if (ip_is_v4(&addresses[i].address) == v4)
+			break;
+	}
+	return addresses[i].address;
+}
+
 /* The UDP path of a peer; our port is that of the listener it came to. */
 static struct udp_path path_to(const struct worker *worker, const struct peer *to)
 {
-	const struct stack_link *link = &worker->links[to->udp.link % CONFIG_PORTS_MAX];
-	struct udp_path path = {.remote = ip_from_v4(to->udp.address),
+	const uint8_t link = to->udp.link < worker->link_count ? to->udp.link : 0;
+	struct udp_path path = {.remote = to->udp.address,
 		.remote_port = to->udp.port,
-		.local = link->addresses[to->udp.local % STACK_ADDRESSES_MAX].address,
-		.link = to->udp.link % CONFIG_PORTS_MAX};
+		.local = local_of(&worker->links[link], &to->udp),
+		.link = link};
 
 	for (unsigned i = 0; i < worker->listener_count; i++) {
 		const struct worker_listener *l = &worker->listeners[i];
@@ -115,8 +131,7 @@ static bool tcp_peer(const struct worker *worker, uint32_t connection, struct tc
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port)
 {
-	struct tcp_tuple tuple = {
-		.remote = ip_from_v4(peer->udp.address), .remote_port = peer->udp.port};
+	struct tcp_tuple tuple = {.remote = peer->udp.address, .remote_port = peer->udp.port};
 
 	*port = 0;
 	memset(address, 0, 16);

@@ -68,15 +68,14 @@ static uint32_t tick_now(void)
 static void peer_of(
 	struct broker_view *view, const struct session_turn *turn, char *out, size_t size)
 {
-	char address[16];
+	char text[IP_PORT_TEXT];
 
 	out[0] = '\0';
 	if (turn->state != SESSION_LIVE)
 		return;
 	if (turn->via == SESSION_VIA_UDP)
-		snprintf(out, size, "%s:%u",
-			inet_ntop(AF_INET, &turn->peer.address, address, sizeof(address)),
-			ntohs(turn->peer.port));
+		snprintf(out, size, "%s",
+			ip_port_text(&turn->peer.address, ntohs(turn->peer.port), text));
 	else if (view->peer_text)
 		view->peer_text(view, turn->index, out, size);
 }

@@ -11,7 +11,7 @@ static void restore_peer(struct session_turn *turn, const struct hearth_record *
 	turn->via = record->via;
 	turn->connection = 0; /* connections did not come through */
 	memset(&turn->peer, 0, sizeof(turn->peer));
-	memcpy(&turn->peer.address, record->peer + 12, sizeof(turn->peer.address));
+	memcpy(&turn->peer.address, record->peer, sizeof(turn->peer.address));
 	turn->peer.port = htons(record->peer_port);
 }
 

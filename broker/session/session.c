@@ -29,8 +29,9 @@ static uint64_t progress_word(struct session_progress progress)
 	return word;
 }
 
-void slab_load(const struct slab_entry *entry, uint32_t index, struct session_turn *turn)
+void slab_load(const struct session_worker *worker, uint32_t index, struct session_turn *turn)
 {
+	const struct slab_entry *entry = &worker->entries[index];
 	const uint64_t life = __atomic_load_n(&entry->life, __ATOMIC_ACQUIRE);
 	const uint64_t progress = slab_get(entry->progress), place = slab_get(entry->place);
 
@@ -53,12 +54,7 @@ void slab_load(const struct slab_entry *entry, uint32_t index, struct session_tu
 		.login_time = slab_get(entry->login_time),
 	};
 	memcpy(&turn->progress, &progress, sizeof(progress));
-	if (life_list(life) != LIST_NONE)
-		return; /* its place holds links */
-	if (turn->via == SESSION_VIA_TCP)
-		turn->connection = (uint32_t)place;
-	else if (turn->via == SESSION_VIA_UDP)
-		memcpy(&turn->peer, &place, sizeof(place));
+	slab_place_load(worker, index, life, place, turn);
 }
 
 void slab_count(struct session_worker *worker, uint64_t life, int32_t by)
@@ -230,7 +226,7 @@ uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t 
 	session_token(worker->table, index, token);
 	slot = slab_touched(worker, index); /* a copy made while it was free */
 	if (slot != SESSION_NONE)
-		slab_load(entry, index, &worker->turns[slot]);
+		slab_load(worker, index, &worker->turns[slot]);
 	return index;
 }
 
@@ -249,7 +245,7 @@ struct session_turn *session_touch(struct session_worker *worker, uint32_t index
 	slot = worker->touched++;
 	entry = &worker->entries[index];
 	slab_set(entry->touch, (uint16_t)slot);
-	slab_load(entry, index, &worker->turns[slot]);
+	slab_load(worker, index, &worker->turns[slot]);
 	return &worker->turns[slot];
 }
 
@@ -262,18 +258,6 @@ session_handle session_handle_of(
 		range = turn->index / worker->table->per_worker;
 	return (session_handle)range << 56 |
 	       (session_handle)slab_generation(turn->generation) << 32 | turn->index;
-}
-
-/* Where the device is: connection or address; nothing of it is left once the entry is on a list. */
-static uint64_t turn_place(const struct session_turn *turn)
-{
-	uint64_t place = 0;
-
-	if (turn->via == SESSION_VIA_TCP)
-		place = turn->connection;
-	else if (turn->via == SESSION_VIA_UDP)
-		memcpy(&place, &turn->peer, sizeof(place));
-	return place;
 }
 
 /*
@@ -306,7 +290,7 @@ static void entry_store(struct session_worker *worker, const struct session_turn
 		return;
 	}
 	if (to == LIST_NONE)
-		slab_set(entry->place, turn_place(turn));
+		slab_place_store(worker, turn, before);
 	slab_set(entry->number, turn->number);
 	slab_set(entry->heard, turn->heard);
 	slab_set(entry->connect_device_time, turn->connect_device_time);
@@ -356,7 +340,7 @@ void session_restore(struct session_worker *worker, const struct session_turn *t
 	entry = &worker->entries[turn->index];
 	if (life_list(entry->life) == LIST_FREE || entry->device != turn->device)
 		return;
-	slab_load(entry, turn->index, &now);
+	slab_load(worker, turn->index, &now);
 	/* modulo 2^24, shifted up so that the sign tells */
 	ahead = (slab_generation(turn->generation) - now.generation) << 8;
 	if ((int32_t)ahead < 0)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "counter.h"
+#include "net/address.h"
 #include "random.h"
 
 #include <stdbool.h>
@@ -12,7 +13,8 @@
 
 /*
  * PATH.sessions holds a header page and one 96-byte entry per session; nothing else is kept per
- * session (the touch slot and the list links lie in the entry) but, where there are several
+ * session (the touch slot and the list links lie in the entry) but 32 bytes beside it for where its
+ * device is on IPv6, which take memory only once they are used, and, where there are several
  * workers, one byte of plain memory that says who owns it. A worker owns a range of entries at
  * first, and may own entries of other ranges while they are live; who owns an entry is the only one
  * that writes it. An entry's immutable part (key, token, device) is written
@@ -68,12 +70,12 @@ enum session_via { SESSION_VIA_NONE, SESSION_VIA_TCP, SESSION_VIA_UDP }; /* as e
 #define SESSION_OWED_OFFLINE 0x0008
 #define SESSION_OWED_REASON 0xff00 /* enum hearth_reason of the owed offline */
 
-/** struct session_peer - where a UDP session's device is; network byte order */
+/** struct session_peer - where a UDP session's device is; network byte order, all 0: not known */
 struct session_peer {
-	uint32_t address;
+	struct ip_address address;
 	uint16_t port;
 	uint8_t link;
-	uint8_t local; /* index of our address on that link */
+	uint8_t local; /* index of our address on that link, 0..63 */
 };
 
 /**
@@ -124,6 +126,7 @@ struct session_worker; /* one worker's range */
  * @path: of the slab file
  * @entries: of all workers together (limits.sessions + limits.pending_logins)
  * @workers: ranges; entries are rounded up to a multiple of them
+ * @ipv6: devices may have IPv6 addresses: all room for them is taken at start
  * @huge: advise huge pages where the file does not lie on hugetlbfs (there they come by themselves)
  * @random: keys and tokens are drawn from it, by the thread that calls session_login(); each worker
  *	may be given its own with session_worker_random()
@@ -132,6 +135,7 @@ struct session_config {
 	const char *path;
 	uint32_t entries;
 	unsigned workers;
+	bool ipv6;
 	bool huge;
 	struct random *random;
 };
@@ -154,7 +158,8 @@ extern const struct counter_info session_counter_info[SESSION_COUNTER_COUNT];
  * @error: receives one line for people, with the remedy, when it fails
  *
  * Mode 0600. Another size or worker count: entries are carried over when they fit their new place
- * (the same index, in the same worker's range), else refused with -EEXIST; another layout version
+ * (the same index, in the same worker's range), else refused with -EEXIST. A slab of layout version
+ * 1, which had no room for IPv6 addresses, is carried over in the same way; one of a newer version
  * or a damaged header: -EPROTO; another broker on it: -EBUSY; another user's file: -EPERM.
  * After attaching, call session_worker_attach() for every worker before anything else.
  */

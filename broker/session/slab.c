@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* slab.c - the table: made whole or not at all, attached, carried over to another size */
+/* slab.c - the table: made whole or not at all, attached, carried over to another size or layout */
 
 #include "session/slab_file.h"
 
@@ -33,7 +33,12 @@ static int made_error(struct opening *opening, int rc)
 			"no room for %u session entries (%zu MiB): lower limits.sessions, or give "
 			"its file system more memory",
 			opening->entries,
-			((size_t)opening->entries * sizeof(struct slab_entry) >> 20) + 1);
+			((size_t)opening->entries *
+					(sizeof(struct slab_entry) +
+						(opening->config->ipv6 ? sizeof(struct slab_side)
+								       : 0)) >>
+				20) +
+				1);
 	if (rc == -EBUSY)
 		return refuse(opening, rc, "another broker is just starting with it");
 	return refuse(opening, rc, "cannot make it: %s", strerror(-rc));
@@ -58,6 +63,13 @@ static int slab_make(struct opening *opening, const char *name, struct slab_file
 	return rc == -EEXIST ? rc : made_error(opening, rc);
 }
 
+/* Layouts that this broker takes over. */
+static bool version_known(const struct slab_header *header)
+{
+	return (header->version == SLAB_VERSION || header->version == SLAB_VERSION_NO_SIDES) &&
+	       header->entry_bytes == sizeof(struct slab_entry);
+}
+
 static int header_check(struct opening *opening, struct slab_file *file)
 {
 	const struct slab_header *header;
@@ -74,13 +86,15 @@ static int header_check(struct opening *opening, struct slab_file *file)
 	if (header->magic != SLAB_MAGIC)
 		return refuse(opening, -EPROTO,
 			"not a session file: remove it (its devices log in again)");
-	if (header->version != SLAB_VERSION || header->entry_bytes != sizeof(struct slab_entry))
+	if (!version_known(header))
 		return refuse(opening, -EPROTO,
 			"layout version %u, this broker writes %u: start the broker that wrote it "
 			"and "
 			"drain it, or remove the file (its devices log in again)",
 			header->version, SLAB_VERSION);
-	rc = slab_file_bytes(file->fd, header->entries, &bytes);
+	rc = slab_file_bytes(file->fd, header->entries, &file->sides, &bytes);
+	if (header->version == SLAB_VERSION_NO_SIDES)
+		bytes = file->sides;
 	if (rc < 0 || header->checksum != slab_header_checksum(header) ||
 		header->state != SLAB_READY || header->bytes != file->bytes ||
 		bytes != file->bytes || header->entries == 0 ||
@@ -106,7 +120,32 @@ static bool entries_fit(const struct opening *opening, const struct slab_file *o
 	return true;
 }
 
-/* Another size or number of workers: a new file with the same keys takes the old one's place. */
+/* IPv6 addresses that are in use; the others are not even looked at, to take no memory. */
+static int carry_sides(
+	const struct opening *opening, const struct slab_file *old, const struct slab_file *made)
+{
+	const struct slab_entry *entries = slab_file_entries(old);
+	bool taken = opening->config->ipv6;
+	int rc;
+
+	if (old->header->version == SLAB_VERSION_NO_SIDES)
+		return 0;
+	for (uint32_t i = 0; i < old->header->entries && i < opening->entries; i++) {
+		if (!slab_place_side(&entries[i]))
+			continue;
+		rc = taken ? 0 : slab_file_take_sides(made);
+		if (rc < 0)
+			return rc;
+		taken = true;
+		slab_file_sides(made)[i] = slab_file_sides(old)[i];
+	}
+	return 0;
+}
+
+/*
+ * Another size, number of workers or layout: a new file with the same keys takes the old one's
+ * place.
+ */
 static int slab_carry(struct opening *opening, const char *name, struct slab_file *file)
 {
 	const uint32_t old_entries = file->header->entries;
@@ -127,9 +166,11 @@ static int slab_carry(struct opening *opening, const char *name, struct slab_fil
 	memcpy(slab_file_entries(&made), slab_file_entries(file),
 		(size_t)(old_entries < opening->entries ? old_entries : opening->entries) *
 			sizeof(struct slab_entry));
+	rc = carry_sides(opening, file, &made);
 	slab_file_ready(&made);
-	if (rename(name, opening->config->path) < 0) {
+	if (rc == 0 && rename(name, opening->config->path) < 0)
 		rc = -errno;
+	if (rc < 0) {
 		unlink(name);
 		slab_file_close(&made);
 		return made_error(opening, rc);
@@ -156,8 +197,11 @@ static int slab_attach(struct opening *opening, const char *name, struct slab_fi
 		return refuse(opening, rc, "cannot open it: %s", strerror(-rc));
 	rc = header_check(opening, file);
 	if (rc == 0 && (file->header->entries != opening->entries ||
-			       file->header->workers != opening->config->workers))
+			       file->header->workers != opening->config->workers ||
+			       file->header->version != SLAB_VERSION))
 		rc = slab_carry(opening, name, file);
+	else if (rc == 0 && opening->config->ipv6 && (rc = slab_file_take_sides(file)) < 0)
+		rc = made_error(opening, rc);
 	if (rc < 0)
 		slab_file_close(file);
 	return rc;
@@ -216,6 +260,7 @@ static int workers_new(struct session_table *table, struct random *random)
 		worker->table = table;
 		worker->entries = table->entries;
 		worker->owners = table->owners;
+		worker->sides = table->sides;
 		worker->random = random;
 		worker->number = i;
 		worker->first = i * table->per_worker;
@@ -259,6 +304,7 @@ int session_table_open(
 	table->bytes = file.bytes;
 	table->header = file.header;
 	table->entries = slab_file_entries(&file);
+	table->sides = slab_file_sides(&file);
 	table->count = opening.entries;
 	table->per_worker = opening.per_worker;
 	table->worker_count = config->workers;

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define SLAB_MAGIC 0x5353455348545248ull /* "HRTHSESS" */
-#define SLAB_VERSION 1
+#define SLAB_VERSION 2
+#define SLAB_VERSION_NO_SIDES 1 /* ended with the entries */
 #define SLAB_HEADER_BYTES 4096
 #define SLAB_ENTRIES_MAX (1u << 30) /* a token names 30 bits of index */
 #define SLAB_WORKERS_MAX 128        /* an owner is 7 bits */
@@ -45,7 +46,7 @@ struct slab_header {
  *
  * @progress: struct session_progress
  * @life: generation 24 bits | state 4 | via 4 | flags 16 | report tick 16: one store moves them all
- * @place: live: connection or struct session_peer; on a list: previous << 32 | next
+ * @place: live: connection or struct slab_peer; on a list: previous << 32 | next
  * @request: index of the side record of an outstanding platform request, 0 if none
  * @touch: slot of this turn's copy; only believed if that slot names this entry
  * @token_low: 64 of the token's 66 random bits
@@ -73,7 +74,35 @@ struct slab_entry {
 	uint32_t seal;
 };
 _Static_assert(sizeof(struct slab_entry) == 96, "a session takes 96 bytes");
-_Static_assert(sizeof(struct session_peer) == 8, "a peer is one place");
+
+/**
+ * struct slab_peer - a struct session_peer as an entry's place; network byte order
+ * @address: IPv4; 0 where @local says that an IPv6 address lies in the side record
+ * @local: SLAB_PEER_*
+ */
+struct slab_peer {
+	uint32_t address;
+	uint16_t port;
+	uint8_t link;
+	uint8_t local;
+};
+_Static_assert(sizeof(struct slab_peer) == 8, "a peer is one place");
+
+#define SLAB_PEER_IPV6 0x80   /* its address lies in the side record, */
+#define SLAB_PEER_SECOND 0x40 /* in its second place */
+#define SLAB_PEER_LOCAL 0x3f  /* index of our address */
+
+/**
+ * struct slab_side - room for an entry's IPv6 address, twice: one is in use, the other takes the
+ * next address, so that none is ever seen half
+ *
+ * All of them lie behind the entries, from a page's begin on. Nobody touches one whose entry does
+ * not name it.
+ */
+struct slab_side {
+	uint64_t place[2][2];
+};
+_Static_assert(sizeof(struct slab_side) == 32, "IPv6 takes 32 bytes beside a session");
 
 /* Which list an entry is on follows from its life alone. */
 enum slab_list { LIST_NONE, LIST_FREE, LIST_RESTING };
@@ -90,7 +119,7 @@ struct slab_leaving {
 
 /**
  * struct session_worker - one worker's range, and what it owns of others'
- * @entries: of the whole table
+ * @entries, @sides: of the whole table
  * @owners: of the whole table, one byte each; NULL where there is one worker
  * @leaving: to be handed over at the end of this turn
  * @sequence: odd while this worker stores: session_peek() reads again
@@ -99,6 +128,7 @@ struct session_worker {
 	struct session_table *table;
 	struct slab_entry *entries;
 	uint8_t *owners;
+	struct slab_side *sides;
 	struct random *random;
 	unsigned number;
 	uint32_t first, count;
@@ -121,6 +151,7 @@ struct session_table {
 	struct slab_header *header;
 	struct slab_entry *entries;
 	uint8_t *owners; /* plain memory: after a restart every entry is its range's again */
+	struct slab_side *sides;
 	uint32_t count, per_worker;
 	unsigned worker_count;
 	struct session_worker **workers;
@@ -208,7 +239,20 @@ uint32_t slab_seal(
 unsigned slab_draw(struct slab_entry *entry, struct random *random);
 
 /** slab_load() - an entry as a struct session_turn. */
-void slab_load(const struct slab_entry *entry, uint32_t index, struct session_turn *turn);
+void slab_load(const struct session_worker *worker, uint32_t index, struct session_turn *turn);
+
+/** slab_place_load() - where the device is, from an entry's place and life, into a turn that says
+ * nothing of it yet. */
+void slab_place_load(const struct session_worker *worker, uint32_t index, uint64_t life,
+	uint64_t place, struct session_turn *turn);
+
+/** slab_place_store() - the same into an entry whose life is @before; nothing of it is left once
+ * the entry is on a list. */
+void slab_place_store(
+	struct session_worker *worker, const struct session_turn *turn, uint64_t before);
+
+/** slab_place_side() - is its side record in use? */
+bool slab_place_side(const struct slab_entry *entry);
 
 /** slab_peek() - one look at an entry; any thread. Return: false if it may be of two turns. */
 bool slab_peek(const struct session_worker *worker, uint32_t index, struct session_turn *copy);

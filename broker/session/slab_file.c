@@ -24,12 +24,12 @@ void slab_file_close(struct slab_file *file)
 
 uint64_t slab_header_checksum(const struct slab_header *header)
 {
-	static const struct siphash_key key = {SLAB_MAGIC, SLAB_VERSION};
+	const struct siphash_key key = {SLAB_MAGIC, header->version};
 
 	return siphash(&key, header, offsetof(struct slab_header, checksum));
 }
 
-int slab_file_bytes(int fd, uint32_t entries, size_t *bytes)
+int slab_file_bytes(int fd, uint32_t entries, size_t *sides, size_t *bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct statfs fs;
@@ -38,14 +38,23 @@ int slab_file_bytes(int fd, uint32_t entries, size_t *bytes)
 		return -errno;
 	if (fs.f_type == HUGETLBFS_MAGIC)
 		page = (size_t)fs.f_bsize;
-	*bytes = SLAB_HEADER_BYTES + (size_t)entries * sizeof(struct slab_entry);
+	*sides = SLAB_HEADER_BYTES + (size_t)entries * sizeof(struct slab_entry);
+	*sides = (*sides + page - 1) / page * page;
+	*bytes = *sides + (size_t)entries * sizeof(struct slab_side);
 	*bytes = (*bytes + page - 1) / page * page;
 	return 0;
 }
 
+int slab_file_take_sides(const struct slab_file *file)
+{
+	return -posix_fallocate(file->fd, (off_t)file->sides, (off_t)(file->bytes - file->sides));
+}
+
 int slab_file_map(struct slab_file *file, bool huge)
 {
-	void *map = mmap(NULL, file->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+	/* what is needed of it has its room already: no huge pages are to wait for the side records */
+	void *map = mmap(
+		NULL, file->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
@@ -92,13 +101,15 @@ int slab_file_make(const char *name, const struct session_config *config, uint32
 
 	if (rc < 0)
 		return rc;
-	rc = slab_file_bytes(file->fd, entries, &file->bytes);
+	rc = slab_file_bytes(file->fd, entries, &file->sides, &file->bytes);
 	if (rc == 0 && ftruncate(file->fd, 0) < 0) /* what a killed broker left of it */
 		rc = -errno;
 	if (rc == 0 && ftruncate(file->fd, (off_t)file->bytes) < 0)
 		rc = -errno;
 	if (rc == 0) /* all of it now: a full file system must not become a SIGBUS later */
-		rc = -posix_fallocate(file->fd, 0, (off_t)file->bytes);
+		rc = -posix_fallocate(file->fd, 0, (off_t)file->sides);
+	if (rc == 0 && config->ipv6)
+		rc = slab_file_take_sides(file);
 	if (rc == 0)
 		rc = slab_file_map(file, config->huge);
 	if (rc < 0) {

@@ -5,16 +5,21 @@
 
 #include "session/slab.h"
 
-/** struct slab_file - @header is NULL until it is mapped */
+/** struct slab_file - @header is NULL until it is mapped; @sides: where side records begin */
 struct slab_file {
 	int fd;
-	size_t bytes;
+	size_t bytes, sides;
 	struct slab_header *header;
 };
 
 static inline struct slab_entry *slab_file_entries(const struct slab_file *file)
 {
 	return (struct slab_entry *)((uint8_t *)file->header + SLAB_HEADER_BYTES);
+}
+
+static inline struct slab_side *slab_file_sides(const struct slab_file *file)
+{
+	return (struct slab_side *)((uint8_t *)file->header + file->sides);
 }
 
 /** slab_file_close() - unmap, unlock. */
@@ -31,11 +36,16 @@ int slab_file_lock(const char *path, int flags, struct slab_file *file);
 /** slab_file_map() - map a locked file; excluded from core dumps, as keys are in it. */
 int slab_file_map(struct slab_file *file, bool huge);
 
-/** slab_file_bytes() - the size for so many entries, in whole (huge) pages of its file system. */
-int slab_file_bytes(int fd, uint32_t entries, size_t *bytes);
+/** slab_file_bytes() - the size for so many entries, and where their side records begin, in whole
+ * (huge) pages of its file system. */
+int slab_file_bytes(int fd, uint32_t entries, size_t *sides, size_t *bytes);
+
+/** slab_file_take_sides() - all of the side records' room, which is none until it is used. */
+int slab_file_take_sides(const struct slab_file *file);
 
 /**
- * slab_file_make() - a new file, locked, mapped and with all of its room, but not ready yet
+ * slab_file_make() - a new file, locked, mapped and with all of its room (that of the side records
+ * only with @config->ipv6), but not ready yet
  * @name: temporary; the caller gives it its own
  * @keys: whose keys it takes over, NULL to draw new ones
  * Return: 0 or -errno; then nothing is left of it.

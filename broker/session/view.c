@@ -13,7 +13,7 @@ bool slab_peek(const struct session_worker *worker, uint32_t index, struct sessi
 	const uint8_t owned = owner ? __atomic_load_n(owner, __ATOMIC_ACQUIRE) : 0;
 	const uint32_t before = __atomic_load_n(&worker->sequence, __ATOMIC_ACQUIRE);
 
-	slab_load(&worker->entries[index], index, copy);
+	slab_load(worker, index, copy);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	/* handed over while we looked: the sequence of its owner then says nothing */
 	if (owner && (slab_get(*owner) != owned || (owned & ~OWNER_MOVING) != worker->number))

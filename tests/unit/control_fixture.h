@@ -188,7 +188,7 @@ static __attribute__((unused)) uint32_t fixture_session(
 		turn->progress.count = 1000;
 		turn->connect_time = 1700000001;
 		turn->heard = (uint32_t)now.tv_sec - 7;
-		turn->peer.address = htonl(0xc6120009);
+		turn->peer.address = ip_from_v4(htonl(0xc6120009));
 		turn->peer.port = htons(5353);
 		turn->flags = SESSION_SYNCHRONISED;
 		device->live = index;

@@ -146,7 +146,7 @@ void host_peer_address(
 		memcpy(address + 12, &(uint32_t){htonl(0xc6120000 + peer->connection)}, 4);
 		*port = 40000 + peer->connection;
 	} else {
-		memcpy(address + 12, &peer->udp.address, 4);
+		memcpy(address, &peer->udp.address, 16);
 		*port = ntohs(peer->udp.port);
 	}
 }
@@ -199,7 +199,7 @@ static void world_attach(struct world *w)
 {
 	char sessions[128], ring[128], error[256];
 	struct session_config session = {
-		.path = sessions, .entries = 64, .workers = 1, .random = &w->random};
+		.path = sessions, .entries = 64, .workers = 1, .ipv6 = true, .random = &w->random};
 	struct feed_config feed = {.path = ring,
 		.bytes = RING_BYTES,
 		.workers = 1,
@@ -385,7 +385,16 @@ static struct peer on_udp(uint16_t port)
 {
 	return (struct peer){.via = SESSION_VIA_UDP,
 		.listener = 2,
-		.udp = {.address = htonl(0xc6130001), .port = htons(port)}};
+		.udp = {.address = ip_from_v4(htonl(0xc6130001)), .port = htons(port)}};
+}
+
+/* The same device behind an address of the other family: fd77::7. */
+static inline struct peer on_udp6(uint16_t port)
+{
+	struct peer peer = on_udp(port);
+
+	peer.udp.address = (struct ip_address){{htonl(0xfd770000), 0, 0, htonl(7)}};
+	return peer;
 }
 
 /* Put a frame into the next turn's batch. */

@@ -167,6 +167,25 @@ static void late_acceptance_is_restored_where_it_belongs(void **state)
 	expect_event(w, &a, HEARTH_UPLINK, 2006);
 }
 
+static void addresses_of_records_are_stored(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	struct session_turn turn;
+
+	live_udp(w, &a, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		struct peer from = i % 3 ? on_udp6(10 + i) : on_udp(10 + i);
+
+		queue_request(w, &a, from, 2006, ++a.sequence, now_of(w));
+		crash_after_publish(w);
+		turn = entry_now(w, &a);
+		assert_memory_equal(&turn.peer.address, &from.udp.address, 16);
+		assert_int_equal(ntohs(turn.peer.port), 10 + i);
+		expect_event(w, &a, HEARTH_UPLINK, 2006);
+	}
+}
+
 static void connect_written_but_not_stored_is_live_afterwards(void **state)
 {
 	struct world *w = *state;
@@ -408,6 +427,7 @@ int main(void)
 		TEST(requests_written_but_not_stored_are_repeats_afterwards),
 		TEST(requests_not_published_are_taken_when_they_come_again),
 		TEST(late_acceptance_is_restored_where_it_belongs),
+		TEST(addresses_of_records_are_stored),
 		TEST(connect_written_but_not_stored_is_live_afterwards),
 		TEST(connect_that_comes_again_after_a_crash_is_answered_again),
 		TEST(connect_not_published_leaves_the_login),

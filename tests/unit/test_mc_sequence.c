@@ -355,6 +355,29 @@ static void answers_go_where_fresh_frames_and_repeats_came_from(void **state)
 	assert_int_equal(answer.to.listener, 2);
 }
 
+/* From one family to the other and back: the session is the token's, not the address's. */
+static void devices_move_between_ipv4_and_ipv6(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	struct session_turn turn;
+	struct answer answer;
+	struct event event;
+
+	live_udp(w, &a, 1000);
+	for (unsigned i = 0; i < 6; i++) {
+		a.peer = i % 3 ? on_udp6(2000 + i) : on_udp(2000 + i);
+		send_request(w, &a, 2006, ++a.sequence);
+		answer = answer_of(w, &a);
+		assert_memory_equal(&answer.to.udp, &a.peer.udp, sizeof(a.peer.udp));
+		event = expect_event(w, &a, HEARTH_UPLINK, 2006);
+		assert_memory_equal(event.record.peer, &a.peer.udp.address, 16);
+		assert_int_equal(event.record.peer_port, 2000 + i);
+		turn = entry_now(w, &a);
+		assert_memory_equal(&turn.peer, &a.peer.udp, sizeof(turn.peer));
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -374,6 +397,7 @@ int main(void)
 		TEST(any_order_makes_one_event_per_acknowledged_number),
 		TEST(out_of_sequence_goes_before_out_of_time_on_tcp),
 		TEST(answers_go_where_fresh_frames_and_repeats_came_from),
+		TEST(devices_move_between_ipv4_and_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

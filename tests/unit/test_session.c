@@ -27,7 +27,7 @@ static void test_touch(void **state)
 	turn->progress.count = 41;
 	session_mark(&turn->progress, 0);
 	turn->number = 1ull << 40;
-	turn->peer = (struct session_peer){0x0100000a, 0x1234, 2, 3};
+	turn->peer = (struct session_peer){ip_from_v4(0x0100000a), 0x1234, 2, 3};
 	turn->heard = 9;
 	turn->connect_device_time = 10;
 	turn->connect_time = 11;

@@ -244,6 +244,17 @@ static uint32_t tied(uint32_t value)
 	return value * 2654435761u ^ 0x5bd1e995;
 }
 
+/* Every third IPv4, the others IPv6: all of an address and its port hang together. */
+static struct session_peer tied_peer(uint16_t port)
+{
+	const uint32_t low = tied(port);
+
+	if (port % 3 == 0)
+		return (struct session_peer){.address = ip_from_v4(low), .port = port};
+	return (struct session_peer){
+		.address = {{0x77fd, tied(low), tied(low + 1), low}}, .port = port};
+}
+
 static void crash_child(struct fixture *f, uint64_t seed, int ready)
 {
 	if (open_with(f, 256, 1) < 0)
@@ -271,6 +282,7 @@ static void crash_child(struct fixture *f, uint64_t seed, int ready)
 				turn->flags |= SESSION_OWED_OFFLINE;
 			turn->progress.count = (draw >> 20) & 0xffffff;
 			turn->progress.window = tied(turn->progress.count);
+			turn->peer = tied_peer((uint16_t)(draw >> 44));
 		}
 		session_commit(f->worker);
 	}
@@ -284,6 +296,7 @@ static uint32_t check_entries(const struct fixture *f)
 	for (uint32_t i = 0; i < 256; i++) {
 		const struct slab_entry *entry = &f->table->entries[i];
 		struct session_progress progress;
+		struct session_turn turn;
 
 		if (life_list(entry->life) == LIST_FREE)
 			continue;
@@ -297,6 +310,11 @@ static uint32_t check_entries(const struct fixture *f)
 		if (progress.count)
 			assert_int_equal(progress.window, tied(progress.count));
 		assert_int_equal(life_flags(entry->life) >> 8, life_generation(entry->life) & 0xff);
+		if (life_via(entry->life) != SESSION_VIA_UDP || life_list(entry->life) != LIST_NONE)
+			continue;
+		slab_load(f->worker, i, &turn);
+		const struct session_peer peer = tied_peer(turn.peer.port);
+		assert_memory_equal(&turn.peer, &peer, sizeof(peer));
 	}
 	return kept;
 }
