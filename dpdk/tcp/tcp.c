@@ -350,6 +350,9 @@ void tcp_side_return(struct tcp *tcp, struct tcp_connection *c)
 static void connection_free(struct tcp *tcp, struct tcp_connection *c)
 {
 	tcp_queue_free(tcp, c);
+	if (c->side)
+		slab_put(&tcp->side_slab, c->side - 1u);
+	c->side = 0;
 	timer_unlink(&tcp->wheel, tcp_ref_of(tcp, c));
 	c->state = TCP_CLOSED_STATE;
 	c->generation = c->generation == UINT8_MAX ? 1 : c->generation + 1;

@@ -18,12 +18,9 @@ static void window_in(struct tcp_connection *c, const struct tcp_segment *segmen
 		c->max_window = segment->window;
 }
 
-/* SND.UNA < SEG.ACK =< SND.NXT. Return: false if the connection has ended by it. */
-static bool advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
+/* SND.UNA < SEG.ACK =< SND.NXT. */
+static void advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
 {
-	uint32_t flight = c->snd_nxt - c->snd_una;
-	uint32_t bytes = ack - c->snd_una;
-
 	if (c->flags & TCP_TIMING && !seq_lt(ack, c->mark)) {
 		c->flags &= (uint16_t)~TCP_TIMING;
 		tcp_rtt_sample(c, (uint16_t)(tcp_ms(tcp->now) - c->rtt_start));
@@ -31,9 +28,15 @@ static bool advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
 	c->snd_una = ack;
 	c->duplicates = 0;
 	tcp_queue_acked(tcp, c);
+	if (c->side)
+		tcp_sack_acked(tcp, c);
 	tcp_progress(tcp, c);
-	tcp_congestion_acked(c, bytes, flight);
-	if (ack != c->snd_nxt) {
+}
+
+/* The timer, and the state where it was our FIN. Return: false if the connection has ended by it. */
+static bool advanced(struct tcp *tcp, struct tcp_connection *c)
+{
+	if (c->snd_una != c->snd_nxt) {
 		tcp_timer_start(tcp, c);
 		return true;
 	}
@@ -58,9 +61,10 @@ static bool advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
 bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
 	const struct tcp_options *options)
 {
+	uint32_t flight = c->snd_nxt - c->snd_una;
+	uint32_t bytes = segment->ack - c->snd_una;
 	bool duplicate;
 
-	(void)options;
 	/* RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT, else a challenge ACK. */
 	if (seq_lt(c->snd_nxt, segment->ack) || seq_lt(segment->ack, c->snd_una - c->max_window)) {
 		tcp_count(tcp, TCP_DROP_BAD_ACK);
@@ -76,11 +80,23 @@ bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segm
 		    segment->length == 0 && !(segment->flags & TCP_FIN) &&
 		    segment->window == c->snd_wnd;
 	window_in(c, segment);
+	if (bytes > 0)
+		advance(tcp, c, segment->ack);
+	if (options && options->sack_count > 0 && c->flags & TCP_SACK) {
+		int32_t news = tcp_sack_in(tcp, c, options->sack, options->sack_count);
+
+		/* RFC 6675 section 2: what reports something new, whatever else it does. Without
+		 * a record to judge that by, the rule of RFC 5681 stands. */
+		if (news >= 0)
+			duplicate = news > 0;
+	}
+	if (bytes > 0)
+		tcp_recovery_acked(tcp, c, bytes, flight);
 	if (duplicate)
-		tcp_congestion_duplicate(c);
-	else if (segment->ack != c->snd_una && !advance(tcp, c, segment->ack))
+		tcp_recovery_duplicate(tcp, c);
+	if (bytes > 0 && !advanced(tcp, c))
 		return false;
-	if (c->flags & TCP_SEND_AGAIN || seq_lt(c->snd_ptr, c->snd_end) ||
+	if (c->flags & (TCP_SEND_AGAIN | TCP_RECOVERY) || seq_lt(c->snd_ptr, c->snd_end) ||
 		(tcp_closing(c) && c->snd_ptr == c->snd_end))
 		tcp_pend(tcp, c);
 	return true;

@@ -102,7 +102,7 @@ void tcp_congestion_acked(struct tcp_connection *c, uint32_t bytes, uint32_t fli
 			1, (uint32_t)((uint64_t)c->mss * min_u32(bytes, c->cwnd) / c->cwnd));
 }
 
-void tcp_congestion_duplicate(struct tcp_connection *c)
+bool tcp_congestion_duplicate(struct tcp_connection *c, bool lost)
 {
 	uint32_t limit;
 
@@ -112,16 +112,17 @@ void tcp_congestion_duplicate(struct tcp_connection *c)
 		limit = ssthresh_bytes(c) + (c->snd_nxt - c->snd_una);
 		if (c->cwnd < limit)
 			c->cwnd = min_u32(c->cwnd + c->mss, limit);
-		return;
+		return false;
 	}
-	if (c->flags & TCP_LOSS || ++c->duplicates < 3)
-		return;
+	if (c->flags & TCP_LOSS || (++c->duplicates < 3 && !lost))
+		return false;
 	c->duplicates = 0;
 	halve(c);
-	c->cwnd = ssthresh_bytes(c) + 3u * c->mss;
+	c->cwnd = ssthresh_bytes(c);
 	c->mark = c->snd_nxt;
 	c->flags &= (uint16_t)~TCP_TIMING;
 	c->flags |= TCP_RECOVERY | TCP_SEND_AGAIN;
+	return true;
 }
 
 void tcp_congestion_timeout(struct tcp_connection *c)

@@ -100,20 +100,25 @@ static void data_out(const struct tcp *tcp, struct tcp_connection *c, struct tcp
 	out->length = length;
 }
 
-static uint32_t piece_length(
-	const struct tcp_connection *c, const struct tcp_message *message, uint32_t seq)
-{
-	uint32_t rest = message->seq + message->length - seq;
-
-	return rest < c->mss ? rest : c->mss;
-}
-
 /* Bytes that may be sent from snd_ptr on under @window bytes from snd_una on. */
 static uint32_t usable(const struct tcp_connection *c, uint32_t window)
 {
 	uint32_t sent = c->snd_ptr - c->snd_una;
 
 	return window > sent ? window - sent : 0;
+}
+
+/* Bytes that the congestion window lets out from snd_ptr on. */
+static uint32_t congestion_room(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	uint32_t window = c->cwnd;
+
+	if (c->side)
+		return tcp_recovery_room(tcp, c);
+	/* Limited transmit (RFC 3042): new data for the first two duplicates. */
+	if (!(c->flags & (TCP_RECOVERY | TCP_LOSS)))
+		window += (uint32_t)c->duplicates * c->mss;
+	return usable(c, window);
 }
 
 /*
@@ -124,11 +129,11 @@ static uint32_t usable(const struct tcp_connection *c, uint32_t window)
  */
 static uint32_t sendable(const struct tcp *tcp, const struct tcp_connection *c)
 {
-	uint32_t piece = piece_length(c, tcp_message_at(tcp, c->cursor), c->snd_ptr);
+	uint32_t piece = tcp_piece_length(c, tcp_message_at(tcp, c->cursor), c->snd_ptr);
 	uint32_t window = usable(c, tcp_send_window(c));
 
 	if (piece <= window)
-		return piece <= usable(c, c->cwnd) ? piece : 0;
+		return piece <= congestion_room(tcp, c) ? piece : 0;
 	if (c->snd_ptr != c->snd_una || window == 0)
 		return 0;
 	return c->flags & TCP_PROBE || window >= c->max_window / 2u ? window : 0;
@@ -172,15 +177,33 @@ static bool retransmit_out(struct tcp *tcp, struct tcp_connection *c, struct tcp
 	c->flags &= (uint16_t)~TCP_TIMING;
 	if (c->tail) {
 		message = tcp_message_at(tcp, c->head);
-		length = piece_length(c, message, c->snd_una);
+		length = tcp_piece_length(c, message, c->snd_una);
 		if (length > c->snd_nxt - c->snd_una)
 			length = c->snd_nxt - c->snd_una;
 		data_out(tcp, c, out, message, c->snd_una, length);
+		tcp_recovery_first(tcp, c, c->snd_una + length);
 	} else {
 		segment_out(tcp, c, out, c->snd_una, TCP_FIN);
+		tcp_recovery_first(tcp, c, c->snd_una + 1);
 	}
 	tcp_count(tcp, TCP_RETRANSMIT);
 	tcp_timer_start(tcp, c);
+	return true;
+}
+
+/* What the scoreboard says is to be sent again: what is lost, or (not @lost) all else that may be. */
+static bool hole_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out, bool lost)
+{
+	const struct tcp_message *message;
+	uint32_t seq, length;
+
+	if (!tcp_recovery_next(tcp, c, lost, &message, &seq, &length))
+		return false;
+	if (message)
+		data_out(tcp, c, out, message, seq, length);
+	else
+		segment_out(tcp, c, out, seq, TCP_FIN);
+	tcp_count(tcp, TCP_RETRANSMIT);
 	return true;
 }
 
@@ -206,6 +229,8 @@ static bool next_data_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_
 	const struct tcp_message *message;
 	uint32_t length;
 
+	if (c->side && c->flags & TCP_LOSS)
+		tcp_recovery_skip(tcp, c);
 	if (!c->cursor)
 		return false;
 	length = sendable(tcp, c);
@@ -235,7 +260,12 @@ static bool connection_out(struct tcp *tcp, struct tcp_connection *c, struct tcp
 	}
 	if (c->flags & TCP_SEND_AGAIN && retransmit_out(tcp, c, out))
 		return true;
+	/* RFC 6675, NextSeg(): lost data, new data, what else may be sent again. */
+	if (c->side && hole_out(tcp, c, out, true))
+		return true;
 	if (next_data_out(tcp, c, out))
+		return true;
+	if (c->side && hole_out(tcp, c, out, false))
 		return true;
 	if (c->flags & TCP_PROBE && probe_out(tcp, c, out))
 		return true;

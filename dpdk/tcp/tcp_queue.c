@@ -26,6 +26,8 @@ void tcp_queue_acked(struct tcp *tcp, struct tcp_connection *c)
 		c->head = message->next;
 		if (id == c->tail)
 			c->tail = 0;
+		if (c->side && tcp_side_of(tcp, c)->out.cursor == id)
+			tcp_side_of(tcp, c)->out.cursor = 0;
 		chunk_put(tcp->config.chunks, id);
 	}
 	if (seq_lt(c->snd_ptr, c->snd_una))

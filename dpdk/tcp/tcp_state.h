@@ -198,17 +198,20 @@ _Static_assert(sizeof(struct tcp_reassembly) == 64, "half a side record");
  * @sacked: up to TCP_SACKED ranges above SND.UNA, in order, not touching each other
  * @high_rxt: highest sequence number sent again in this recovery
  * @rescue: end of the segment sent again by the rescue rule
+ * @cursor: the message that @high_rxt lies in; 0: the queue's first
  * @path_mtu: what an ICMP message said, waiting for a loss to confirm it (RFC 5927); 0: nothing
- * @count: ranges; @active: this half is in use
+ * @count: ranges; @recovering: this loss recovery goes by the scoreboard; @active: this half is in
+ *	use
  */
 #define TCP_SACKED 6
 struct tcp_scoreboard {
 	struct tcp_range sacked[TCP_SACKED];
 	uint32_t high_rxt, rescue;
+	chunk_id cursor;
 	uint16_t path_mtu;
-	uint8_t count;
+	uint8_t count : 4;
+	bool recovering : 1;
 	bool active;
-	uint8_t spare[4];
 };
 _Static_assert(sizeof(struct tcp_scoreboard) == 64, "half a side record");
 
@@ -346,6 +349,24 @@ static inline struct tcp_message *tcp_message_at(const struct tcp *tcp, chunk_id
 	return (struct tcp_message *)chunk_data(tcp->config.chunks, id);
 }
 
+/* The sending half of it, if that is in use. */
+static inline struct tcp_scoreboard *tcp_board(
+	const struct tcp *tcp, const struct tcp_connection *c)
+{
+	struct tcp_side *side = tcp_side_of(tcp, c);
+
+	return side && side->out.active ? &side->out : NULL;
+}
+
+/* How much of @message leaves in the segment that begins with @seq. */
+static inline uint32_t tcp_piece_length(
+	const struct tcp_connection *c, const struct tcp_message *message, uint32_t seq)
+{
+	uint32_t rest = message->seq + message->length - seq;
+
+	return rest < c->mss ? rest : c->mss;
+}
+
 /* SND.WND in bytes. */
 static inline uint32_t tcp_send_window(const struct tcp_connection *c)
 {
@@ -463,6 +484,70 @@ void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c);
 bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
 	const struct tcp_options *options);
 
+/* tcp_sack.c */
+
+/**
+ * tcp_sack_in() - SACK blocks of an acceptable ACK, after SND.UNA has moved by it; host order
+ * Return: bytes they report for the first time; -1 if there is no record to remember them in.
+ */
+int32_t tcp_sack_in(
+	struct tcp *tcp, struct tcp_connection *c, const struct tcp_range *blocks, unsigned count);
+
+/** tcp_sack_acked() - SND.UNA has moved: what lies below is no longer of interest. */
+void tcp_sack_acked(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_sack_forget() - believe nothing any more, and end a recovery by the scoreboard. */
+void tcp_sack_forget(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_board_borrow() - the scoreboard of @c, activated if need be. Return: NULL if none is free. */
+struct tcp_scoreboard *tcp_board_borrow(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_board_return() - give the scoreboard of @c, which has one, back if nothing needs it. */
+void tcp_board_return(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_sack_lost_edge() - what is not reported and below this number is lost: IsLost(). */
+uint32_t tcp_sack_lost_edge(const struct tcp_connection *c, const struct tcp_scoreboard *board);
+
+/** tcp_sack_below() - bytes below @seq that are reported. */
+uint32_t tcp_sack_below(const struct tcp_scoreboard *board, uint32_t seq);
+
+/** tcp_sack_pipe() - bytes in the network: SetPipe(). */
+uint32_t tcp_sack_pipe(const struct tcp_connection *c, const struct tcp_scoreboard *board);
+
+/** tcp_sack_hole() - NextSeg() rules 1 (@lost) and 3: where the next hole begins, if there is one. */
+bool tcp_sack_hole(const struct tcp_connection *c, const struct tcp_scoreboard *board, bool lost,
+	uint32_t *seq);
+
+/** tcp_sack_rescue() - NextSeg() rule 4: the highest number that is not reported, if it is due. */
+bool tcp_sack_rescue(
+	const struct tcp_connection *c, const struct tcp_scoreboard *board, uint32_t *seq);
+
+/* tcp_recovery.c */
+
+/** tcp_recovery_duplicate() - a duplicate ACK, or news of what the peer holds out of order. */
+void tcp_recovery_duplicate(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_recovery_acked() - @bytes were acknowledged while @flight bytes were in flight. */
+void tcp_recovery_acked(struct tcp *tcp, struct tcp_connection *c, uint32_t bytes, uint32_t flight);
+
+/**
+ * tcp_recovery_next() - what to send again in a recovery by the scoreboard, booked as sent
+ * @lost: only what is lost, NextSeg() rule 1; else rules 3 and 4
+ * @message: NULL for the FIN
+ * Return: false if there is nothing, or neither window lets it out.
+ */
+bool tcp_recovery_next(const struct tcp *tcp, struct tcp_connection *c, bool lost,
+	const struct tcp_message **message, uint32_t *seq, uint32_t *length);
+
+/** tcp_recovery_first() - fast retransmit has sent the segment from SND.UNA to @end again. */
+void tcp_recovery_first(struct tcp *tcp, struct tcp_connection *c, uint32_t end);
+
+/** tcp_recovery_skip() - going back after a time-out: step over what the peer holds. */
+void tcp_recovery_skip(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_recovery_room() - bytes the congestion window lets out, where @c has a side record. */
+uint32_t tcp_recovery_room(const struct tcp *tcp, const struct tcp_connection *c);
+
 /* tcp_options.c */
 
 /**
@@ -496,8 +581,12 @@ void tcp_congestion_open(struct tcp_connection *c, bool lost);
 /** tcp_congestion_acked() - @bytes were acknowledged while @flight bytes were in flight. */
 void tcp_congestion_acked(struct tcp_connection *c, uint32_t bytes, uint32_t flight);
 
-/** tcp_congestion_duplicate() - one more duplicate ACK. */
-void tcp_congestion_duplicate(struct tcp_connection *c);
+/**
+ * tcp_congestion_duplicate() - one more duplicate ACK
+ * @lost: the segment at SND.UNA is lost for certain
+ * Return: true if fast recovery begins; the window is ssthresh then.
+ */
+bool tcp_congestion_duplicate(struct tcp_connection *c, bool lost);
 
 /** tcp_congestion_timeout() - the retransmission timer expired. */
 void tcp_congestion_timeout(struct tcp_connection *c);

@@ -52,6 +52,9 @@ static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp
 	if (c->snd_ptr != c->snd_una) {
 		/* RFC 6298 (5.4) to (5.6); all that was in flight is sent again, in order. */
 		tcp_congestion_timeout(c);
+		/* The peer may have thrown away what it reported (RFC 2018 section 8). */
+		if (c->side)
+			tcp_sack_forget(tcp, c);
 		tcp_queue_rewind(c);
 	} else if (tcp_window_blocked(tcp, c)) {
 		c->flags |= TCP_PROBE;

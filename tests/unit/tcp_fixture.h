@@ -105,11 +105,34 @@ static inline struct tcp_connection *connection_of(struct rig *rig, const struct
 	return tcp_find(rig->tcp, peer->id);
 }
 
+/* The ranges of a scoreboard: ascending, apart from each other, inside what is in flight. */
+static inline void check_scoreboard(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	const struct tcp_scoreboard *board = tcp_board(tcp, c);
+	uint32_t at = c->snd_una;
+
+	if (!board)
+		return;
+	assert_true(board->count > 0 || board->recovering || board->path_mtu);
+	assert_true(board->count <= TCP_SACKED);
+	for (unsigned i = 0; i < board->count; i++) {
+		assert_true(seq_lt(at, board->sacked[i].start));
+		assert_true(seq_lt(board->sacked[i].start, board->sacked[i].end));
+		at = board->sacked[i].end;
+	}
+	assert_true(seq_leq(at, c->snd_nxt));
+	if (board->recovering) {
+		assert_true(c->flags & TCP_RECOVERY);
+		assert_true(seq_leq(c->snd_una, board->high_rxt));
+		assert_true(seq_leq(board->high_rxt, c->snd_nxt));
+	}
+}
+
 /* What must hold of every connection after every event. */
 static inline void check_invariants(struct rig *rig)
 {
 	struct tcp *tcp = rig->tcp;
-	uint32_t live = 0;
+	uint32_t live = 0, sides = 0;
 
 	for (uint32_t i = 0; i < tcp->connection_slab.fresh; i++) {
 		const struct tcp_connection *c = &tcp->connections[i];
@@ -118,6 +141,8 @@ static inline void check_invariants(struct rig *rig)
 		if (c->state == TCP_CLOSED_STATE)
 			continue;
 		live++;
+		sides += c->side != 0;
+		check_scoreboard(tcp, c);
 		assert_true(seq_leq(c->snd_una, c->snd_ptr));
 		assert_true(seq_leq(c->snd_ptr, c->snd_nxt));
 		assert_true(seq_leq(c->snd_nxt, c->snd_end + 1));
@@ -143,6 +168,7 @@ static inline void check_invariants(struct rig *rig)
 		}
 	}
 	assert_int_equal(live, tcp_connections(tcp, NULL));
+	assert_int_equal(sides, tcp->side_slab.used);
 	assert_int_equal(count_of(rig, TCP_OPENED) - count_of(rig, TCP_CLOSED), live);
 	assert_int_equal(
 		tcp->flows.used, live + tcp->embryonic_slab.used + tcp->time_wait_slab.used);
@@ -339,6 +365,7 @@ static inline void rig_end(struct rig *rig)
 	assert_int_equal(tcp->connection_slab.used, 0);
 	assert_int_equal(tcp->embryonic_slab.used, 0);
 	assert_int_equal(tcp->time_wait_slab.used, 0);
+	assert_int_equal(tcp->side_slab.used, 0);
 	assert_int_equal(tcp->time_wait_head, 0);
 	assert_int_equal(tcp->time_wait_tail, 0);
 	assert_int_equal(tcp->flows.used, 0);

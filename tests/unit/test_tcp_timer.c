@@ -301,14 +301,14 @@ static void test_congestion(void **state)
 	c.snd_nxt = 20000;
 	for (unsigned i = 0; i < 3; i++) {
 		assert_false(c.flags & TCP_SEND_AGAIN);
-		tcp_congestion_duplicate(&c);
+		tcp_congestion_duplicate(&c, false);
 	}
 	assert_true(c.flags & TCP_SEND_AGAIN);
 	assert_int_equal(c.ssthresh, 10);
 	assert_int_equal(c.mark, 20000);
 	/* A thousand forged ones gain no more than what is in flight. */
 	for (unsigned i = 0; i < 1000; i++)
-		tcp_congestion_duplicate(&c);
+		tcp_congestion_duplicate(&c, false);
 	assert_int_equal(c.cwnd, 30000);
 	/* Time-out: one segment; ssthresh kept when it comes again. */
 	tcp_congestion_timeout(&c);
