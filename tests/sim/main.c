@@ -2,7 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* main.c - hearth-sim: connections through worlds that seeds have made; a failing seed is named */
 #include "profile.h"
-#include "sim.h"
+#include "suites.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -19,7 +19,8 @@ struct options {
 	const struct profile *profile;
 	enum against against;
 	uint64_t seed, connections, worlds;
-	bool trace, quiet;
+	bool trace, quiet, exhaust, tamper;
+	const char *scenario;
 };
 
 /** struct tally - what a run has seen */
@@ -42,6 +43,8 @@ static void usage(FILE *to)
 		"  --seed S            seed of the first world, others follow (default 1)\n"
 		"  --connections N     worlds until N connections have been made (default 20000)\n"
 		"  --worlds N          so many worlds instead\n"
+		"  --tamper[=NAME]     run the tampering scenarios, or one of them\n"
+		"  --exhaust           let every allocation fail once\n"
 		"  --trace             print every frame\n"
 		"  --quiet             only what is wrong, and the last line\n"
 		"  --help              this\n"
@@ -80,7 +83,8 @@ static struct options options_read(int argc, char **argv)
 {
 	static const struct option words[] = {{"against", 1, 0, 'a'}, {"profile", 1, 0, 'p'},
 		{"seed", 1, 0, 's'}, {"connections", 1, 0, 'n'}, {"worlds", 1, 0, 'w'},
-		{"trace", 0, 0, 't'}, {"quiet", 0, 0, 'q'}, {"help", 0, 0, 'h'}, {0}};
+		{"trace", 0, 0, 't'}, {"tamper", 2, 0, 'r'}, {"exhaust", 0, 0, 'x'},
+		{"quiet", 0, 0, 'q'}, {"help", 0, 0, 'h'}, {0}};
 	struct options o = {.profile = profile_find("swarm"), .seed = 1, .connections = 20000};
 	int word;
 
@@ -105,6 +109,13 @@ static struct options options_read(int argc, char **argv)
 			break;
 		case 't':
 			o.trace = true;
+			break;
+		case 'r':
+			o.tamper = true;
+			o.scenario = optarg;
+			break;
+		case 'x':
+			o.exhaust = true;
 			break;
 		case 'q':
 			o.quiet = true;
@@ -227,5 +238,9 @@ int main(int argc, char **argv)
 		printf("skipped: %s\n", why);
 		return 77;
 	}
+	if (o.tamper)
+		return tamper_run(o.against, o.scenario, o.trace) > 0;
+	if (o.exhaust)
+		return exhaust_run(o.against) > 0;
 	return run(&o);
 }

@@ -19,7 +19,7 @@
 #define IS_SEGMENT 0x8000   /* any */
 
 enum rule_from { FROM_EITHER, FROM_CLIENT, FROM_SERVER };
-enum rule_action { DROP, DUPLICATE, DELAY, CORRUPT, TRUNCATE };
+enum rule_action { DROP, DUPLICATE, DELAY, LATE_COPY, CORRUPT, TRUNCATE };
 
 #define RULES_MAX 4
 
@@ -27,7 +27,8 @@ enum rule_action { DROP, DUPLICATE, DELAY, CORRUPT, TRUNCATE };
  * struct rule - "the @first segments, after @skip others, that are all of @match and none of
  * @unless, from @from, in @after..@until after the start: @action"; counted per connection
  * @first: 0: all
- * @value: DELAY: by how many us; DUPLICATE: how many times
+ * @value: DELAY, LATE_COPY: by how many us (the copy: on top of the segment itself); DUPLICATE: how
+ *	many times, 0 means once
  */
 struct rule {
 	enum rule_from from;

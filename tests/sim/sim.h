@@ -21,6 +21,7 @@
 #define SIM_PORT 7700        /* the server's */
 #define SIM_FIRST_PORT 20000 /* the first conversation's client port, others follow */
 #define SIM_TALKS_MAX 1024
+#define SIM_IPV6 0 /* are conversations over IPv6, too? */
 
 enum { SIM_CLIENT, SIM_SERVER, SIM_ENDS };
 
@@ -148,6 +149,7 @@ struct side {
 	uint32_t written, received;
 	uint32_t untaken; /* received, room not given back yet: of ends that hold bytes */
 	uint64_t next_write, refuse_until;
+	uint64_t over_at;     /* closed or gone */
 	uint64_t progress_at; /* when it last wrote or received something */
 };
 

@@ -125,6 +125,7 @@ void talk_gone(struct side *side, enum gone why)
 	if (talk_over(side))
 		fail(side, "told of an end after the end");
 	side->gone = why;
+	side->over_at = side->talk->world->now;
 	if (!expected)
 		fail(side, why == GONE_RESET     ? "reset"
 			   : why == GONE_TIMEOUT ? "gave up"
@@ -178,6 +179,7 @@ static void close_side(struct side *side)
 	if (!side->end->ops->close(side))
 		return;
 	side->closed = true;
+	side->over_at = side->talk->world->now;
 }
 
 /* Waiting for a peer that waits as well is what must never be. */
@@ -190,6 +192,7 @@ static void lose_patience(struct side *side)
 	else if (!side->talk->world->plan.rough && peer->plan.farewell < FAREWELL_EARLY)
 		fail(side, "hangs");
 	side->gone = GONE_TIMEOUT;
+	side->over_at = side->talk->world->now;
 	side->end->ops->abort(side);
 }
 
@@ -213,6 +216,7 @@ static void side_work(struct side *side)
 	if (side->plan.farewell == FAREWELL_ABORT &&
 		side->written + side->received >= side->plan.abort_at) {
 		side->closed = true;
+		side->over_at = side->talk->world->now;
 		ops->abort(side);
 		return;
 	}

@@ -264,7 +264,8 @@ static void set_out(
 
 static const char *action_name(const struct rule *rule)
 {
-	static const char *const names[] = {"drop", "duplicate", "delay", "corrupt", "truncate"};
+	static const char *const names[] = {
+		"drop", "duplicate", "delay", "late copy", "corrupt", "truncate"};
 
 	return rule ? names[rule->action] : "";
 }
@@ -316,6 +317,8 @@ void wire_put(struct wire *wire, const uint8_t *data, unsigned length)
 		copies++;
 		wire->counts.duplicated++;
 	}
+	if (rule && rule->action == LATE_COPY)
+		launch(wire, data, length, world->now + w->delay + rule->value);
 	while (copies-- > 0)
 		set_out(wire, data, length, is_ip, rule);
 }
