@@ -112,7 +112,7 @@ static const struct tamper tampers[] = {
 		{{.from = FROM_SERVER,
 			.match = IS_BARE_ACK,
 			.unless = IS_ZERO_WINDOW,
-			.after = SECONDS(4),
+			.after = SECONDS(3) + 100 * SIM_MS,
 			.until = SECONDS(6)}},
 		.client = {.total = 200000, .message = 4000, .farewell = FAREWELL_FIRST},
 		.server = {.farewell = FAREWELL_LAST,
