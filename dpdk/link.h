@@ -12,6 +12,7 @@
 #define FRAME_L3_FILL 0x0010 /* IPv4 header checksum; the field is 0 */
 #define FRAME_L4_FILL 0x0020 /* TCP or UDP checksum; the field holds the pseudo-header sum */
 #define FRAME_L4_UDP 0x0040  /* FRAME_L4_FILL is for UDP (else TCP) */
+#define FRAME_IPV6 0x0080    /* an IPv6 packet (else IPv4) */
 
 /** Longest Ethernet frame, without FCS, that the stack builds or accepts (one VLAN tag counted). */
 #define LINK_FRAME_MAX 1518

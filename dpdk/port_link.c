@@ -85,7 +85,7 @@ static void fill_in(struct rte_mbuf *mbuf, const struct frame *frame)
 		return;
 	mbuf->l2_len = frame->l2_length;
 	mbuf->l3_len = frame->l3_length;
-	mbuf->ol_flags |= RTE_MBUF_F_TX_IPV4;
+	mbuf->ol_flags |= frame->flags & FRAME_IPV6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
 	if (frame->flags & FRAME_L3_FILL)
 		mbuf->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
 	if (frame->flags & FRAME_L4_FILL)

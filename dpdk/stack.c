@@ -4,14 +4,12 @@
 #include "stack_private.h"
 
 #include "memory.h"
-#include "net/ipv4.h"
 
 #include <errno.h>
 #include <string.h>
 
 COUNTER_TABLE(stack_counter_info, STACK_COUNTERS);
 
-#define MTU_MIN 576 /* what every host must be able to receive, RFC 791 */
 #define SECOND_US 1000000U
 
 /* A turn's share of the work that is not packets, at most. */
@@ -42,38 +40,6 @@ static struct tcp_config tcp_config_of(const struct stack_config *config)
 	return tcp;
 }
 
-static bool address_valid(const struct ip_address *address)
-{
-	return ip_is_v4(address) && ipv4_is_unicast(ip_v4(address));
-}
-
-/* A row of addresses ends within its subnet, before the broadcast address. */
-static bool row_valid(const struct stack_address *from, uint32_t more)
-{
-	uint32_t first = ntohl(ip_v4(&from->address));
-	uint32_t last = first | ~ntohl(ipv4_mask(from->prefix));
-
-	return more == 0 || (from->prefix <= 30 && more < last - first);
-}
-
-static bool link_valid(const struct stack_link *link)
-{
-	if (!link->link || link->link->mtu < MTU_MIN || link->link->mtu > LINK_MTU_MAX)
-		return false;
-	if (link->address_count < 1 || link->address_count > STACK_ADDRESSES_MAX ||
-		link->gateway_count > STACK_GATEWAYS_MAX)
-		return false;
-	for (unsigned i = 0; i < link->address_count; i++)
-		if (link->addresses[i].prefix > 32 || !address_valid(&link->addresses[i].address))
-			return false;
-	if (!row_valid(&link->addresses[0], link->more))
-		return false;
-	for (unsigned i = 0; i < link->gateway_count; i++)
-		if (!address_valid(&link->gateways[i]))
-			return false;
-	return true;
-}
-
 static bool config_valid(const struct stack_config *config)
 {
 	const struct stack_user *user = &config->user;
@@ -82,7 +48,7 @@ static bool config_valid(const struct stack_config *config)
 		!config->rss || config->worker >= config->rss->workers)
 		return false;
 	for (unsigned i = 0; i < config->link_count; i++)
-		if (!link_valid(&config->links[i]))
+		if (!stack_link_valid(&config->links[i]))
 			return false;
 	for (unsigned i = 0; i < config->udp_port_count; i++)
 		if (config->udp_ports[i] == 0)
@@ -99,29 +65,6 @@ size_t stack_bytes(const struct stack_config *config)
 
 	return ROUND_UP(sizeof(struct stack)) + ROUND_UP(neighbour_bytes(config->neighbours)) +
 	       tcp_bytes(&tcp);
-}
-
-static void interface_init(
-	struct stack_interface *interface, const struct stack_link *link, uint64_t now)
-{
-	interface->link = link->link;
-	interface->subnet_count = link->address_count;
-	for (unsigned i = 0; i < link->address_count; i++) {
-		const struct stack_address *from = &link->addresses[i];
-		struct stack_subnet *subnet = &interface->subnets[i];
-
-		subnet->address = ip_v4(&from->address);
-		subnet->mask = ipv4_mask(from->prefix);
-		subnet->network = subnet->address & subnet->mask;
-		subnet->has_broadcast = from->prefix <= 30;
-		subnet->first = ntohl(subnet->address);
-		subnet->more = i == 0 ? link->more : 0;
-	}
-	interface->gateway_count = link->gateway_count;
-	for (unsigned i = 0; i < link->gateway_count; i++)
-		interface->gateways[i] = ip_v4(&link->gateways[i]);
-	interface->announcements = 2;
-	interface->announce_at = now;
 }
 
 struct stack *stack_new(const struct stack_config *config, uint64_t now)
@@ -148,12 +91,16 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now)
 	stack->user = config->user;
 	stack->now = stack->swept = now;
 	config->random->fill(config->random, &stack->id_state, sizeof(stack->id_state));
+	config->random->fill(config->random, stack->nonce, sizeof(stack->nonce));
+	config->random->fill(config->random, &stack->sender_key, sizeof(stack->sender_key));
+	stack->sender_key |= 1;
+	stack->turn = 1;
 	config->random->fill(config->random, &key, sizeof(key));
 	neighbour_init(&stack->neighbours, memory, config->neighbours, &key);
 	memory += ROUND_UP(neighbour_bytes(config->neighbours));
 	stack->interface_count = config->link_count;
 	for (unsigned i = 0; i < config->link_count; i++)
-		interface_init(&stack->interfaces[i], &config->links[i], now);
+		stack_interface_init(&stack->interfaces[i], &config->links[i], now);
 	for (unsigned i = 0; i < config->udp_port_count; i++) {
 		uint16_t port = ntohs(config->udp_ports[i]);
 
@@ -250,7 +197,7 @@ static void neighbour_slice(struct stack *stack, uint64_t elapsed)
 	unsigned count = neighbour_sweep(&stack->neighbours, stack->now, due, asks, NEIGHBOUR_ASKS);
 
 	for (unsigned i = 0; i < count; i++)
-		stack_arp_ask(stack, &asks[i]);
+		stack_ask(stack, &asks[i]);
 }
 
 void stack_timers(struct stack *stack, uint64_t now)
@@ -262,6 +209,6 @@ void stack_timers(struct stack *stack, uint64_t now)
 	tcp_slice(stack, elapsed);
 	neighbour_slice(stack, elapsed);
 	for (unsigned i = 0; i < stack->interface_count; i++)
-		if (stack->interfaces[i].announcements > 0)
-			stack_arp_announce(stack, &stack->interfaces[i]);
+		if (stack->interfaces[i].unsettled > 0)
+			stack_settle(stack, &stack->interfaces[i]);
 }

@@ -11,7 +11,7 @@
 
 /** Frames taken from a link at once. */
 #define STACK_BURST 64
-/** Frames that may wait for the end of a turn, per link: datagrams, echo replies, ARP. */
+/** Frames that may wait for the end of a turn, per link. */
 #define STACK_QUEUE 256
 #define STACK_LINKS_MAX 8
 #define STACK_ADDRESSES_MAX 8
@@ -23,13 +23,18 @@ struct stack_address {
 	uint8_t prefix; /* 0..32; IPv6: 0..128 */
 };
 
-/** struct stack_link - a link (MTU 576..LINK_MTU_MAX) and what we are on it */
+/**
+ * struct stack_link - a link (MTU 576..LINK_MTU_MAX, with IPv6 from 1280) and what we are on it
+ *
+ * Where there is an IPv6 address a link-local one is made, too. IPv6 addresses are used once nobody
+ * else was found to have them, a second after the start (RFC 4862 section 5.4).
+ */
 struct stack_link {
 	struct link *link;
 	struct stack_address addresses[STACK_ADDRESSES_MAX];
 	unsigned address_count;
-	/* so many addresses that follow the first are ours, too, all within its subnet (IPv4): a
-	 * load generator needs more ports than one address has */
+	/* so many addresses that follow the first are ours, too, all within its subnet: a load
+	 * generator needs more ports than one address has */
 	uint32_t more;
 	/* next hops for what is on no subnet of this link */
 	struct ip_address gateways[STACK_GATEWAYS_MAX];
@@ -105,12 +110,40 @@ struct stack_config {
 	X(STACK_DROP_ETHER_SHORT, "drop_ether_short", "frames shorter than an Ethernet header")    \
 	X(STACK_DROP_ETHER_LONG, "drop_ether_long", "frames longer than the link's MTU allows")    \
 	X(STACK_DROP_ETHER_NOT_OURS, "drop_ether_not_ours",                                        \
-		"frames to another Ethernet address or a group (but ARP to all)")                  \
+		"frames to another Ethernet address or a group (but ARP and neighbour discovery)") \
 	X(STACK_DROP_ETHER_SOURCE, "drop_ether_source", "frames from a group address")             \
 	X(STACK_DROP_ETHER_TYPE, "drop_ether_type",                                                \
 		"frames of a protocol that is not spoken here")                                    \
 	X(STACK_DROP_VLAN, "drop_vlan", "frames with a VLAN tag")                                  \
-	X(STACK_DROP_IPV6, "drop_ipv6", "IPv6 packets")                                            \
+	X(STACK_DROP_IPV6, "drop_ipv6", "IPv6 packets on a link without an IPv6 address")          \
+	X(STACK_DROP_IPV6_MALFORMED, "drop_ipv6_malformed",                                        \
+		"IPv6 packets with a wrong version or payload length")                             \
+	X(STACK_DROP_IPV6_EXTENSION, "drop_ipv6_extension",                                        \
+		"IPv6 packets with too many, malformed or refused extensions and options")         \
+	X(STACK_DROP_IPV6_ROUTING, "drop_ipv6_routing",                                            \
+		"IPv6 packets with a routing header of type 0 or with hops left")                  \
+	X(STACK_DROP_IPV6_FRAGMENT, "drop_ipv6_fragment", "IPv6 fragments")                        \
+	X(STACK_DROP_IPV6_SOURCE, "drop_ipv6_source",                                              \
+		"IPv6 packets from an address nobody else can have")                               \
+	X(STACK_DROP_IPV6_NOT_OURS, "drop_ipv6_not_ours",                                          \
+		"IPv6 packets to an address that is not ours, or to a group")                      \
+	X(STACK_DROP_IPV6_PROTOCOL, "drop_ipv6_protocol",                                          \
+		"IPv6 packets of a protocol that is not spoken here")                              \
+	X(STACK_DROP_ND_MALFORMED, "drop_nd_malformed",                                            \
+		"neighbour discovery that is malformed, fragmented or from beyond the link")       \
+	X(STACK_DROP_ND_ROUTER, "drop_nd_router",                                                  \
+		"router solicitations, advertisements and redirects: gateways are configured")     \
+	X(STACK_DROP_ND_NOT_OURS, "drop_nd_not_ours",                                              \
+		"neighbour solicitations for others' addresses or ones not yet used")              \
+	X(STACK_DROP_ND_UNSOLICITED, "drop_nd_unsolicited",                                        \
+		"neighbour advertisements that nobody asked for")                                  \
+	X(STACK_DROP_ND_CONFLICT, "drop_nd_conflict",                                              \
+		"neighbour discovery that claims, or wants, our own address")                      \
+	X(STACK_DROP_ND_LIMIT, "drop_nd_limit",                                                    \
+		"neighbour solicitations left unanswered by the rate limit")                       \
+	X(STACK_ND_SOLICITATIONS, "nd_solicitations", "neighbour solicitations sent")              \
+	X(STACK_ND_DUPLICATE, "nd_duplicate",                                                      \
+		"IPv6 addresses of ours that another host had already: not used")                  \
 	X(STACK_DROP_ARP_MALFORMED, "drop_arp_malformed",                                          \
 		"ARP packets that are not Ethernet/IPv4 requests or replies")                      \
 	X(STACK_DROP_ARP_NOT_OURS, "drop_arp_not_ours", "ARP requests for others' addresses")      \
@@ -149,7 +182,7 @@ struct stack_config {
 	X(STACK_DROP_NO_ROUTE, "drop_no_route",                                                    \
 		"packets to send whose destination no subnet or gateway covers")                   \
 	X(STACK_DROP_UNRESOLVED, "drop_unresolved",                                                \
-		"packets to send whose next hop has not answered ARP yet")                         \
+		"packets to send whose next hop has not answered yet")                             \
 	X(STACK_DROP_TX_LENGTH, "drop_tx_length", "packets to send that exceed the link's MTU")    \
 	X(STACK_DROP_TX_FULL, "drop_tx_full", "packets to send that the port did not take")        \
 	X(STACK_DROP_TX_BUFFER, "drop_tx_buffer", "packets to send for which no buffer was free")
@@ -180,7 +213,7 @@ struct tcp *stack_tcp(struct stack *stack);
 
 /**
  * stack_datagram() - room for one datagram's payload
- * @bytes: its largest size, at most the link's MTU - 28
+ * @bytes: its largest size, at most the link's MTU - 28, IPv6: - 48
  *
  * Datagrams leave with stack_transmit(), in order. Several reservations may be open at once; one
  * that is still open at stack_transmit() is given up. The next hop is looked up here, at the time

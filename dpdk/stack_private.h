@@ -3,18 +3,37 @@
 /* stack_private.h - a stack's insides, shared by stack*.c only */
 #pragma once
 
+#include "net/ip.h"
+#include "net/nd.h"
 #include "net/neighbour.h"
 #include "stack.h"
 
+/** Every input function returns the counter of its drop, or this. */
+#define STACK_TAKEN STACK_COUNTER_COUNT
+
+enum stack_subnet_state {
+	SUBNET_VALID,
+	SUBNET_TENTATIVE, /* IPv6: does another host have it? (RFC 4862 section 5.4) */
+	SUBNET_DUPLICATE, /* one has: not used */
+};
+
 /**
- * struct stack_subnet - one of our addresses, or a row, ready to compare; network byte order
- * @first, @more: the row: its first address in host order, how many follow
+ * struct stack_subnet - one of our addresses, or a row, ready to compare
+ * @first, @more: the row: its first address's last word in host order, how many follow
+ * @has_broadcast: IPv4, prefix 0..30
+ * @pending: announcements, or for a tentative address probes, still to send; next at @at
  */
 struct stack_subnet {
-	uint32_t address, network, mask;
+	struct ip_address address, network, mask;
 	uint32_t first, more;
-	bool has_broadcast; /* prefix 0..30 */
+	bool has_broadcast;
+	uint8_t state; /* enum stack_subnet_state */
+	uint8_t pending;
+	uint64_t at;
 };
+
+/** One more than is configured: the link-local address of our own making. */
+#define STACK_SUBNETS_MAX (STACK_ADDRESSES_MAX + 1)
 
 /**
  * struct stack_queue - frames of one link that leave at the end of the turn
@@ -29,24 +48,42 @@ _Static_assert(STACK_QUEUE <= LINK_RESERVED_MAX, "a queue is reserved buffers");
 
 /**
  * struct stack_interface - one link and what the stack knows about it
+ * @ipv6: it has an IPv6 address, so IPv6 is spoken
  * @held: received frames are not given back yet
  * @destination, @neighbour: where the last packet went, NULL: nowhere yet
- * @announcements: gratuitous ARPs still to send at start, next at @announce_at
+ * @unsettled: subnets that have something pending
  */
 struct stack_interface {
 	struct link *link;
-	struct stack_subnet subnets[STACK_ADDRESSES_MAX];
+	struct stack_subnet subnets[STACK_SUBNETS_MAX];
 	unsigned subnet_count;
-	uint32_t gateways[STACK_GATEWAYS_MAX];
+	struct ip_address gateways[STACK_GATEWAYS_MAX];
 	unsigned gateway_count;
+	bool ipv6;
 	bool held;
-	uint32_t destination, next_hop;
+	struct ip_address destination, next_hop;
 	struct neighbour *neighbour;
-	struct rate_limit arp_answers, arp_defences, echo_answers;
-	unsigned announcements;
-	uint64_t announce_at;
+	struct rate_limit answers, defences, echo_answers;
+	unsigned unsettled;
 	struct stack_queue queue;
 };
+
+/**
+ * struct stack_sender - whose frame brought a packet from @address in this turn
+ *
+ * What answers a packet need not wait until its sender is resolved: the answer goes where the
+ * packet came from. So a flood of strangers on the link makes neither neighbours nor questions.
+ */
+struct stack_sender {
+	struct ip_address address;
+	uint32_t turn;
+	uint8_t link;
+	uint8_t mac[6];
+};
+_Static_assert(sizeof(struct stack_sender) == 28, "the senders of a turn stay in the first cache");
+
+/** Places for them: two for each frame of a burst, so that few share one. */
+#define STACK_SENDERS (2 * STACK_BURST)
 
 /** struct stack_arrivals - what one burst brought for TCP and the user, between the passes */
 struct stack_arrivals {
@@ -66,13 +103,30 @@ struct stack {
 	uint64_t swept; /* when timers last ran; sweeps owe what has passed since */
 	uint64_t connections_owed, neighbours_owed; /* entries times period, see sweep_due() */
 	uint64_t id_state;
+	uint64_t sender_key; /* odd: which place a sender gets */
+	uint32_t turn;       /* counts stack_transmit() */
+	uint8_t nonce[ND_NONCE_BYTES];
 	struct neighbour_table neighbours;
 	size_t bytes;
 	unsigned interface_count;
 	struct stack_interface interfaces[STACK_LINKS_MAX];
 	struct stack_arrivals arrivals;
+	struct stack_sender senders[STACK_SENDERS];
 	uint64_t udp_bound[65536 / 64]; /* one bit a port, host order */
 	uint64_t counters[STACK_COUNTER_COUNT];
+};
+
+/**
+ * struct stack_from - how a packet came
+ * @mac: its frame's source
+ * @group: its frame was sent to more than us
+ * @checksum_good: the port verified the transport checksum
+ */
+struct stack_from {
+	unsigned link;
+	const uint8_t *mac;
+	bool group;
+	bool checksum_good;
 };
 
 static inline void stack_count(struct stack *stack, enum stack_counter counter)
@@ -80,44 +134,150 @@ static inline void stack_count(struct stack *stack, enum stack_counter counter)
 	counter_add(&stack->counters[counter], 1);
 }
 
-/** stack_owns() - is this (network order) one of our addresses on @interface? */
-static inline bool stack_owns(const struct stack_interface *interface, uint32_t address)
+/** stack_subnet_has() - is @address this one of ours, or of the row that follows it? */
+static inline bool stack_subnet_has(
+	const struct stack_subnet *subnet, const struct ip_address *address)
+{
+	return ((subnet->address.word[0] ^ address->word[0]) |
+		       (subnet->address.word[1] ^ address->word[1]) |
+		       (subnet->address.word[2] ^ address->word[2])) == 0 &&
+	       ntohl(address->word[3]) - subnet->first <= subnet->more;
+}
+
+/** stack_owns() - is this an address of ours on @interface, free to use? */
+static inline bool stack_owns(
+	const struct stack_interface *interface, const struct ip_address *address)
 {
 	for (unsigned i = 0; i < interface->subnet_count; i++)
-		if (ntohl(address) - interface->subnets[i].first <= interface->subnets[i].more)
-			return true;
+		if (stack_subnet_has(&interface->subnets[i], address))
+			return interface->subnets[i].state == SUBNET_VALID;
 	return false;
 }
+
+/** stack_subnet_covers() - does @address share this subnet's prefix? */
+static inline bool stack_subnet_covers(
+	const struct stack_subnet *subnet, const struct ip_address *address)
+{
+	struct ip_address network = ip_masked(address, &subnet->mask);
+
+	return ip_equal(&network, &subnet->network);
+}
+
+/* stack_address.c */
+
+/** stack_link_valid() - can a stack work with this link and these addresses? */
+bool stack_link_valid(const struct stack_link *link);
+
+/** stack_interface_init() - our addresses on a link, IPv6 ones not to be used before they have
+ * proved to be free. */
+void stack_interface_init(
+	struct stack_interface *interface, const struct stack_link *link, uint64_t now);
+
+/** stack_owns_anywhere() - is this an address of ours on any link? */
+bool stack_owns_anywhere(const struct stack *stack, const struct ip_address *address);
+
+/** stack_is_broadcast() - a subnet's broadcast address, or its number (that of old). */
+bool stack_is_broadcast(const struct stack_interface *interface, const struct ip_address *address);
+
+/** stack_is_on_link() - can a host with this address be reached on the link itself? */
+bool stack_is_on_link(const struct stack_interface *interface, const struct ip_address *address);
+
+/** stack_source_for() - one of our addresses to ask for @target from: preferably one that shares
+ * its subnet; NULL if none of its family may be used yet. */
+const struct ip_address *stack_source_for(
+	const struct stack_interface *interface, const struct ip_address *target);
+
+/** stack_settle() - announcements and probes of our own addresses that are due. */
+void stack_settle(struct stack *stack, struct stack_interface *interface);
+
+/** stack_ask() - queue one question of the neighbour table, as its family puts it. */
+void stack_ask(struct stack *stack, const struct neighbour_ask *ask);
+
+/* stack_receive.c */
 
 /** stack_up() - tell the user what TCP reports of a connection. */
 void stack_up(struct stack *stack, const struct tcp_up *up);
 
+/** stack_sender() - whose frame brought a packet from @address in this turn; NULL: none did. */
+const uint8_t *stack_sender(
+	const struct stack *stack, unsigned link, const struct ip_address *address);
+
+/* stack_arp.c */
+
 /**
  * stack_arp_input() - one ARP packet
  * @data, @length: what follows the Ethernet header
- * @broadcast: the frame was sent to all
- * Return: the counter of the drop, or STACK_COUNTER_COUNT for none.
  */
 enum stack_counter stack_arp_input(
-	struct stack *stack, unsigned link, const uint8_t *data, size_t length, bool broadcast);
+	struct stack *stack, const struct stack_from *from, const uint8_t *data, size_t length);
 
 /** stack_arp_ask() - queue one request. */
 void stack_arp_ask(struct stack *stack, const struct neighbour_ask *ask);
 
-/** stack_arp_announce() - queue gratuitous ARPs that are due at start (RFC 5227 section 2.3). */
-void stack_arp_announce(struct stack *stack, struct stack_interface *interface);
+/** stack_arp_announce() - queue a gratuitous ARP (RFC 5227 section 2.3). */
+void stack_arp_announce(
+	struct stack *stack, struct stack_interface *interface, const struct ip_address *address);
+
+/* stack_nd.c */
+
+/** stack_nd_input() - one packet that nd_is_discovery(). */
+enum stack_counter stack_nd_input(
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet);
+
+/** stack_nd_ask() - queue one solicitation. */
+void stack_nd_ask(struct stack *stack, const struct neighbour_ask *ask);
+
+/** stack_nd_probe() - queue the question whether another host has @address
+ * (RFC 4862 section 5.4.2). */
+void stack_nd_probe(
+	struct stack *stack, struct stack_interface *interface, const struct ip_address *address);
+
+/** stack_nd_announce() - queue an unsolicited advertisement (RFC 4861 section 7.2.6). */
+void stack_nd_announce(
+	struct stack *stack, struct stack_interface *interface, const struct ip_address *address);
+
+/* stack_icmp.c */
+
+/** stack_icmp_input() - one ICMP or ICMPv6 packet to us that is no neighbour discovery. */
+enum stack_counter stack_icmp_input(
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet);
+
+/* stack_transmit.c */
+
+/** struct stack_headers - what every packet of ours begins with */
+struct stack_headers {
+	const struct ip_address *source, *destination;
+	uint8_t protocol;
+	uint8_t hops;
+};
+
+/** Hop limit and time to live of what is not neighbour discovery. */
+#define STACK_HOPS 64
 
 /** stack_queue_frame() - one empty frame at the end of a link's queue; NULL (and a counter) when
  * the queue or the port's buffers are used up. Its length is 0 until the caller sets it. */
 struct frame *stack_queue_frame(struct stack *stack, struct stack_interface *interface);
 
+/** stack_build_ether() - write the Ethernet header. Return: what follows it. */
+uint8_t *stack_build_ether(struct frame *frame, const struct stack_interface *interface,
+	const uint8_t destination[6], uint16_t type);
+
+/**
+ * stack_build_ip() - write Ethernet and IP header, say how long the frame is, what the port fills
+ * @payload: bytes that follow
+ * Return: where they go.
+ */
+uint8_t *stack_build_ip(struct stack *stack, struct frame *frame,
+	const struct stack_interface *interface, const uint8_t mac[6],
+	const struct stack_headers *headers, size_t payload);
+
 /**
  * stack_next_hop() - the Ethernet address for a packet to @destination
+ * @stateless: an answer to who knows whom: goes only to known neighbours or back to the sender
+ *	of what it answers; no neighbour is made for it
+ *
  * Return: it, valid until the next call; NULL (and a counter) when there is no route or the next
  * hop has not answered yet: it is then asked.
  */
-const uint8_t *stack_next_hop(struct stack *stack, unsigned link, uint32_t destination);
-
-/** stack_echo_reply() - queue the answer to an echo request of @length ICMP bytes. */
-void stack_echo_reply(struct stack *stack, unsigned link, uint32_t remote, uint32_t local,
-	const uint8_t *request, size_t length);
+const uint8_t *stack_next_hop(
+	struct stack *stack, unsigned link, const struct ip_address *destination, bool stateless);

@@ -3,20 +3,12 @@
 /* stack_receive.c - a burst in: frames to segments and datagrams, handed up in three passes */
 #include "stack_private.h"
 
-#include "net/icmp.h"
-#include "net/ipv4.h"
 #include "net/segment.h"
 #include "net/udp.h"
 
 #include <string.h>
 
 #define PREFETCH_AHEAD 4
-
-#define ECHO_INTERVAL_US 1000
-#define ECHO_BURST 256
-
-/* Every input function returns the counter of its drop, or this. */
-#define TAKEN STACK_COUNTER_COUNT
 
 /*
  * The user may close the connection in any of these calls; it is told nothing more then. A stream
@@ -45,61 +37,54 @@ void stack_up(struct stack *stack, const struct tcp_up *up)
 		user->deadline(user->context, up->id);
 }
 
-static bool is_ours_anywhere(const struct stack *stack, uint32_t address)
+/* Multiplying by a random odd number spreads what strangers choose (Dietzfelbinger 1996). */
+static unsigned sender_place(const struct stack *stack, const struct ip_address *address)
 {
-	for (unsigned i = 0; i < stack->interface_count; i++)
-		if (stack_owns(&stack->interfaces[i], address))
-			return true;
-	return false;
+	uint64_t high = (uint64_t)address->word[0] << 32 | address->word[1];
+	uint64_t low = (uint64_t)address->word[2] << 32 | address->word[3];
+
+	_Static_assert(STACK_SENDERS == 1 << 7, "seven bits choose a place");
+	return (unsigned)(((high * 3 ^ low) * stack->sender_key) >> (64 - 7));
 }
 
-/* A subnet's broadcast address, or its number (the broadcast address of old). */
-static bool is_subnet_broadcast(const struct stack_interface *interface, uint32_t address)
+static void remember_sender(
+	struct stack *stack, const struct stack_from *from, const struct ip_address *address)
 {
-	for (unsigned i = 0; i < interface->subnet_count; i++) {
-		const struct stack_subnet *subnet = &interface->subnets[i];
-		uint32_t host = address & ~subnet->mask;
+	struct stack_sender *sender = &stack->senders[sender_place(stack, address)];
 
-		if (subnet->has_broadcast && (address & subnet->mask) == subnet->network &&
-			(host == 0 || host == ~subnet->mask))
-			return true;
-	}
-	return false;
+	sender->address = *address;
+	sender->turn = stack->turn;
+	sender->link = (uint8_t)from->link;
+	memcpy(sender->mac, from->mac, 6);
 }
 
-static enum stack_counter icmp_input(
-	struct stack *stack, unsigned link, const struct ipv4_packet *packet)
+const uint8_t *stack_sender(
+	const struct stack *stack, unsigned link, const struct ip_address *address)
 {
-	struct stack_interface *interface = &stack->interfaces[link];
+	const struct stack_sender *sender = &stack->senders[sender_place(stack, address)];
 
-	if (!icmp_is_echo_request(packet->payload, packet->length))
-		return STACK_DROP_ICMP;
-	if (!rate_limit_take(&interface->echo_answers, stack->now, ECHO_INTERVAL_US, ECHO_BURST))
-		return STACK_DROP_ICMP_LIMIT;
-	stack_echo_reply(
-		stack, link, packet->source, packet->destination, packet->payload, packet->length);
-	return TAKEN;
+	if (sender->turn != stack->turn || sender->link != link ||
+		!ip_equal(&sender->address, address))
+		return NULL;
+	return sender->mac;
 }
 
-static bool is_other_workers(const struct stack *stack, const struct ipv4_packet *packet,
+static bool is_other_workers(const struct stack *stack, const struct ip_packet *packet,
 	uint16_t source_port, uint16_t destination_port)
 {
-	struct ip_address source = ip_from_v4(packet->source);
-	struct ip_address destination = ip_from_v4(packet->destination);
-
-	return rss_owner(stack->rss, &source, &destination, source_port, destination_port) !=
-	       stack->worker;
+	return rss_owner(stack->rss, &packet->source, &packet->destination, source_port,
+		       destination_port) != stack->worker;
 }
 
 static enum stack_counter udp_input(
-	struct stack *stack, unsigned link, const struct ipv4_packet *packet, bool checksum_good)
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
 	struct datagram *datagram;
 	struct udp_packet udp;
 	uint16_t port;
 
-	switch (udp_parse(packet, checksum_good, &udp)) {
+	switch (udp_parse(packet, from->checksum_good, &udp)) {
 	case UDP_MALFORMED:
 		return STACK_DROP_UDP_MALFORMED;
 	case UDP_CHECKSUM:
@@ -113,23 +98,24 @@ static enum stack_counter udp_input(
 	if (is_other_workers(stack, packet, udp.source_port, udp.destination_port))
 		return STACK_DROP_WRONG_WORKER;
 	datagram = &arrivals->datagrams[arrivals->datagram_count++];
-	datagram->path.remote = ip_from_v4(packet->source);
-	datagram->path.local = ip_from_v4(packet->destination);
+	datagram->path.remote = packet->source;
+	datagram->path.local = packet->destination;
 	datagram->path.remote_port = udp.source_port;
 	datagram->path.local_port = udp.destination_port;
-	datagram->path.link = (uint8_t)link;
+	datagram->path.link = (uint8_t)from->link;
 	datagram->data = udp.payload;
 	datagram->length = udp.length;
-	return TAKEN;
+	remember_sender(stack, from, &packet->source);
+	return STACK_TAKEN;
 }
 
 static enum stack_counter tcp_segment_input(
-	struct stack *stack, unsigned link, const struct ipv4_packet *packet, bool checksum_good)
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
 	struct tcp_segment *segment = &arrivals->segments[arrivals->segment_count];
 
-	switch (segment_parse(packet, checksum_good, segment)) {
+	switch (segment_parse(packet, from->checksum_good, segment)) {
 	case SEGMENT_MALFORMED:
 		return STACK_DROP_TCP_MALFORMED;
 	case SEGMENT_CHECKSUM:
@@ -139,21 +125,27 @@ static enum stack_counter tcp_segment_input(
 	}
 	if (is_other_workers(stack, packet, segment->tuple.remote_port, segment->tuple.local_port))
 		return STACK_DROP_WRONG_WORKER;
-	segment->link = (uint8_t)link;
+	segment->link = (uint8_t)from->link;
 	arrivals->hashes[arrivals->segment_count++] =
 		tcp_prefetch_flow(stack->tcp, &segment->tuple);
-	return TAKEN;
+	remember_sender(stack, from, &packet->source);
+	return STACK_TAKEN;
 }
 
-static enum stack_counter ipv4_input(
-	struct stack *stack, unsigned link, const struct frame *frame, const uint8_t *data)
+static enum stack_counter icmp_input(
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet)
 {
-	const struct stack_interface *interface = &stack->interfaces[link];
-	bool checksum_good = frame->flags & FRAME_L4_GOOD;
-	struct ipv4_packet packet;
+	remember_sender(stack, from, &packet->source);
+	return stack_icmp_input(stack, from, packet);
+}
 
-	switch (ipv4_parse(data, frame->length - sizeof(struct ether_header),
-		frame->flags & FRAME_L3_GOOD, &packet)) {
+static enum stack_counter ipv4_input(struct stack *stack, struct stack_from *from,
+	const struct frame *frame, const uint8_t *data, size_t length)
+{
+	const struct stack_interface *interface = &stack->interfaces[from->link];
+	struct ip_packet packet;
+
+	switch (ipv4_parse(data, length, frame->flags & FRAME_L3_GOOD, &packet)) {
 	case IPV4_MALFORMED:
 		return STACK_DROP_IPV4_MALFORMED;
 	case IPV4_CHECKSUM:
@@ -166,55 +158,117 @@ static enum stack_counter ipv4_input(
 		break;
 	}
 	/* Our own address as source is the land attack, whichever of our links it names. */
-	if (!ipv4_is_unicast(packet.source) || is_ours_anywhere(stack, packet.source) ||
-		is_subnet_broadcast(interface, packet.source))
+	if (!ip_is_unicast(&packet.source) || stack_owns_anywhere(stack, &packet.source) ||
+		stack_is_broadcast(interface, &packet.source))
 		return STACK_DROP_IPV4_SOURCE;
-	if (!stack_owns(interface, packet.destination))
+	if (!stack_owns(interface, &packet.destination))
 		return STACK_DROP_IPV4_NOT_OURS;
 	switch (packet.protocol) {
 	case PROTOCOL_TCP:
-		return tcp_segment_input(stack, link, &packet, checksum_good);
+		return tcp_segment_input(stack, from, &packet);
 	case PROTOCOL_UDP:
-		return udp_input(stack, link, &packet, checksum_good);
+		return udp_input(stack, from, &packet);
 	case PROTOCOL_ICMP:
-		return icmp_input(stack, link, &packet);
+		return icmp_input(stack, from, &packet);
 	default:
 		return STACK_DROP_IPV4_PROTOCOL;
 	}
 }
 
-static enum stack_counter ether_input(struct stack *stack, unsigned link, const struct frame *frame)
+static enum stack_counter ipv6_input(
+	struct stack *stack, struct stack_from *from, const uint8_t *data, size_t length)
+{
+	const struct stack_interface *interface = &stack->interfaces[from->link];
+	struct ip_packet packet;
+
+	if (!interface->ipv6)
+		return STACK_DROP_IPV6;
+	switch (ipv6_parse(data, length, &packet)) {
+	case IPV6_MALFORMED:
+		return STACK_DROP_IPV6_MALFORMED;
+	case IPV6_EXTENSION:
+		return STACK_DROP_IPV6_EXTENSION;
+	case IPV6_ROUTING:
+		return STACK_DROP_IPV6_ROUTING;
+	case IPV6_FRAGMENT:
+		return STACK_DROP_IPV6_FRAGMENT;
+	case IPV6_GOOD:
+		break;
+	}
+	/* Its groups and sources are its own affair, and its address may be one of ours. */
+	if (packet.protocol == PROTOCOL_ICMPV6 && nd_is_discovery(&packet))
+		return stack_nd_input(stack, from, &packet);
+	/* A mapped address, too, is none that comes over a wire. */
+	if (ip_is_v4(&packet.source) || !ipv6_is_unicast(&packet.source) ||
+		stack_owns_anywhere(stack, &packet.source))
+		return STACK_DROP_IPV6_SOURCE;
+	/* Only discovery is for groups. */
+	if (from->group || ip_is_v4(&packet.destination) ||
+		!stack_owns(interface, &packet.destination))
+		return STACK_DROP_IPV6_NOT_OURS;
+	switch (packet.protocol) {
+	case PROTOCOL_TCP:
+		return tcp_segment_input(stack, from, &packet);
+	case PROTOCOL_UDP:
+		return udp_input(stack, from, &packet);
+	case PROTOCOL_ICMPV6:
+		return icmp_input(stack, from, &packet);
+	default:
+		return STACK_DROP_IPV6_PROTOCOL;
+	}
+}
+
+/* The Ethernet groups that ARP and neighbour discovery speak to: all, and 33:33:0:0:0:1 (all
+ * nodes) and 33:33:ff:x:x:x (solicited nodes, RFC 2464 section 7). */
+static bool is_group_of(const uint8_t destination[6], uint16_t type)
 {
 	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const uint8_t all_nodes[6] = {0x33, 0x33, 0, 0, 0, 1};
+
+	if (type == ETHER_TYPE_ARP)
+		return memcmp(destination, everybody, 6) == 0;
+	if (type == ETHER_TYPE_IPV6)
+		return memcmp(destination, all_nodes, 6) == 0 ||
+		       (destination[0] == 0x33 && destination[1] == 0x33 && destination[2] == 0xff);
+	return false;
+}
+
+static enum stack_counter ether_input(struct stack *stack, unsigned link, const struct frame *frame)
+{
 	const struct ether_header *ether = (const void *)frame->data;
 	const struct link *port = stack->interfaces[link].link;
 	const uint8_t *data = frame->data + sizeof(*ether);
-	bool broadcast;
+	struct stack_from from = {.link = link};
+	size_t length;
 	uint16_t type;
 
 	if (frame->length < sizeof(*ether))
 		return STACK_DROP_ETHER_SHORT;
-	if (frame->length > sizeof(*ether) + port->mtu)
+	length = frame->length - sizeof(*ether);
+	if (length > port->mtu)
 		return STACK_DROP_ETHER_LONG;
 	type = ntohs(ether->type);
-	broadcast = memcmp(ether->destination, everybody, 6) == 0;
-	if (memcmp(ether->destination, port->mac, 6) != 0 && !(broadcast && type == ETHER_TYPE_ARP))
-		return STACK_DROP_ETHER_NOT_OURS;
+	from.mac = ether->source;
+	from.checksum_good = frame->flags & FRAME_L4_GOOD;
+	if (memcmp(ether->destination, port->mac, 6) != 0) {
+		if (!is_group_of(ether->destination, type))
+			return STACK_DROP_ETHER_NOT_OURS;
+		from.group = true;
+	}
 	/* Our own address is no reason to drop: on a TAP device both ends have the same. */
 	if (ether->source[0] & 1)
 		return STACK_DROP_ETHER_SOURCE;
 	switch (type) {
 	case ETHER_TYPE_IPV4:
-		return ipv4_input(stack, link, frame, data);
+		return ipv4_input(stack, &from, frame, data, length);
+	case ETHER_TYPE_IPV6:
+		return ipv6_input(stack, &from, data, length);
 	case ETHER_TYPE_ARP:
-		return stack_arp_input(
-			stack, link, data, frame->length - sizeof(*ether), broadcast);
+		return stack_arp_input(stack, &from, data, length);
 	case ETHER_TYPE_VLAN:
 	case ETHER_TYPE_QINQ:
 	case ETHER_TYPE_QINQ_OLD:
 		return STACK_DROP_VLAN;
-	case ETHER_TYPE_IPV6:
-		return STACK_DROP_IPV6;
 	default:
 		return STACK_DROP_ETHER_TYPE;
 	}
@@ -237,7 +291,7 @@ static void parse_burst(struct stack *stack, unsigned link, unsigned count)
 			__builtin_prefetch(arrivals->frames[i + PREFETCH_AHEAD].data);
 		bytes += arrivals->frames[i].length;
 		drop = ether_input(stack, link, &arrivals->frames[i]);
-		if (drop != TAKEN)
+		if (drop != STACK_TAKEN)
 			stack_count(stack, drop);
 	}
 	counter_add(&stack->counters[STACK_RX_FRAMES], count);

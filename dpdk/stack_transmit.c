@@ -3,8 +3,6 @@
 /* stack_transmit.c - a burst out: routes, headers, checksums, the links' queues */
 #include "stack_private.h"
 
-#include "net/icmp.h"
-#include "net/ipv4.h"
 #include "net/segment.h"
 #include "net/udp.h"
 
@@ -13,8 +11,6 @@
 /* Segments built at once, and in one turn at most: what is left waits for the next. */
 #define SEGMENT_BATCH 32
 #define SEGMENTS_PER_TURN 512
-
-#define HEADERS_BYTES (sizeof(struct ether_header) + sizeof(struct ipv4_header))
 
 struct frame *stack_queue_frame(struct stack *stack, struct stack_interface *interface)
 {
@@ -32,78 +28,6 @@ struct frame *stack_queue_frame(struct stack *stack, struct stack_interface *int
 	return frame;
 }
 
-static bool route(const struct stack_interface *interface, uint32_t destination, uint32_t *next_hop)
-{
-	for (unsigned i = 0; i < interface->subnet_count; i++) {
-		const struct stack_subnet *subnet = &interface->subnets[i];
-
-		if ((destination & subnet->mask) == subnet->network) {
-			*next_hop = destination;
-			return true;
-		}
-	}
-	if (interface->gateway_count == 0)
-		return false;
-	*next_hop = interface->gateways[0];
-	return true;
-}
-
-/* The entry for @destination: the last one, if it is still what it was, else by route and table. */
-static struct neighbour *neighbour_for(struct stack *stack, unsigned link, uint32_t destination)
-{
-	struct stack_interface *interface = &stack->interfaces[link];
-	struct neighbour *entry = interface->neighbour;
-	struct neighbour_ask ask;
-	unsigned asks;
-
-	if (entry && interface->destination == destination && entry->state != NEIGHBOUR_FREE &&
-		entry->link == link && entry->address == interface->next_hop) {
-		asks = neighbour_use(&stack->neighbours, entry, stack->now, &ask);
-	} else {
-		uint32_t next_hop;
-
-		if (!route(interface, destination, &next_hop)) {
-			stack_count(stack, STACK_DROP_NO_ROUTE);
-			return NULL;
-		}
-		entry = neighbour_find(
-			&stack->neighbours, (uint8_t)link, next_hop, stack->now, &ask, &asks);
-		interface->neighbour = entry;
-		interface->destination = destination;
-		interface->next_hop = next_hop;
-		if (!entry) {
-			stack_count(stack, STACK_NEIGHBOUR_FULL);
-			stack_count(stack, STACK_DROP_UNRESOLVED);
-		}
-	}
-	if (asks > 0)
-		stack_arp_ask(stack, &ask);
-	return entry;
-}
-
-const uint8_t *stack_next_hop(struct stack *stack, unsigned link, uint32_t destination)
-{
-	struct neighbour *entry = neighbour_for(stack, link, destination);
-
-	if (!entry)
-		return NULL;
-	if (entry->state == NEIGHBOUR_INCOMPLETE) {
-		stack_count(stack, STACK_DROP_UNRESOLVED);
-		return NULL;
-	}
-	return entry->mac;
-}
-
-static void build_ether(
-	uint8_t *frame, const struct stack_interface *interface, const uint8_t destination[6])
-{
-	struct ether_header *ether = (void *)frame;
-
-	memcpy(ether->destination, destination, 6);
-	memcpy(ether->source, interface->link->mac, 6);
-	ether->type = htons(ETHER_TYPE_IPV4);
-}
-
 /* With DF set the id means nothing to receivers (RFC 6864); unpredictable, it tells nothing. */
 static uint16_t next_id(struct stack *stack)
 {
@@ -111,73 +35,78 @@ static uint16_t next_id(struct stack *stack)
 	return (uint16_t)(stack->id_state >> 48);
 }
 
-/* What the port is to fill in of this frame. */
-static void set_offload(struct frame *frame, uint16_t flags)
+uint8_t *stack_build_ether(struct frame *frame, const struct stack_interface *interface,
+	const uint8_t destination[6], uint16_t type)
 {
-	frame->flags = flags;
-	frame->l2_length = sizeof(struct ether_header);
-	frame->l3_length = sizeof(struct ipv4_header);
+	struct ether_header *ether = (void *)frame->data;
+
+	memcpy(ether->destination, destination, 6);
+	memcpy(ether->source, interface->link->mac, 6);
+	ether->type = htons(type);
+	frame->l2_length = sizeof(*ether);
+	return (uint8_t *)(ether + 1);
 }
 
-void stack_echo_reply(struct stack *stack, unsigned link, uint32_t remote, uint32_t local,
-	const uint8_t *request, size_t length)
+uint8_t *stack_build_ip(struct stack *stack, struct frame *frame,
+	const struct stack_interface *interface, const uint8_t mac[6],
+	const struct stack_headers *headers, size_t payload)
 {
-	struct stack_interface *interface = &stack->interfaces[link];
-	uint16_t fill = interface->link->offload & FRAME_L3_FILL;
-	const uint8_t *mac = stack_next_hop(stack, link, remote);
-	struct frame *frame;
+	bool v4 = ip_is_v4(headers->source);
+	uint8_t *ip =
+		stack_build_ether(frame, interface, mac, v4 ? ETHER_TYPE_IPV4 : ETHER_TYPE_IPV6);
 
-	if (!mac)
-		return;
-	frame = stack_queue_frame(stack, interface);
-	if (!frame)
-		return;
-	build_ether(frame->data, interface, mac);
-	ipv4_build((void *)(frame->data + sizeof(struct ether_header)), local, remote,
-		PROTOCOL_ICMP, length, next_id(stack), fill);
-	icmp_echo_reply(frame->data + HEADERS_BYTES, request, length);
-	frame->length = (uint16_t)(HEADERS_BYTES + length);
-	set_offload(frame, fill);
+	if (v4) {
+		frame->flags = interface->link->offload & FRAME_L3_FILL;
+		frame->l3_length = sizeof(struct ipv4_header);
+		ipv4_build((void *)ip, ip_v4(headers->source), ip_v4(headers->destination),
+			headers->protocol, payload, next_id(stack), frame->flags);
+	} else {
+		frame->flags = FRAME_IPV6;
+		frame->l3_length = sizeof(struct ipv6_header);
+		ipv6_build((void *)ip, headers->source, headers->destination, headers->protocol,
+			payload, headers->hops);
+	}
+	frame->length = (uint16_t)(frame->l2_length + frame->l3_length + payload);
+	return ip + frame->l3_length;
 }
 
 uint8_t *stack_datagram(
 	struct stack *stack, const struct udp_path *path, uint32_t bytes, unsigned *ticket)
 {
+	const struct stack_headers headers = {
+		&path->local, &path->remote, PROTOCOL_UDP, STACK_HOPS};
 	struct stack_interface *interface;
-	struct ipv4_header *ip;
 	struct udp_header *udp;
 	struct frame *frame;
 	const uint8_t *mac;
 
 	/* A path may be older than this process: it is believed no more than a packet. */
-	if (path->link >= stack->interface_count || !ip_is_v4(&path->local) ||
-		!ip_is_v4(&path->remote) ||
-		!stack_owns(&stack->interfaces[path->link], ip_v4(&path->local)) ||
-		!ipv4_is_unicast(ip_v4(&path->remote))) {
+	if (path->link >= stack->interface_count ||
+		ip_is_v4(&path->local) != ip_is_v4(&path->remote) ||
+		!stack_owns(&stack->interfaces[path->link], &path->local) ||
+		!ip_is_unicast(&path->remote)) {
 		stack_count(stack, STACK_DROP_NO_ROUTE);
 		return NULL;
 	}
 	interface = &stack->interfaces[path->link];
-	if (bytes == 0 || bytes > interface->link->mtu - sizeof(*ip) - sizeof(*udp)) {
+	if (bytes == 0 ||
+		bytes > interface->link->mtu - ip_header_bytes(&path->remote) - sizeof(*udp)) {
 		stack_count(stack, STACK_DROP_TX_LENGTH);
 		return NULL;
 	}
-	mac = stack_next_hop(stack, path->link, ip_v4(&path->remote));
+	mac = stack_next_hop(stack, path->link, &path->remote, false);
 	if (!mac)
 		return NULL;
 	frame = stack_queue_frame(stack, interface);
 	if (!frame)
 		return NULL;
-	build_ether(frame->data, interface, mac);
-	ip = (void *)(frame->data + sizeof(struct ether_header));
-	ip->source = ip_v4(&path->local);
-	ip->destination = ip_v4(&path->remote);
-	udp = (void *)(frame->data + HEADERS_BYTES);
+	udp = (void *)stack_build_ip(stack, frame, interface, mac, &headers, sizeof(*udp) + bytes);
+	frame->length = 0;
 	udp->source_port = path->local_port;
 	udp->destination_port = path->remote_port;
 	interface->queue.room[interface->queue.count - 1] = (uint16_t)bytes;
 	*ticket = path->link * STACK_QUEUE + interface->queue.count - 1;
-	return frame->data + HEADERS_BYTES + sizeof(*udp);
+	return (uint8_t *)(udp + 1);
 }
 
 void stack_datagram_commit(struct stack *stack, unsigned ticket, uint32_t bytes)
@@ -186,9 +115,10 @@ void stack_datagram_commit(struct stack *stack, unsigned ticket, uint32_t bytes)
 	unsigned slot = ticket % STACK_QUEUE;
 	struct frame *frame = &interface->queue.frames[slot];
 	uint16_t room = interface->queue.room[slot];
-	uint16_t fill = interface->link->offload & (FRAME_L3_FILL | FRAME_L4_FILL);
-	struct ipv4_header *ip;
+	uint16_t fill = interface->link->offload & FRAME_L4_FILL;
+	struct ip_address source, destination;
 	struct udp_header *udp;
+	uint8_t *ip;
 
 	interface->queue.room[slot] = 0;
 	if (bytes == 0)
@@ -197,13 +127,26 @@ void stack_datagram_commit(struct stack *stack, unsigned ticket, uint32_t bytes)
 		stack_count(stack, STACK_DROP_TX_LENGTH);
 		return;
 	}
-	ip = (void *)(frame->data + sizeof(struct ether_header));
-	udp = (void *)(frame->data + HEADERS_BYTES);
-	ipv4_build(ip, ip->source, ip->destination, PROTOCOL_UDP, sizeof(*udp) + bytes,
-		next_id(stack), fill & FRAME_L3_FILL);
-	udp_finish(udp, ip->source, ip->destination, bytes, fill & FRAME_L4_FILL);
-	frame->length = (uint16_t)(HEADERS_BYTES + sizeof(*udp) + bytes);
-	set_offload(frame, fill & FRAME_L4_FILL ? fill | FRAME_L4_UDP : fill);
+	ip = frame->data + frame->l2_length;
+	udp = (void *)(ip + frame->l3_length);
+	if (frame->flags & FRAME_IPV6) {
+		struct ipv6_header *header = (void *)ip;
+
+		source = header->source;
+		destination = header->destination;
+		header->payload_length = htons((uint16_t)(sizeof(*udp) + bytes));
+	} else {
+		struct ipv4_header *header = (void *)ip;
+
+		source = ip_from_v4(header->source);
+		destination = ip_from_v4(header->destination);
+		ipv4_build(header, header->source, header->destination, PROTOCOL_UDP,
+			sizeof(*udp) + bytes, header->id, frame->flags & FRAME_L3_FILL);
+	}
+	udp_finish(udp, &source, &destination, bytes, fill);
+	if (fill)
+		frame->flags |= FRAME_L4_FILL | FRAME_L4_UDP;
+	frame->length = (uint16_t)(frame->l2_length + frame->l3_length + sizeof(*udp) + bytes);
 }
 
 /* Hands a link's queue to its port. Return: frames that left. */
@@ -229,31 +172,35 @@ static unsigned flush(struct stack *stack, struct stack_interface *interface)
 	return sent;
 }
 
+/* SYN-ACKs and RSTs go to strangers: they are not worth a neighbour of their own. */
+static bool is_stateless(uint8_t flags)
+{
+	return (flags & TCP_RST) || (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
 static void send_segment(struct stack *stack, const struct tcp_out *out)
 {
+	const struct stack_headers headers = {
+		&out->tuple.local, &out->tuple.remote, PROTOCOL_TCP, STACK_HOPS};
 	struct stack_interface *interface = &stack->interfaces[out->link];
-	uint16_t fill = interface->link->offload & (FRAME_L3_FILL | FRAME_L4_FILL);
+	uint16_t fill = interface->link->offload & FRAME_L4_FILL;
 	size_t length = segment_bytes(out);
 	struct frame *frame;
 	const uint8_t *mac;
 
-	if (length > interface->link->mtu - sizeof(struct ipv4_header)) {
+	if (length > (size_t)interface->link->mtu - ip_header_bytes(&out->tuple.remote)) {
 		stack_count(stack, STACK_DROP_TX_LENGTH);
 		return;
 	}
-	mac = stack_next_hop(stack, out->link, ip_v4(&out->tuple.remote));
+	mac = stack_next_hop(stack, out->link, &out->tuple.remote, is_stateless(out->flags));
 	if (!mac)
 		return;
 	frame = stack_queue_frame(stack, interface);
 	if (!frame)
 		return;
-	build_ether(frame->data, interface, mac);
-	ipv4_build((void *)(frame->data + sizeof(struct ether_header)), ip_v4(&out->tuple.local),
-		ip_v4(&out->tuple.remote), PROTOCOL_TCP, length, next_id(stack),
-		fill & FRAME_L3_FILL);
-	segment_build((void *)(frame->data + HEADERS_BYTES), out, fill & FRAME_L4_FILL);
-	frame->length = (uint16_t)(HEADERS_BYTES + length);
-	set_offload(frame, fill);
+	segment_build(
+		(void *)stack_build_ip(stack, frame, interface, mac, &headers, length), out, fill);
+	frame->flags |= fill;
 }
 
 /* Is there room for a whole batch (and the ARP requests it may cause) on every link? */
@@ -294,5 +241,6 @@ unsigned stack_transmit(struct stack *stack, uint64_t now)
 			interface->link->release(interface->link);
 		interface->held = false;
 	}
+	stack->turn++;
 	return sent;
 }

@@ -3,6 +3,8 @@
 /* checksum.h - the Internet checksum (RFC 1071) */
 #pragma once
 
+#include "net/address.h"
+
 #include <arpa/inet.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,9 +28,18 @@ static inline uint16_t checksum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-/** checksum_pseudo() - the sum of TCP's and UDP's pseudo-header; addresses in network order. */
-static inline uint64_t checksum_pseudo(
-	uint32_t source, uint32_t destination, uint8_t protocol, uint16_t length)
+/**
+ * checksum_pseudo() - the sum of a pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1)
+ *
+ * One sum serves both families: the ffff in front of an IPv4 address is the other zero of one's
+ * complement arithmetic.
+ */
+static inline uint64_t checksum_pseudo(const struct ip_address *source,
+	const struct ip_address *destination, uint8_t protocol, uint16_t length)
 {
-	return (uint64_t)source + destination + htons(protocol) + htons(length);
+	uint64_t sum = (uint64_t)htons(protocol) + htons(length);
+
+	for (unsigned i = 0; i < 4; i++)
+		sum += (uint64_t)source->word[i] + destination->word[i];
+	return sum;
 }

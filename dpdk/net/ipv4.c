@@ -31,7 +31,7 @@ static bool options_good(const uint8_t *options, size_t length)
 }
 
 enum ipv4_error ipv4_parse(
-	const uint8_t *data, size_t length, bool checksum_good, struct ipv4_packet *packet)
+	const uint8_t *data, size_t length, bool checksum_good, struct ip_packet *packet)
 {
 	const struct ipv4_header *header = (const void *)data;
 	size_t header_length, total;
@@ -53,11 +53,13 @@ enum ipv4_error ipv4_parse(
 		return IPV4_OPTIONS;
 	if (fragment & (IPV4_FLAG_MF | IPV4_OFFSET_MASK))
 		return IPV4_FRAGMENT;
-	packet->source = header->source;
-	packet->destination = header->destination;
+	packet->source = ip_from_v4(header->source);
+	packet->destination = ip_from_v4(header->destination);
 	packet->payload = data + header_length;
 	packet->length = (uint16_t)(total - header_length);
 	packet->protocol = header->protocol;
+	packet->hops = header->ttl;
+	packet->fragment = false;
 	return IPV4_GOOD;
 }
 

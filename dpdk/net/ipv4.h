@@ -3,6 +3,7 @@
 /* ipv4.h - IPv4 headers, strictly read (RFC 791, RFC 1122 section 3.2) and written */
 #pragma once
 
+#include "net/packet.h"
 #include "net/wire.h"
 
 #include <stdbool.h>
@@ -17,20 +18,12 @@ enum ipv4_error {
 	IPV4_FRAGMENT, /* part of a larger packet */
 };
 
-/** struct ipv4_packet - a packet's header, read; addresses in network byte order */
-struct ipv4_packet {
-	uint32_t source, destination;
-	const uint8_t *payload;
-	uint16_t length; /* of the payload: the Ethernet's padding is cut off */
-	uint8_t protocol;
-};
-
 /**
  * ipv4_parse() - read what follows the Ethernet header
  * @checksum_good: the port verified the header's checksum already
  */
 enum ipv4_error ipv4_parse(
-	const uint8_t *data, size_t length, bool checksum_good, struct ipv4_packet *packet);
+	const uint8_t *data, size_t length, bool checksum_good, struct ip_packet *packet);
 
 /** ipv4_is_unicast() - can one host have this address? Not 0/8, 127/8, nor 224/4 and up. */
 static inline bool ipv4_is_unicast(uint32_t address)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* neighbour.c - who has which address: next hops and their Ethernet addresses (RFC 826, 1122) */
+/* neighbour.c - who has which address: next hops and their Ethernet addresses (RFC 826, 4861) */
 #include "net/neighbour.h"
 
 #include <string.h>
@@ -34,20 +34,24 @@ void neighbour_init(struct neighbour_table *table, void *memory, uint32_t entrie
 	table->key = *key;
 }
 
-static struct neighbour *bucket_of(struct neighbour_table *table, uint8_t link, uint32_t address)
+static struct neighbour *bucket_of(
+	struct neighbour_table *table, uint8_t link, const struct ip_address *address)
 {
-	uint64_t hash = siphash_16(&table->key, address, link);
+	uint64_t words[2], hash;
 
+	memcpy(words, address, sizeof(words));
+	hash = siphash_16(&table->key, words[0], words[1] ^ link);
 	return table->entries + (hash & (table->buckets - 1)) * NEIGHBOUR_WAYS;
 }
 
-static struct neighbour *lookup(struct neighbour_table *table, uint8_t link, uint32_t address)
+struct neighbour *neighbour_peek(
+	struct neighbour_table *table, uint8_t link, const struct ip_address *address)
 {
 	struct neighbour *bucket = bucket_of(table, link, address);
 
 	for (unsigned i = 0; i < NEIGHBOUR_WAYS; i++)
-		if (bucket[i].state != NEIGHBOUR_FREE && bucket[i].address == address &&
-			bucket[i].link == link)
+		if (bucket[i].state != NEIGHBOUR_FREE && bucket[i].link == link &&
+			ip_equal(&bucket[i].address, address))
 			return &bucket[i];
 	return NULL;
 }
@@ -69,7 +73,7 @@ static unsigned eviction_rank(const struct neighbour *entry, uint64_t now)
 }
 
 static struct neighbour *insert(
-	struct neighbour_table *table, uint8_t link, uint32_t address, uint64_t now)
+	struct neighbour_table *table, uint8_t link, const struct ip_address *address, uint64_t now)
 {
 	struct neighbour *bucket = bucket_of(table, link, address);
 	struct neighbour *victim = NULL;
@@ -90,13 +94,14 @@ static struct neighbour *insert(
 	}
 	memset(victim, 0, sizeof(*victim));
 	victim->link = link;
-	victim->address = address;
+	victim->address = *address;
 	return victim;
 }
 
 static void confirm(struct neighbour *entry, const uint8_t mac[6], uint64_t now)
 {
-	memcpy(entry->mac, mac, 6);
+	if (mac)
+		memcpy(entry->mac, mac, 6);
 	entry->state = NEIGHBOUR_REACHABLE;
 	entry->tries = 0;
 	entry->confirmed = now;
@@ -134,10 +139,10 @@ unsigned neighbour_use(struct neighbour_table *table, struct neighbour *entry, u
 	return put_question(table, entry, now, ask);
 }
 
-struct neighbour *neighbour_find(struct neighbour_table *table, uint8_t link, uint32_t address,
-	uint64_t now, struct neighbour_ask *ask, unsigned *asks)
+struct neighbour *neighbour_find(struct neighbour_table *table, uint8_t link,
+	const struct ip_address *address, uint64_t now, struct neighbour_ask *ask, unsigned *asks)
 {
-	struct neighbour *entry = lookup(table, link, address);
+	struct neighbour *entry = neighbour_peek(table, link, address);
 
 	*asks = 0;
 	if (entry) {
@@ -154,19 +159,19 @@ struct neighbour *neighbour_find(struct neighbour_table *table, uint8_t link, ui
 	return entry;
 }
 
-void neighbour_claim(struct neighbour_table *table, uint8_t link, uint32_t address,
+void neighbour_claim(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
 	const uint8_t mac[6], uint64_t now)
 {
-	struct neighbour *entry = lookup(table, link, address);
+	struct neighbour *entry = neighbour_peek(table, link, address);
 
 	if (entry && entry->state == NEIGHBOUR_REACHABLE && memcmp(entry->mac, mac, 6) != 0)
 		start_probe(entry);
 }
 
-void neighbour_learn(struct neighbour_table *table, uint8_t link, uint32_t address,
+void neighbour_learn(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
 	const uint8_t mac[6], uint64_t now)
 {
-	struct neighbour *entry = lookup(table, link, address);
+	struct neighbour *entry = neighbour_peek(table, link, address);
 
 	if (!entry)
 		entry = insert(table, link, address, now);
@@ -181,14 +186,16 @@ void neighbour_learn(struct neighbour_table *table, uint8_t link, uint32_t addre
 	confirm(entry, mac, now);
 }
 
-bool neighbour_answer(struct neighbour_table *table, uint8_t link, uint32_t address,
+bool neighbour_answer(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
 	const uint8_t mac[6], uint64_t now)
 {
-	struct neighbour *entry = lookup(table, link, address);
+	struct neighbour *entry = neighbour_peek(table, link, address);
 
 	if (!entry || entry->tries == 0)
 		return false;
-	if (entry->state == NEIGHBOUR_PROBE && memcmp(entry->mac, mac, 6) != 0)
+	if (!mac && entry->state != NEIGHBOUR_PROBE)
+		return false;
+	if (mac && entry->state == NEIGHBOUR_PROBE && memcmp(entry->mac, mac, 6) != 0)
 		return false;
 	confirm(entry, mac, now);
 	return true;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* neighbour.h - who has which address: next hops and their Ethernet addresses (RFC 826, 1122) */
+/* neighbour.h - who has which address: next hops and their Ethernet addresses (RFC 826, 4861) */
 #pragma once
 
 #include "crypto/siphash.h"
+#include "net/address.h"
 #include "net/rate_limit.h"
 
 #include <stdbool.h>
@@ -11,9 +12,11 @@
 #include <stdint.h>
 
 /*
- * A table of fixed size: buckets of eight, chosen by a keyed hash. Strangers can only push out what
- * nothing was sent to for a while. An address that is in use keeps its Ethernet address until that
- * one stops answering: nobody takes over a live entry by claiming it.
+ * A table of fixed size for both families: buckets of eight, chosen by a keyed hash. Strangers can
+ * only push out what nothing was sent to for a while. An address that is in use keeps its Ethernet
+ * address until that one stops answering: nobody takes over a live entry by claiming it. (Of RFC
+ * 4861 section 7.2.5 this leaves the override flag out: an override, too, only has the old Ethernet
+ * address asked.)
  */
 #define NEIGHBOUR_WAYS 8
 #define NEIGHBOUR_ENTRIES_MAX (1U << 20)
@@ -34,7 +37,7 @@ enum neighbour_state {
 
 /** struct neighbour - one entry; times in microseconds */
 struct neighbour {
-	uint32_t address; /* network byte order */
+	struct ip_address address;
 	uint8_t link;
 	uint8_t state; /* enum neighbour_state */
 	uint8_t tries;
@@ -43,11 +46,11 @@ struct neighbour {
 	uint64_t used;      /* when it was last sent to; 0: never */
 	uint64_t asked;
 };
-_Static_assert(sizeof(struct neighbour) == 40, "an entry's size, printed at start");
+_Static_assert(sizeof(struct neighbour) == 56, "an entry's size, printed at start");
 
 /** struct neighbour_ask - a request to send: by unicast to @mac, else by broadcast */
 struct neighbour_ask {
-	uint32_t address;
+	struct ip_address address;
 	uint8_t link;
 	bool unicast;
 	uint8_t mac[6];
@@ -76,8 +79,12 @@ void neighbour_init(struct neighbour_table *table, void *memory, uint32_t entrie
  *
  * Return: the entry, whose mac may be used unless it is INCOMPLETE; NULL if the table is full.
  */
-struct neighbour *neighbour_find(struct neighbour_table *table, uint8_t link, uint32_t address,
-	uint64_t now, struct neighbour_ask *ask, unsigned *asks);
+struct neighbour *neighbour_find(struct neighbour_table *table, uint8_t link,
+	const struct ip_address *address, uint64_t now, struct neighbour_ask *ask, unsigned *asks);
+
+/** neighbour_peek() - the entry of an address, NULL: there is none. Nothing is made or asked. */
+struct neighbour *neighbour_peek(
+	struct neighbour_table *table, uint8_t link, const struct ip_address *address);
 
 /** neighbour_use() - neighbour_find()'s second half, for an entry that the caller remembered: it
  * is sent to now, so it may be due for a question. */
@@ -90,19 +97,20 @@ unsigned neighbour_use(struct neighbour_table *table, struct neighbour *entry, u
  * Makes or confirms an entry; one that is known by another Ethernet address is only asked whether
  * it is still there.
  */
-void neighbour_learn(struct neighbour_table *table, uint8_t link, uint32_t address,
+void neighbour_learn(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
 	const uint8_t mac[6], uint64_t now);
 
 /** neighbour_claim() - unasked, somebody claims an address: makes nothing, but has a known entry
  * with another Ethernet address asked whether it is still there. */
-void neighbour_claim(struct neighbour_table *table, uint8_t link, uint32_t address,
+void neighbour_claim(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
 	const uint8_t mac[6], uint64_t now);
 
 /**
  * neighbour_answer() - a reply to us arrived
+ * @mac: NULL: it names none, as an advertisement may that answers a probe (RFC 4861 section 4.4)
  * Return: false if it was not asked for (or, to a probe, comes from somebody else).
  */
-bool neighbour_answer(struct neighbour_table *table, uint8_t link, uint32_t address,
+bool neighbour_answer(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
 	const uint8_t mac[6], uint64_t now);
 
 /**

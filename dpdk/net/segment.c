@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* segment.c - TCP segments over IPv4 between wire and struct (RFC 9293 section 3.1) */
+/* segment.c - TCP segments between wire and struct (RFC 9293 section 3.1) */
 #include "net/segment.h"
 
 #include "net/checksum.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum segment_error segment_parse(
-	const struct ipv4_packet *packet, bool checksum_good, struct tcp_segment *segment)
+	const struct ip_packet *packet, bool checksum_good, struct tcp_segment *segment)
 {
 	const struct tcp_header *header = (const void *)packet->payload;
 	size_t header_length;
@@ -23,12 +23,12 @@ enum segment_error segment_parse(
 		return SEGMENT_MALFORMED;
 	if (!checksum_good) {
 		sum = checksum_pseudo(
-			packet->source, packet->destination, PROTOCOL_TCP, packet->length);
+			&packet->source, &packet->destination, PROTOCOL_TCP, packet->length);
 		if (checksum_fold(checksum_add(sum, header, packet->length)) != 0xffff)
 			return SEGMENT_CHECKSUM;
 	}
-	segment->tuple.remote = ip_from_v4(packet->source);
-	segment->tuple.local = ip_from_v4(packet->destination);
+	segment->tuple.remote = packet->source;
+	segment->tuple.local = packet->destination;
 	segment->tuple.remote_port = header->source_port;
 	segment->tuple.local_port = header->destination_port;
 	segment->seq = ntohl(header->seq);
@@ -47,8 +47,7 @@ void segment_build(struct tcp_header *header, const struct tcp_out *out, bool fi
 {
 	uint8_t *options = (uint8_t *)(header + 1);
 	uint16_t length = (uint16_t)segment_bytes(out);
-	uint64_t sum = checksum_pseudo(
-		ip_v4(&out->tuple.local), ip_v4(&out->tuple.remote), PROTOCOL_TCP, length);
+	uint64_t sum = checksum_pseudo(&out->tuple.local, &out->tuple.remote, PROTOCOL_TCP, length);
 
 	header->source_port = out->tuple.local_port;
 	header->destination_port = out->tuple.remote_port;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* segment.h - TCP segments over IPv4 between wire and struct (RFC 9293 section 3.1) */
+/* segment.h - TCP segments between wire and struct (RFC 9293 section 3.1) */
 #pragma once
 
-#include "net/ipv4.h"
+#include "net/packet.h"
+#include "net/wire.h"
 #include "tcp/tcp.h"
 
 /** What segment_parse() finds wrong. */
@@ -14,12 +15,12 @@ enum segment_error {
 };
 
 /**
- * segment_parse() - read an IPv4 packet's payload
+ * segment_parse() - read a packet's payload
  * @checksum_good: the port verified the checksum already
  * @segment: everything but link is filled in; options and payload point into the packet
  */
 enum segment_error segment_parse(
-	const struct ipv4_packet *packet, bool checksum_good, struct tcp_segment *segment);
+	const struct ip_packet *packet, bool checksum_good, struct tcp_segment *segment);
 
 /** segment_bytes() - header, options and payload of a segment to send. */
 static inline size_t segment_bytes(const struct tcp_out *out)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* udp.c - UDP over IPv4 (RFC 768), read and written */
+/* udp.c - UDP (RFC 768, RFC 8200 section 8.1), read and written */
 #include "net/udp.h"
 
 #include "net/checksum.h"
 
 enum udp_error udp_parse(
-	const struct ipv4_packet *packet, bool checksum_good, struct udp_packet *datagram)
+	const struct ip_packet *packet, bool checksum_good, struct udp_packet *datagram)
 {
 	const struct udp_header *header = (const void *)packet->payload;
 	uint16_t length;
@@ -19,8 +19,11 @@ enum udp_error udp_parse(
 		return UDP_MALFORMED;
 	if (header->source_port == 0 || header->destination_port == 0)
 		return UDP_MALFORMED;
+	/* None was made: IPv4 allows that; on IPv6 nothing else covers the addresses. */
+	if (header->checksum == 0 && !ip_is_v4(&packet->source))
+		return UDP_CHECKSUM;
 	if (!checksum_good && header->checksum != 0) {
-		sum = checksum_pseudo(packet->source, packet->destination, PROTOCOL_UDP, length);
+		sum = checksum_pseudo(&packet->source, &packet->destination, PROTOCOL_UDP, length);
 		if (checksum_fold(checksum_add(sum, header, length)) != 0xffff)
 			return UDP_CHECKSUM;
 	}
@@ -57,8 +60,8 @@ bool udp_is_echo_like(uint16_t port)
 	}
 }
 
-void udp_finish(
-	struct udp_header *header, uint32_t source, uint32_t destination, size_t payload, bool fill)
+void udp_finish(struct udp_header *header, const struct ip_address *source,
+	const struct ip_address *destination, size_t payload, bool fill)
 {
 	uint16_t length = (uint16_t)(sizeof(*header) + payload);
 	uint64_t sum = checksum_pseudo(source, destination, PROTOCOL_UDP, length);

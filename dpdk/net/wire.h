@@ -40,6 +40,7 @@ _Static_assert(sizeof(struct arp_header) == 28, "ARP packet for Ethernet and IPv
 #define PROTOCOL_ICMP 1
 #define PROTOCOL_TCP 6
 #define PROTOCOL_UDP 17
+#define PROTOCOL_ICMPV6 58
 
 #define IPV4_FLAG_RESERVED 0x8000
 #define IPV4_FLAG_DF 0x4000

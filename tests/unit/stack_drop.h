@@ -21,10 +21,9 @@ static inline void cut(struct packet *p, const struct drop *row)
 	p->length = row->value;
 }
 
-static inline void assert_drops(const struct drop *rows, size_t count)
+/* @f: not started yet; it is gone afterwards. */
+static inline void assert_drops_on(struct fixture *f, const struct drop *rows, size_t count)
 {
-	struct fixture *f = fixture_make();
-
 	f->config.link_count = 2;
 	fixture_start(f);
 	introduce(f);
@@ -44,4 +43,9 @@ static inline void assert_drops(const struct drop *rows, size_t count)
 		assert_canary(f);
 	}
 	fixture_free(f);
+}
+
+static inline void assert_drops(const struct drop *rows, size_t count)
+{
+	assert_drops_on(fixture_make(), rows, count);
 }
