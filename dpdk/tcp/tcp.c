@@ -43,11 +43,12 @@ static bool tcp_config_good(const struct tcp_config *config)
 	       config->embryonic >= 1 && config->embryonic <= FLOW_INDEX_MASK &&
 	       config->time_wait >= 1 && config->time_wait <= FLOW_INDEX_MASK &&
 	       config->sides >= 1 && config->sides <= UINT16_MAX &&
-	       config->receive_window >= TCP_MSS_DEFAULT && config->receive_window <= UINT16_MAX &&
-	       config->send_bytes >= 1 && config->send_bytes <= 1u << 30 &&
-	       config->mss >= TCP_MSS_DEFAULT && config->idle_us >= MS &&
-	       config->idle_us / MS <= INT32_MAX && config->port_count <= TCP_PORTS_MAX &&
-	       (config->ports || config->port_count == 0) && config->chunks;
+	       config->receive_window >= TCP_MSS_DEFAULT &&
+	       config->receive_window <= TCP_WINDOW_MAX && config->send_bytes >= 1 &&
+	       config->send_bytes <= 1u << 30 && config->mss >= TCP_MSS_DEFAULT &&
+	       config->idle_us >= MS && config->idle_us / MS <= INT32_MAX &&
+	       config->port_count <= TCP_PORTS_MAX && (config->ports || config->port_count == 0) &&
+	       config->chunks;
 }
 
 size_t tcp_bytes(const struct tcp_config *config)
@@ -284,21 +285,27 @@ struct tcp_connection *tcp_find(struct tcp *tcp, tcp_id id)
 	return c->state != TCP_CLOSED_STATE && c->generation == id >> 24 ? c : NULL;
 }
 
+/* The zeroed record of a number from the slab; its ids go on counting. */
+static struct tcp_connection *connection_clear(struct tcp *tcp, uint32_t number)
+{
+	struct tcp_connection *c = &tcp->connections[number - 1];
+	uint8_t generation = c->generation ? c->generation : 1;
+
+	memset(c, 0, sizeof(*c));
+	c->generation = generation;
+	return c;
+}
+
 struct tcp_connection *tcp_connection_open(
 	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
 {
 	uint32_t number = slab_get(&tcp->connection_slab);
 	flow_ref was = tcp_embryonic_ref(tcp, e);
 	struct tcp_connection *c;
-	uint8_t generation;
 
 	if (!number)
 		return NULL;
-	c = &tcp->connections[number - 1];
-	generation = c->generation ? c->generation : 1;
-	memset(c, 0, sizeof(*c));
-	c->generation = generation;
-	c->state = TCP_ESTABLISHED;
+	c = connection_clear(tcp, number);
 	c->flow = e->flow;
 	if (e->ipv6) {
 		c->flags |= TCP_IPV6;
@@ -307,18 +314,62 @@ struct tcp_connection *tcp_connection_open(
 	c->rcv_nxt = e->irs + 1;
 	c->snd_una = c->snd_nxt = c->snd_end = c->snd_ptr = e->iss + 1;
 	c->snd_wl1 = segment->seq;
-	c->snd_wnd = c->max_window = segment->window;
+	c->snd_wnd = segment->window;
 	c->mss = e->mss;
 	c->link = segment->link;
 	c->tick = tcp_ms(tcp->now);
-	if (e->retries == 0)
-		tcp_rtt_sample(c, (uint16_t)(tcp_ms(tcp->now) - e->sent));
-	tcp_congestion_open(c, e->retries > 0);
+	c->shift = e->shift;
+	c->ts_recent = e->ts_recent;
+	c->flags |= (e->timestamps ? TCP_TIMESTAMPS : 0) | (e->sack ? TCP_SACK : 0);
+	tcp_connection_established(
+		tcp, c, e->retries > 0, (uint16_t)((uint16_t)tcp_ms(tcp->now) - e->sent));
 	flow_replace(&tcp->flows, hash_at(tcp, was), was, tcp_ref_of(tcp, c));
 	tcp_embryonic_free(tcp, e, false);
+	return c;
+}
+
+struct tcp_connection *tcp_connection_new(
+	struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash)
+{
+	uint32_t number;
+	struct tcp_connection *c;
+
+	if (!ip_is_v4(&tuple->remote) && !tcp->config.ipv6) {
+		tcp_count(tcp, TCP_DROP_FAMILY);
+		return NULL;
+	}
+	number = slab_get(&tcp->connection_slab);
+	if (!number) {
+		tcp_count(tcp, TCP_FULL_CONNECTIONS);
+		return NULL;
+	}
+	if (!flow_insert(&tcp->flows, hash, flow_ref_of(FLOW_CONNECTION, number - 1))) {
+		slab_put(&tcp->connection_slab, number - 1);
+		tcp_count(tcp, TCP_FULL_FLOWS);
+		return NULL;
+	}
+	c = connection_clear(tcp, number);
+	c->state = TCP_SYN_SENT;
+	if (tcp_flow_of(tcp, tuple, &c->flow)) {
+		c->flags |= TCP_IPV6;
+		*addresses_at(tcp, tcp_ref_of(tcp, c)) =
+			(struct tcp_addresses){tuple->remote, tuple->local};
+	}
+	return c;
+}
+
+void tcp_connection_established(struct tcp *tcp, struct tcp_connection *c, bool again, uint16_t ms)
+{
+	c->state = TCP_ESTABLISHED;
+	c->max_window = c->snd_wnd;
+	/* RFC 6691: the option of every segment comes out of its payload. */
+	if (c->flags & TCP_TIMESTAMPS)
+		c->mss -= TCP_TIMESTAMPS_BYTES;
+	if (!again)
+		tcp_rtt_sample(c, ms);
+	tcp_congestion_open(c, again);
 	tcp->live++;
 	tcp_count(tcp, TCP_OPENED);
-	return c;
 }
 
 struct tcp_side *tcp_side_borrow(struct tcp *tcp, struct tcp_connection *c)
@@ -354,10 +405,12 @@ static void connection_free(struct tcp *tcp, struct tcp_connection *c)
 		slab_put(&tcp->side_slab, c->side - 1u);
 	c->side = 0;
 	timer_unlink(&tcp->wheel, tcp_ref_of(tcp, c));
+	if (c->state >= TCP_ESTABLISHED) {
+		tcp->live--;
+		tcp_count(tcp, TCP_CLOSED);
+	}
 	c->state = TCP_CLOSED_STATE;
 	c->generation = c->generation == UINT8_MAX ? 1 : c->generation + 1;
-	tcp->live--;
-	tcp_count(tcp, TCP_CLOSED);
 	/* Still on the pending list: tcp_output() frees it when it comes by. */
 	if (!(c->flags & TCP_PENDING))
 		slab_put(&tcp->connection_slab, tcp_index(tcp, c));
@@ -378,8 +431,9 @@ void tcp_connection_unpend(struct tcp *tcp, struct tcp_connection *c)
 
 void tcp_connection_reset(struct tcp *tcp, struct tcp_connection *c)
 {
-	if (tcp_reply_of(
-		    tcp, tcp_ref_of(tcp, c), c->link, TCP_RST | TCP_ACK, c->snd_nxt, c->rcv_nxt))
+	/* In SYN-SENT there is nobody yet whom it could concern. */
+	if (c->state != TCP_SYN_SENT && tcp_reply_of(tcp, tcp_ref_of(tcp, c), c->link,
+						TCP_RST | TCP_ACK, c->snd_nxt, c->rcv_nxt))
 		tcp_count(tcp, TCP_RESET_OUT);
 	tcp_connection_free(tcp, c);
 }
@@ -469,7 +523,7 @@ void tcp_time_wait_free(struct tcp *tcp, struct tcp_time_wait *w, bool flow)
 	slab_put(&tcp->time_wait_slab, index);
 }
 
-void tcp_connection_time_wait(struct tcp *tcp, struct tcp_connection *c)
+struct tcp_time_wait *tcp_connection_time_wait(struct tcp *tcp, struct tcp_connection *c)
 {
 	struct tcp_time_wait *w;
 	uint32_t number = slab_get(&tcp->time_wait_slab);
@@ -491,9 +545,13 @@ void tcp_connection_time_wait(struct tcp *tcp, struct tcp_connection *c)
 	w->snd_nxt = c->snd_nxt;
 	w->rcv_nxt = c->rcv_nxt;
 	w->link = c->link;
+	w->shift = c->shift;
+	w->timestamps = c->flags & TCP_TIMESTAMPS;
+	w->ts_recent = c->ts_recent;
 	time_wait_append(tcp, w);
 	flow_replace(&tcp->flows, hash_at(tcp, tcp_ref_of(tcp, c)), tcp_ref_of(tcp, c), ref);
 	connection_free(tcp, c);
+	return w;
 }
 
 uint32_t tcp_connections(const struct tcp *tcp, uint32_t *limit)

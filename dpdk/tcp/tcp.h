@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* tcp.h - server-side TCP as a pure state machine (RFC 9293): segment and time in, actions out */
+/* tcp.h - TCP as a pure state machine (RFC 9293): segment and time in, actions out */
 #pragma once
 
 #include "chunk.h"
@@ -71,8 +71,9 @@ struct tcp_out {
 };
 
 /* What the user is told. Several may be set at once; handle them in this order. */
-#define TCP_UP_OPENED 0x01   /* the handshake is complete; user bytes are zeroed */
-#define TCP_UP_DATA 0x02     /* in-order bytes at data/length: call tcp_accept() at once */
+#define TCP_UP_OPENED                                                                              \
+	0x01             /* the handshake is complete; user bytes as tcp_connect() set them, or 0 */
+#define TCP_UP_DATA 0x02 /* in-order bytes at data/length: call tcp_accept() at once */
 #define TCP_UP_FINISHED 0x04 /* the peer sent FIN: no more data will come */
 #define TCP_UP_CLOSED 0x08   /* the connection is gone, see reason; the id is void already */
 #define TCP_UP_DEADLINE 0x10 /* the time set by tcp_set_deadline() has come (it is cleared) */
@@ -80,7 +81,7 @@ struct tcp_out {
 /* Why TCP_UP_CLOSED. An orderly end is the user's own tcp_close(): it hears nothing more then. */
 enum tcp_reason {
 	TCP_REASON_NONE,
-	TCP_REASON_RESET,   /* the peer sent RST */
+	TCP_REASON_RESET,   /* the peer sent RST, or refused */
 	TCP_REASON_TIMEOUT, /* retransmissions gave up */
 	TCP_REASON_IDLE     /* no progress for config.idle_us */
 };
@@ -110,10 +111,13 @@ struct tcp_up {
  * @time_wait: TIME_WAIT records, at most (the oldest gives way); at least 1
  * @sides: records of what only loss and reordering need, a capped pool: 1..65535
  * @ipv6: keep room for IPv6 addresses beside every record; without it IPv6 flows are refused
- * @receive_window: bytes offered while chunks are to be had, 536..65535
+ * @receive_window: bytes offered while chunks are to be had, 536..2^20; more than 65535 only to
+ *	peers that know window scales
  * @send_bytes: unacknowledged plus unsent bytes a connection may hold
- * @mss: largest payload we offer to receive, and send; at least 536
+ * @mss: largest payload we offer to receive, and send; at least 536. Over IPv6 20 bytes less, and
+ *	12 less with timestamps.
  * @idle_us: a connection without any valid segment for so long is reset
+ * @no_timestamps, @no_sack, @no_scale: options that are neither offered nor agreed to; for tests
  * @ports, @port_count: local ports that listen, network byte order; 0 (one
  *	that only connects) to 64, copied
  * @flow_key, @isn_key: random keys
@@ -129,6 +133,7 @@ struct tcp_config {
 	uint32_t send_bytes;
 	uint16_t mss;
 	uint64_t idle_us;
+	bool no_timestamps, no_sack, no_scale;
 	const uint16_t *ports;
 	unsigned port_count;
 	struct siphash_key flow_key;
@@ -165,6 +170,11 @@ struct tcp_config {
 	X(TCP_FULL_SIDES, "tcp_full_sides",                                                        \
 		"losses or gaps met without a recovery record: all are in use")                    \
 	X(TCP_DROP_FAMILY, "tcp_drop_family", "SYNs refused: IPv6 is not configured")              \
+	X(TCP_DROP_PAWS, "tcp_drop_paws", "segments with a timestamp of the past")                 \
+	X(TCP_DROP_NO_TIMESTAMPS, "tcp_drop_no_timestamps",                                        \
+		"segments without the timestamps that were agreed on")                             \
+	X(TCP_CONNECT_IN_USE, "tcp_connect_in_use",                                                \
+		"connections of ours not begun: the flow is in use")                               \
 	X(TCP_TIME_WAIT_SHORT, "tcp_time_wait_short",                                              \
 		"TIME-WAIT records that gave way to a newer one")                                  \
 	X(TCP_DROP_REPLY, "tcp_drop_reply",                                                        \
@@ -199,6 +209,18 @@ void tcp_prefetch_connection(struct tcp *tcp, uint64_t hash);
  */
 void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash, uint64_t now,
 	struct tcp_up *up);
+
+/**
+ * tcp_connect() - active open (RFC 9293 3.10.1); ports of ours need not listen
+ * @link: the link it leaves by
+ * @user: the connection's user bytes, copied; NULL: zeroes
+ *
+ * TCP_UP_OPENED tells when it is established, TCP_UP_CLOSED when it came to nothing: refused
+ * (TCP_REASON_RESET) or unanswered for 3 minutes (TCP_REASON_TIMEOUT). Nothing can be sent before.
+ * Return: its id, or 0, counted: no record or flow slot is free, or @tuple is in use.
+ */
+tcp_id tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, const void *user,
+	uint64_t now);
 
 /**
  * tcp_accept() - take or refuse the bytes of a TCP_UP_DATA

@@ -66,7 +66,8 @@ bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segm
 	bool duplicate;
 
 	/* RFC 5961 section 5: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT, else a challenge ACK. */
-	if (seq_lt(c->snd_nxt, segment->ack) || seq_lt(segment->ack, c->snd_una - c->max_window)) {
+	if (seq_lt(c->snd_nxt, segment->ack) ||
+		seq_lt(segment->ack, c->snd_una - tcp_max_window(c))) {
 		tcp_count(tcp, TCP_DROP_BAD_ACK);
 		tcp_challenge(tcp, c);
 		return false;

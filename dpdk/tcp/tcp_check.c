@@ -97,6 +97,7 @@ static const char *check_timer(const struct tcp *tcp, const struct tcp_connectio
 	HOLD(!c->cursor, "data to send without a timer");
 	HOLD(!tcp_closing(c) || tcp_fin_sent(c), "FIN to send without a timer");
 	HOLD(c->state != TCP_FIN_WAIT_2, "FIN-WAIT-2 without a timer");
+	HOLD(c->state >= TCP_ESTABLISHED, "a handshake of ours without a timer");
 	return NULL;
 }
 
@@ -167,7 +168,7 @@ static const char *check_connections(const struct tcp *tcp)
 		pending += !!(c->flags & TCP_PENDING);
 		if (c->state == TCP_CLOSED_STATE)
 			continue;
-		live++;
+		live += c->state >= TCP_ESTABLISHED;
 		sides += c->side != 0;
 		wrong = check_connection(tcp, c);
 		if (wrong)

@@ -19,7 +19,7 @@ static void tell(const struct tcp_connection *c, struct tcp_up *up, uint8_t even
 static bool acceptable(
 	const struct tcp *tcp, const struct tcp_connection *c, const struct tcp_segment *segment)
 {
-	uint32_t window = tcp->config.receive_window;
+	uint32_t window = tcp_receive_window(tcp, c->shift);
 	uint32_t length = segment->length + !!(segment->flags & TCP_FIN);
 	uint32_t first = segment->seq - c->rcv_nxt;
 
@@ -39,15 +39,15 @@ static void reset_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp
 		return;
 	}
 	tcp_count(tcp, TCP_DROP_OUT_OF_WINDOW);
-	if (offset < tcp->config.receive_window)
+	if (offset < tcp_receive_window(tcp, c->shift))
 		tcp_challenge(tcp, c);
 }
 
 /* "If an incoming segment is not acceptable, an acknowledgment should be sent in reply" */
-static void unacceptable_in(
-	struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment)
+static void unacceptable_in(struct tcp *tcp, struct tcp_connection *c,
+	const struct tcp_segment *segment, enum tcp_counter why)
 {
-	tcp_count(tcp, TCP_DROP_OUT_OF_WINDOW);
+	tcp_count(tcp, why);
 	/* Data or FIN again: our ACK was lost; RCV.NXT - 1: a keep-alive or window probe. They are
 	 * always answered. Anything else could be one half of an ACK loop: it is rationed. */
 	if (segment->length > 0 || segment->flags & TCP_FIN || segment->seq == c->rcv_nxt - 1)
@@ -83,7 +83,7 @@ static void text_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_
 	const uint8_t *data = segment->payload;
 	uint32_t seq = segment->seq;
 	uint32_t length = segment->length;
-	uint32_t window = tcp->config.receive_window;
+	uint32_t window = tcp_receive_window(tcp, c->shift);
 	bool fin = segment->flags & TCP_FIN;
 
 	/* What we already have is cut off in front ... */
@@ -138,16 +138,40 @@ void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c)
 		break;
 	default:
 		/* FIN-WAIT-2: the record that could owe an ACK is gone, so it leaves now. */
-		tcp_reply_of(tcp, tcp_ref_of(tcp, c), c->link, TCP_ACK, c->snd_nxt, c->rcv_nxt);
-		tcp_connection_time_wait(tcp, c);
+		tcp_time_wait_ack(tcp, tcp_connection_time_wait(tcp, c));
 		return;
 	}
 	tcp_owe_ack(tcp, c);
 }
 
+/* Timestamps were agreed on. Return: false if the segment is done with. */
+static bool timestamps_in(struct tcp *tcp, struct tcp_connection *c,
+	const struct tcp_segment *segment, const struct tcp_options *options)
+{
+	switch (tcp_paws(options, c->ts_recent, tcp_ms(tcp->now) - c->tick)) {
+	case TCP_PAWS_ABSENT:
+		/* "a TCP SHOULD silently drop the segment" */
+		tcp_count(tcp, TCP_DROP_NO_TIMESTAMPS);
+		return false;
+	case TCP_PAWS_OLD:
+		unacceptable_in(tcp, c, segment, TCP_DROP_PAWS);
+		return false;
+	case TCP_PAWS_GOOD:
+		break;
+	}
+	/* RFC 7323 4.3 (2): only of a segment that reaches Last.ACK.sent: that is RCV.NXT, or,
+	 * while an ACK is owed, a number before it that the first segment of the turn reached. */
+	if (seq_leq(segment->seq, c->rcv_nxt) && !(c->flags & TCP_ACK_OWED))
+		c->ts_recent = options->value;
+	return true;
+}
+
 static void connection_in(struct tcp *tcp, struct tcp_connection *c,
 	const struct tcp_segment *segment, struct tcp_up *up)
 {
+	struct tcp_options options;
+	const struct tcp_options *seen = NULL;
+
 	up->id = tcp_id_of(tcp, c);
 	if (segment->flags & TCP_RST) {
 		reset_in(tcp, c, segment, up);
@@ -161,14 +185,20 @@ static void connection_in(struct tcp *tcp, struct tcp_connection *c,
 	}
 	/* First, check the sequence number. */
 	if (!acceptable(tcp, c, segment)) {
-		unacceptable_in(tcp, c, segment);
+		unacceptable_in(tcp, c, segment, TCP_DROP_OUT_OF_WINDOW);
 		return;
+	}
+	if (c->flags & (TCP_TIMESTAMPS | TCP_SACK)) {
+		tcp_options_read(segment->options, segment->options_length, &options);
+		seen = &options;
+		if (c->flags & TCP_TIMESTAMPS && !timestamps_in(tcp, c, segment, seen))
+			return;
 	}
 	if (!(segment->flags & TCP_ACK)) {
 		tcp_count(tcp, TCP_DROP_FLAGS);
 		return;
 	}
-	if (!tcp_ack_in(tcp, c, segment, NULL))
+	if (!tcp_ack_in(tcp, c, segment, seen))
 		return;
 	/* Sixth, the URG bit: ignored, urgent bytes are bytes like others (RFC 6093). */
 	text_in(tcp, c, segment, up);
@@ -178,6 +208,7 @@ void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash
 	struct tcp_up *up)
 {
 	struct tcp_connection *c = NULL;
+	struct tcp_segment text;
 	flow_ref ref = tcp_lookup(tcp, &segment->tuple, hash);
 	uint32_t index = flow_ref_index(ref);
 
@@ -198,6 +229,18 @@ void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash
 		break;
 	case FLOW_CONNECTION:
 		c = &tcp->connections[index];
+		if (c->state >= TCP_ESTABLISHED)
+			break;
+		up->id = tcp_id_of(tcp, c);
+		if (!tcp_connect_in(tcp, c, segment, up)) {
+			c = NULL;
+		} else if (segment->flags & TCP_SYN) {
+			/* Text that came with the SYN follows it. */
+			text = *segment;
+			text.seq++;
+			text.flags &= (uint8_t)~TCP_SYN;
+			segment = &text;
+		}
 		break;
 	}
 	if (c)

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* tcp_listen.c - segments in CLOSED, LISTEN, SYN-RECEIVED, TIME-WAIT (RFC 9293 section 3.10.7) */
+/* tcp_listen.c - segments in CLOSED, LISTEN and SYN-RECEIVED (RFC 9293 section 3.10.7) */
 
 #include "tcp_state.h"
 
-/* Distance between the numbers of two incarnations where the clock has not made one. */
-#define ISN_GAP 0x10000
-
 /* RFC 6528: ISN = M + F(4-tuple, secret), M a clock of 4 us. */
-static uint32_t tcp_isn(const struct tcp *tcp, const struct tcp_flow *flow)
+uint32_t tcp_isn(const struct tcp *tcp, const struct tcp_flow *flow)
 {
 	uint64_t f = siphash_16(&tcp->config.isn_key,
 		(uint64_t)flow->remote | (uint64_t)flow->local << 32,
@@ -25,11 +22,10 @@ static bool tcp_listens(const struct tcp *tcp, uint16_t port)
 	return false;
 }
 
-/* RFC 9293 3.10.7.1: what a segment that should not exist is told; an RST is told nothing. */
-static void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment)
+void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment)
 {
 	uint32_t length = segment->length;
-	bool queued;
+	const struct tcp_reply *queued;
 
 	if (segment->flags & TCP_RST)
 		return;
@@ -43,21 +39,43 @@ static void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment)
 		tcp_count(tcp, TCP_RESET_OUT);
 }
 
+/* It carries no more options than the SYN did. */
 static void tcp_syn_ack(struct tcp *tcp, const struct tcp_embryonic *e)
 {
-	tcp_reply_of(
+	struct tcp_reply *reply = tcp_reply_of(
 		tcp, tcp_embryonic_ref(tcp, e), e->link, TCP_SYN | TCP_ACK, e->iss, e->irs + 1);
+	struct tcp_syn_options options = {
+		.mss = tcp_mss(tcp, e->ipv6, UINT16_MAX),
+		.scale = e->shift >> 4,
+		.has_scale = e->scale,
+		.sack = e->sack,
+		.timestamps = e->timestamps,
+		.echo = e->ts_recent,
+	};
+
+	if (!reply)
+		return;
+	if (e->timestamps)
+		options.value = tcp_timestamp(tcp, &e->flow);
+	reply->options_length = tcp_syn_options_write(&options, reply->options);
 }
 
-/* A SYN becomes a handshake under way; what else it carries is ignored: the peer sends it again. */
-static void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
+void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
 {
-	uint16_t mss = tcp_option_mss(segment->options, segment->options_length);
+	struct tcp_options options;
 
+	tcp_options_read(segment->options, segment->options_length, &options);
 	e->irs = segment->seq;
-	e->mss = mss < tcp->config.mss ? mss : tcp->config.mss;
+	e->mss = tcp_mss(tcp, e->ipv6, tcp_peer_mss(&options, e->ipv6));
 	e->link = segment->link;
 	e->sent = (uint16_t)tcp_ms(tcp->now);
+	e->sack = options.sack_permitted && !tcp->config.no_sack;
+	e->scale = options.has_scale && !tcp->config.no_scale;
+	if (e->scale)
+		e->shift = (uint8_t)(tcp_scale(tcp) << 4 | options.scale);
+	e->timestamps = options.has_timestamps && !tcp->config.no_timestamps;
+	if (e->timestamps)
+		e->ts_recent = options.value;
 	timer_arm(&tcp->wheel, tcp_embryonic_ref(tcp, e), tcp->now + SECOND);
 	tcp_syn_ack(tcp, e);
 }
@@ -92,11 +110,20 @@ void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t 
 /* At most TCP_CHALLENGES in the life of a handshake: it is over in half a minute. */
 static void embryonic_challenge(struct tcp *tcp, struct tcp_embryonic *e)
 {
+	struct tcp_reply *reply;
+
 	if (e->challenges == TCP_CHALLENGES)
 		return;
 	e->challenges++;
-	if (tcp_reply_of(tcp, tcp_embryonic_ref(tcp, e), e->link, TCP_ACK, e->iss + 1, e->irs + 1))
-		tcp_count(tcp, TCP_CHALLENGE_ACK);
+	reply = tcp_reply_of(
+		tcp, tcp_embryonic_ref(tcp, e), e->link, TCP_ACK, e->iss + 1, e->irs + 1);
+	if (!reply)
+		return;
+	tcp_count(tcp, TCP_CHALLENGE_ACK);
+	reply->window = tcp_window_field(tcp, e->shift);
+	if (e->timestamps)
+		reply->options_length = tcp_timestamps_write(
+			reply->options, tcp_timestamp(tcp, &e->flow), e->ts_recent);
 }
 
 static void embryonic_reset_in(
@@ -108,7 +135,7 @@ static void embryonic_reset_in(
 		tcp_embryonic_free(tcp, e, true);
 	} else {
 		tcp_count(tcp, TCP_DROP_OUT_OF_WINDOW);
-		if (segment->seq - (e->irs + 1) < tcp->config.receive_window)
+		if (segment->seq - (e->irs + 1) < tcp_receive_window(tcp, e->shift))
 			embryonic_challenge(tcp, e);
 	}
 }
@@ -116,15 +143,41 @@ static void embryonic_reset_in(
 static void embryonic_syn_in(
 	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
 {
+	struct tcp_options options;
+
 	if (segment->flags & TCP_ACK) {
 		/* Both ends as servers: an echo of our own SYN-ACK, or a forgery. */
 		tcp_count(tcp, TCP_DROP_FLAGS);
 		tcp_refuse(tcp, segment);
 	} else if (segment->seq == e->irs && !(segment->flags & TCP_FIN)) {
+		/* The same SYN, sent again: its timestamp is the one to echo (RFC 7323 4.3). */
+		tcp_options_read(segment->options, segment->options_length, &options);
+		if (e->timestamps && options.has_timestamps &&
+			!tcp_timestamp_old(options.value, e->ts_recent))
+			e->ts_recent = options.value;
 		tcp_syn_ack(tcp, e);
 	} else {
 		tcp_count(tcp, TCP_DROP_FLAGS);
 		embryonic_challenge(tcp, e);
+	}
+}
+
+static bool embryonic_paws(
+	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
+{
+	struct tcp_options options;
+
+	tcp_options_read(segment->options, segment->options_length, &options);
+	switch (tcp_paws(&options, e->ts_recent, 0)) {
+	case TCP_PAWS_GOOD:
+		return true;
+	case TCP_PAWS_ABSENT:
+		tcp_count(tcp, TCP_DROP_NO_TIMESTAMPS);
+		return false;
+	default:
+		tcp_count(tcp, TCP_DROP_PAWS);
+		embryonic_challenge(tcp, e);
+		return false;
 	}
 }
 
@@ -143,11 +196,13 @@ struct tcp_connection *tcp_embryonic_in(
 		return NULL;
 	}
 	/* First, the sequence number: nothing before it has been received. */
-	if (offset >= tcp->config.receive_window) {
+	if (offset >= tcp_receive_window(tcp, e->shift)) {
 		tcp_count(tcp, TCP_DROP_OUT_OF_WINDOW);
 		embryonic_challenge(tcp, e);
 		return NULL;
 	}
+	if (e->timestamps && !embryonic_paws(tcp, e, segment))
+		return NULL;
 	/* Fifth, the ACK: "if the ACK bit is off, drop the segment" */
 	if (!(segment->flags & TCP_ACK)) {
 		tcp_count(tcp, TCP_DROP_FLAGS);
@@ -179,45 +234,4 @@ void tcp_embryonic_due(struct tcp *tcp, struct tcp_embryonic *e)
 	timer_arm(&tcp->wheel, tcp_embryonic_ref(tcp, e), tcp->now + (SECOND << e->retries));
 	tcp_count(tcp, TCP_RETRANSMIT);
 	tcp_syn_ack(tcp, e);
-}
-
-/* RFC 9293 3.6.1: a new incarnation may follow at once if its numbers are beyond the old one's. */
-static bool time_wait_reopen(
-	struct tcp *tcp, struct tcp_time_wait *w, const struct tcp_segment *segment, uint64_t hash)
-{
-	struct tcp_embryonic *e;
-
-	if (segment->flags & (TCP_ACK | TCP_FIN) || !(segment->flags & TCP_SYN) ||
-		seq_leq(segment->seq, w->rcv_nxt))
-		return false;
-	e = tcp_embryonic_new(tcp, &segment->tuple, hash, tcp_time_wait_ref(tcp, w));
-	if (!e)
-		return true;
-	e->iss = tcp_isn(tcp, &e->flow);
-	if (seq_leq(e->iss, w->snd_nxt))
-		e->iss = w->snd_nxt + ISN_GAP;
-	tcp_time_wait_free(tcp, w, false);
-	tcp_listen(tcp, e, segment);
-	return true;
-}
-
-void tcp_time_wait_in(
-	struct tcp *tcp, struct tcp_time_wait *w, const struct tcp_segment *segment, uint64_t hash)
-{
-	/* RFC 1337: an old duplicate's echo must not end the wait. */
-	if (segment->flags & TCP_RST) {
-		tcp_count(tcp, TCP_DROP_FLAGS);
-		return;
-	}
-	if (time_wait_reopen(tcp, w, segment, hash))
-		return;
-	tcp_count(tcp, TCP_DROP_NO_CONNECTION);
-	/* "The only thing that can arrive in this state is a retransmission of the remote FIN.
-	 * Acknowledge it, and restart the 2 MSL timeout." A bare ACK is left unanswered: two ends
-	 * that disagree about numbers would go on for ever. */
-	if (segment->flags & TCP_FIN && segment->seq + segment->length + 1 == w->rcv_nxt)
-		tcp_time_wait_restart(tcp, w);
-	if (segment->length > 0 || segment->flags & (TCP_FIN | TCP_SYN))
-		tcp_reply_of(
-			tcp, tcp_time_wait_ref(tcp, w), w->link, TCP_ACK, w->snd_nxt, w->rcv_nxt);
 }

@@ -61,19 +61,21 @@ void tcp_challenge(struct tcp *tcp, struct tcp_connection *c)
 	tcp_owe_ack(tcp, c);
 }
 
-/* Header of a segment of @c; it carries our ACK, so none is owed any more. */
-static void segment_out(const struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
-	uint32_t seq, uint8_t flags)
+/* Header of a segment of @c with @length bytes of text; it carries our ACK, so none is owed any more. */
+static void segment_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
+	uint32_t seq, uint8_t flags, uint32_t length)
 {
 	tcp_tuple_at(tcp, tcp_ref_of(tcp, c), &out->tuple);
 	out->seq = seq;
 	out->ack = c->rcv_nxt;
-	out->window = c->flags & TCP_WINDOW_CLOSED ? 0 : (uint16_t)tcp->config.receive_window;
+	out->window = tcp_offer(tcp, c);
 	out->flags = flags | TCP_ACK;
 	out->link = c->link;
 	out->options_length = 0;
+	if (c->flags & (TCP_TIMESTAMPS | TCP_SACK))
+		out->options_length = tcp_options_write(tcp, c, length, out->options);
 	out->payload = NULL;
-	out->length = 0;
+	out->length = length;
 	c->flags &= (uint16_t)~TCP_ACK_OWED;
 }
 
@@ -89,15 +91,14 @@ static uint32_t bare_seq(const struct tcp_connection *c)
 }
 
 /* @length bytes of @message from sequence number @seq on. */
-static void data_out(const struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
+static void data_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
 	const struct tcp_message *message, uint32_t seq, uint32_t length)
 {
 	uint32_t offset = seq - message->seq;
 	bool last = offset + length == message->length;
 
-	segment_out(tcp, c, out, seq, last ? TCP_PSH : 0);
+	segment_out(tcp, c, out, seq, last ? TCP_PSH : 0, length);
 	out->payload = (const uint8_t *)(message + 1) + offset;
-	out->length = length;
 }
 
 /* Bytes that may be sent from snd_ptr on under @window bytes from snd_una on. */
@@ -136,7 +137,7 @@ static uint32_t sendable(const struct tcp *tcp, const struct tcp_connection *c)
 		return piece <= congestion_room(tcp, c) ? piece : 0;
 	if (c->snd_ptr != c->snd_una || window == 0)
 		return 0;
-	return c->flags & TCP_PROBE || window >= c->max_window / 2u ? window : 0;
+	return c->flags & TCP_PROBE || window >= tcp_max_window(c) / 2 ? window : 0;
 }
 
 bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c)
@@ -183,7 +184,7 @@ static bool retransmit_out(struct tcp *tcp, struct tcp_connection *c, struct tcp
 		data_out(tcp, c, out, message, c->snd_una, length);
 		tcp_recovery_first(tcp, c, c->snd_una + length);
 	} else {
-		segment_out(tcp, c, out, c->snd_una, TCP_FIN);
+		segment_out(tcp, c, out, c->snd_una, TCP_FIN, 0);
 		tcp_recovery_first(tcp, c, c->snd_una + 1);
 	}
 	tcp_count(tcp, TCP_RETRANSMIT);
@@ -202,7 +203,7 @@ static bool hole_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *
 	if (message)
 		data_out(tcp, c, out, message, seq, length);
 	else
-		segment_out(tcp, c, out, seq, TCP_FIN);
+		segment_out(tcp, c, out, seq, TCP_FIN, 0);
 	tcp_count(tcp, TCP_RETRANSMIT);
 	return true;
 }
@@ -219,7 +220,7 @@ static bool probe_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out 
 	c->flags &= (uint16_t)~TCP_PROBE;
 	if (!blocked)
 		return false;
-	segment_out(tcp, c, out, c->snd_una - 1, 0);
+	segment_out(tcp, c, out, c->snd_una - 1, 0, 0);
 	tcp_count(tcp, TCP_PROBE_OUT);
 	return true;
 }
@@ -252,10 +253,12 @@ static bool next_data_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_
 /* The next segment of @c. Return: false if it has nothing to send. */
 static bool connection_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out)
 {
+	if (c->state < TCP_ESTABLISHED)
+		return tcp_connect_out(tcp, c, out);
 	if (c->duplicates_owed > 0) {
 		/* Of their own: with data aboard they would not count as duplicates. */
 		c->duplicates_owed--;
-		segment_out(tcp, c, out, bare_seq(c), 0);
+		segment_out(tcp, c, out, bare_seq(c), 0, 0);
 		return true;
 	}
 	if (c->flags & TCP_SEND_AGAIN && retransmit_out(tcp, c, out))
@@ -271,12 +274,12 @@ static bool connection_out(struct tcp *tcp, struct tcp_connection *c, struct tcp
 		return true;
 	/* All data is out. The FIN goes whatever the window is: it takes no room. */
 	if (tcp_closing(c) && c->snd_ptr == c->snd_end && !(c->flags & TCP_RESERVED)) {
-		segment_out(tcp, c, out, c->snd_ptr, TCP_FIN);
+		segment_out(tcp, c, out, c->snd_ptr, TCP_FIN, 0);
 		sent(tcp, c, 1);
 		return true;
 	}
 	if (c->flags & TCP_ACK_OWED) {
-		segment_out(tcp, c, out, bare_seq(c), 0);
+		segment_out(tcp, c, out, bare_seq(c), 0, 0);
 		return true;
 	}
 	return false;

@@ -4,26 +4,24 @@
 
 #include "tcp_state.h"
 
-#define OPTION_MSS 2
-#define OPTION_MSS_LENGTH 4
-
-bool tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, uint8_t flags,
-	uint32_t seq, uint32_t ack)
+struct tcp_reply *tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link,
+	uint8_t flags, uint32_t seq, uint32_t ack)
 {
 	struct tcp_reply *reply;
 
 	if (tcp->reply_count == TCP_REPLIES) {
 		tcp_count(tcp, TCP_DROP_REPLY);
-		return false;
+		return NULL;
 	}
 	reply = &tcp->replies[(tcp->reply_head + tcp->reply_count++) % TCP_REPLIES];
 	reply->tuple = *tuple;
 	reply->seq = seq;
 	reply->ack = ack;
-	reply->window = flags & TCP_RST ? 0 : (uint16_t)tcp->config.receive_window;
+	reply->window = flags & TCP_RST ? 0 : tcp_window_field(tcp, 0);
 	reply->flags = flags;
 	reply->link = link;
-	return true;
+	reply->options_length = 0;
+	return reply;
 }
 
 void tcp_reply_out(struct tcp *tcp, struct tcp_out *out)
@@ -38,14 +36,8 @@ void tcp_reply_out(struct tcp *tcp, struct tcp_out *out)
 	out->window = reply->window;
 	out->flags = reply->flags;
 	out->link = reply->link;
-	out->options_length = 0;
+	out->options_length = reply->options_length;
+	memcpy(out->options, reply->options, sizeof(reply->options));
 	out->payload = NULL;
 	out->length = 0;
-	if (reply->flags & TCP_SYN) {
-		out->options[0] = OPTION_MSS;
-		out->options[1] = OPTION_MSS_LENGTH;
-		out->options[2] = (uint8_t)(tcp->config.mss >> 8);
-		out->options[3] = (uint8_t)tcp->config.mss;
-		out->options_length = OPTION_MSS_LENGTH;
-	}
 }

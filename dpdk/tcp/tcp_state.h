@@ -24,6 +24,10 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
 #define SECOND 1000000ull
 
 #define TCP_MSS_DEFAULT 536 /* RFC 9293 3.7.1: when no option came; also the least we believe */
+#define TCP_MSS_DEFAULT_IPV6 1220 /* the same for IPv6, whose links carry 1280 bytes */
+#define TCP_WINDOW_MAX (1u << 20) /* that we offer */
+#define TCP_SCALE_MAX 14          /* RFC 7323 2.3 */
+#define TCP_TIMESTAMPS_BYTES 12   /* what the option takes of every segment's payload */
 #define TCP_INITIAL_WINDOW 10
 #define TCP_RTO_INITIAL_MS 1000
 /*
@@ -44,10 +48,14 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
 #define TCP_QUANTUM 16     /* segments of one connection before the next has its turn */
 #define TCP_FREE_HOLD 1024 /* freed connections kept back, so that generations wrap slowly */
 
-/* RFC 9293 section 3.3.2. LISTEN is the port table, SYN-RECEIVED a struct tcp_embryonic, TIME-WAIT
- * a struct tcp_time_wait. */
+/*
+ * RFC 9293 section 3.3.2. LISTEN is the port table, TIME-WAIT a struct tcp_time_wait; SYN-RECEIVED
+ * a struct tcp_embryonic, or, where both ends opened at once, a connection in that state.
+ */
 enum tcp_state {
 	TCP_CLOSED_STATE,
+	TCP_SYN_SENT,
+	TCP_SYN_RECEIVED,
 	TCP_ESTABLISHED,
 	TCP_CLOSE_WAIT,
 	TCP_FIN_WAIT_1,
@@ -88,6 +96,8 @@ _Static_assert(sizeof(struct tcp_addresses) == 32, "what IPv6 adds to a record")
 #define TCP_IPV6 0x0400          /* the addresses lie in the record beside */
 #define TCP_TIMESTAMPS 0x0800    /* negotiated: every segment carries them (RFC 7323 3.2) */
 #define TCP_SACK 0x1000          /* negotiated: SACK blocks are sent and believed (RFC 2018) */
+/* In SYN-RECEIVED only, where nothing is timed yet: the peer's SYN had a window scale. */
+#define TCP_CONNECT_SCALE TCP_TIMING
 
 /*
  * One connection: two cache lines, the first is what every segment reads, the second what sending
@@ -148,7 +158,7 @@ struct tcp_embryonic {
 	uint16_t sent; /* ms, low bits: when the first SYN-ACK was queued */
 	uint8_t link;
 	uint8_t retries;
-	uint8_t challenges : 3, ipv6 : 1;
+	uint8_t challenges : 3, ipv6 : 1, timestamps : 1, sack : 1, scale : 1;
 	uint8_t shift;
 	uint32_t ts_recent;
 };
@@ -163,9 +173,9 @@ struct tcp_time_wait {
 	uint8_t link;
 	uint8_t shift;
 	bool ipv6;
-	uint8_t spare;
-	uint32_t ts_recent, ts_seen;
-	uint32_t spare2;
+	bool timestamps;
+	uint32_t ts_recent;
+	uint32_t spare[2];
 };
 _Static_assert(sizeof(struct tcp_time_wait) == 48, "a TIME-WAIT record");
 
@@ -232,17 +242,20 @@ struct tcp_message {
 _Static_assert(sizeof(struct tcp_message) == 16, "keeps the bytes aligned");
 
 /* A segment that no connection sends: SYN-ACK, RST, ACK of TIME-WAIT. */
+#define TCP_REPLY_OPTIONS 20 /* MSS, SACK-permitted, timestamps, window scale */
 struct tcp_reply {
 	struct tcp_tuple tuple;
 	uint32_t seq, ack;
 	uint16_t window;
 	uint8_t flags;
 	uint8_t link;
+	uint8_t options_length;
+	uint8_t options[TCP_REPLY_OPTIONS];
 };
 
 /**
  * struct tcp_options - what a segment's options say (RFC 9293 3.2); host order
- * @mss: payload that a SYN's sender takes, as the option has it; 0: no option
+ * @mss: payload that a SYN's sender takes, as the option has it, with @has_mss
  * @scale: window scale of a SYN, with @has_scale
  * @value, @echo: TSval and TSecr, with @has_timestamps
  * @sack: the first @sack_count SACK blocks, unchecked
@@ -251,7 +264,7 @@ struct tcp_reply {
 struct tcp_options {
 	uint16_t mss;
 	uint8_t scale;
-	bool has_scale, has_timestamps, sack_permitted;
+	bool has_mss, has_scale, has_timestamps, sack_permitted;
 	uint8_t sack_count;
 	uint32_t value, echo;
 	struct tcp_range sack[TCP_SACK_BLOCKS];
@@ -370,7 +383,33 @@ static inline uint32_t tcp_piece_length(
 /* SND.WND in bytes. */
 static inline uint32_t tcp_send_window(const struct tcp_connection *c)
 {
-	return c->snd_wnd;
+	return (uint32_t)c->snd_wnd << (c->shift & 15);
+}
+
+/* MAX.SND.WND in bytes. */
+static inline uint32_t tcp_max_window(const struct tcp_connection *c)
+{
+	return (uint32_t)c->max_window << (c->shift & 15);
+}
+
+/* Bytes that we take from a peer with window scales @shift: what we promise at most. */
+static inline uint32_t tcp_receive_window(const struct tcp *tcp, uint8_t shift)
+{
+	uint32_t window = tcp->config.receive_window;
+
+	return window > UINT16_MAX && shift >> 4 == 0 ? UINT16_MAX : window;
+}
+
+/* The same as the header has it. */
+static inline uint16_t tcp_window_field(const struct tcp *tcp, uint8_t shift)
+{
+	return (uint16_t)(tcp_receive_window(tcp, shift) >> (shift >> 4));
+}
+
+/* The window that @c offers with its next segment, as the header has it. */
+static inline uint16_t tcp_offer(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return c->flags & TCP_WINDOW_CLOSED ? 0 : tcp_window_field(tcp, c->shift);
 }
 
 /* The user closed: a FIN follows what is queued. */
@@ -406,16 +445,25 @@ flow_ref tcp_lookup(const struct tcp *tcp, const struct tcp_tuple *tuple, uint64
 /** tcp_find() - the connection an id names; NULL if that has ended. */
 struct tcp_connection *tcp_find(struct tcp *tcp, tcp_id id);
 
+/** tcp_connection_new() - a connection for @tuple in state SYN-SENT, with a flow slot and nothing
+ * else. Return: NULL, counted, if there is no room. */
+struct tcp_connection *tcp_connection_new(
+	struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash);
+
 /** tcp_connection_open() - a connection for a handshake that @e has come through; it takes over the
  * flow slot and frees @e. Return: NULL if all are in use (nothing is changed). */
 struct tcp_connection *tcp_connection_open(
 	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
 
+/** tcp_connection_established() - @c, whose fields are set, is open (its snd_wnd is the peer's).
+ * @again: its SYN went more than once; @ms: time from SYN to answer else */
+void tcp_connection_established(struct tcp *tcp, struct tcp_connection *c, bool again, uint16_t ms);
+
 /** tcp_connection_free() - end a connection: queue, timer, flow slot; its id is void after this. */
 void tcp_connection_free(struct tcp *tcp, struct tcp_connection *c);
 
-/** tcp_connection_time_wait() - the same, leaving a TIME-WAIT record behind. */
-void tcp_connection_time_wait(struct tcp *tcp, struct tcp_connection *c);
+/** tcp_connection_time_wait() - the same, leaving a TIME-WAIT record behind. Return: that. */
+struct tcp_time_wait *tcp_connection_time_wait(struct tcp *tcp, struct tcp_connection *c);
 
 /** tcp_connection_unpend() - @c left the pending list: if it was freed on it, it is free now. */
 void tcp_connection_unpend(struct tcp *tcp, struct tcp_connection *c);
@@ -439,6 +487,16 @@ void tcp_time_wait_restart(struct tcp *tcp, struct tcp_time_wait *w);
 
 /* tcp_listen.c */
 
+/** tcp_isn() - the first number of a new incarnation of @flow (RFC 6528) */
+uint32_t tcp_isn(const struct tcp *tcp, const struct tcp_flow *flow);
+
+/** tcp_listen() - @segment, a SYN, becomes the handshake @e, whose iss is set; it is answered. What
+ * else it carries is ignored: the peer sends it again. */
+void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
+
+/** tcp_refuse() - RST to a segment that should not exist (RFC 9293 3.10.7.1); none to an RST. */
+void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment);
+
 /** tcp_closed_in() - a segment of a flow that has no record: states CLOSED and LISTEN. */
 void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash);
 
@@ -448,10 +506,6 @@ void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t 
  */
 struct tcp_connection *tcp_embryonic_in(
 	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
-
-/** tcp_time_wait_in() - a segment in state TIME-WAIT. */
-void tcp_time_wait_in(
-	struct tcp *tcp, struct tcp_time_wait *w, const struct tcp_segment *segment, uint64_t hash);
 
 /** tcp_embryonic_due() - the timer of a handshake: SYN-ACK again, or the end of it. */
 void tcp_embryonic_due(struct tcp *tcp, struct tcp_embryonic *e);
@@ -468,6 +522,29 @@ static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_conne
 	tcp_tuple_at(tcp, tcp_ref_of(tcp, c), &up->tuple);
 	memcpy(up->user, c->user, sizeof(up->user));
 }
+
+/* tcp_time_wait.c */
+
+/** tcp_time_wait_in() - a segment in state TIME-WAIT. */
+void tcp_time_wait_in(
+	struct tcp *tcp, struct tcp_time_wait *w, const struct tcp_segment *segment, uint64_t hash);
+
+/** tcp_time_wait_ack() - the ACK of one that waits. */
+void tcp_time_wait_ack(struct tcp *tcp, const struct tcp_time_wait *w);
+
+/* tcp_connect.c */
+
+/** tcp_connect_in() - a segment in SYN-SENT, or in a connection's SYN-RECEIVED (RFC 9293 3.10.7.3)
+ * Return: @c is established; what @segment carries besides is still to be looked at. */
+bool tcp_connect_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
+	struct tcp_up *up);
+
+/** tcp_connect_out() - SYN, SYN-ACK or ACK of a handshake of ours. Return: false: nothing is due.
+ */
+bool tcp_connect_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out);
+
+/** tcp_connect_due() - the timer of such a handshake: the SYN again, or the end of it. */
+void tcp_connect_due(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up);
 
 /* tcp_in.c */
 
@@ -550,11 +627,65 @@ uint32_t tcp_recovery_room(const struct tcp *tcp, const struct tcp_connection *c
 
 /* tcp_options.c */
 
+/** tcp_options_read() - what @length bytes of options say; what is malformed ends the reading. */
+void tcp_options_read(const uint8_t *bytes, unsigned length, struct tcp_options *options);
+
 /**
- * tcp_option_mss() - payload that a SYN's sender takes (RFC 9293 3.7.1)
- * Return: the option's value, at least 536; 536 if there is none, or none that is well formed.
+ * tcp_timestamp() - TSval of a flow now: a clock of 1 ms from a start that is the flow's own, so
+ * that it tells nothing of other flows or of our uptime (RFC 7323 5.4)
  */
-uint16_t tcp_option_mss(const uint8_t *options, unsigned length);
+uint32_t tcp_timestamp(const struct tcp *tcp, const struct tcp_flow *flow);
+
+/** tcp_scale() - the window scale that we offer, where we offer one (RFC 7323 2.3). */
+uint8_t tcp_scale(const struct tcp *tcp);
+
+/** tcp_mss() - payload of a flow's segments before options: at most what links and @peer carry. */
+uint16_t tcp_mss(const struct tcp *tcp, bool ipv6, uint16_t peer);
+
+/**
+ * struct tcp_syn_options - the options of a SYN or SYN-ACK
+ * @scale: our window scale, with @has_scale
+ */
+struct tcp_syn_options {
+	uint16_t mss;
+	uint8_t scale;
+	bool has_scale, sack, timestamps;
+	uint32_t value, echo;
+};
+
+/** tcp_syn_options_write() - as Linux orders them. Return: bytes, at most TCP_REPLY_OPTIONS. */
+uint8_t tcp_syn_options_write(const struct tcp_syn_options *options, uint8_t *bytes);
+
+/** tcp_timestamps_write() - NOP, NOP, timestamps. Return: bytes. */
+uint8_t tcp_timestamps_write(uint8_t *bytes, uint32_t value, uint32_t echo);
+
+/** tcp_options_write() - the options of a segment of @c with @length bytes of text.
+ * Return: bytes, a multiple of 4, at most 40. */
+uint8_t tcp_options_write(
+	struct tcp *tcp, struct tcp_connection *c, uint32_t length, uint8_t *bytes);
+
+/** tcp_peer_mss() - what a SYN with @options says, or what holds where it says nothing. */
+static inline uint16_t tcp_peer_mss(const struct tcp_options *options, bool ipv6)
+{
+	if (options->has_mss)
+		return options->mss;
+	return ipv6 ? TCP_MSS_DEFAULT_IPV6 : TCP_MSS_DEFAULT;
+}
+
+enum tcp_paws { TCP_PAWS_GOOD, TCP_PAWS_ABSENT, TCP_PAWS_OLD };
+
+/**
+ * tcp_paws() - are the timestamps of an acceptable segment without RST good (RFC 7323 3.2, 5.3)?
+ * @recent: TS.Recent of its flow; @age: ms since that was in use. After 24 days the sign of a
+ *	difference says nothing any more (5.5).
+ */
+enum tcp_paws tcp_paws(const struct tcp_options *options, uint32_t recent, uint32_t age);
+
+/* RFC 7323 5.2: is @value, of a segment of its flow, older than @recent? */
+static inline bool tcp_timestamp_old(uint32_t value, uint32_t recent)
+{
+	return (int32_t)(value - recent) < 0;
+}
 
 /* tcp_queue.c */
 
@@ -613,12 +744,16 @@ bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c);
 
 /* tcp_reply.c */
 
-/** tcp_reply() - queue a segment that belongs to no connection. Return: false, counted, if full. */
-bool tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link, uint8_t flags,
-	uint32_t seq, uint32_t ack);
+/**
+ * tcp_reply() - queue a segment that belongs to no connection
+ * Return: NULL, counted, if too many wait; else it, for its options and its window (the largest
+ * without a scale; of an RST 0) to be changed.
+ */
+struct tcp_reply *tcp_reply(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link,
+	uint8_t flags, uint32_t seq, uint32_t ack);
 
 /** tcp_reply_of() - the same for a flow that has a record. */
-static inline bool tcp_reply_of(
+static inline struct tcp_reply *tcp_reply_of(
 	struct tcp *tcp, flow_ref ref, uint8_t link, uint8_t flags, uint32_t seq, uint32_t ack)
 {
 	struct tcp_tuple tuple;

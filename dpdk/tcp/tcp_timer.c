@@ -40,6 +40,10 @@ static void give_up(
 
 static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up)
 {
+	if (c->state < TCP_ESTABLISHED) {
+		tcp_connect_due(tcp, c, up);
+		return;
+	}
 	if (c->state == TCP_FIN_WAIT_2) {
 		/* The peer keeps its half open; whatever it still sends is answered by RST. */
 		tcp_connection_free(tcp, c);

@@ -18,8 +18,15 @@ void tcp_close(struct tcp *tcp, tcp_id id)
 
 	if (!c)
 		return;
+	if (c->state == TCP_SYN_SENT) {
+		tcp_connection_free(tcp, c);
+		return;
+	}
 	c->flags |= TCP_ORPHAN;
 	c->deadline = 0;
+	/* "Queue for processing after entering ESTABLISHED state" */
+	if (c->state == TCP_SYN_RECEIVED)
+		return;
 	/* "Queue this until all preceding SENDs have been segmentized, then form a FIN segment and
 	 * send it. In any case, enter FIN-WAIT-1 state." */
 	c->state = c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;

@@ -23,7 +23,7 @@ static void test_config(void **state)
 	REFUSED(connections, 1u << 24);
 	REFUSED(embryonic, 0);
 	REFUSED(time_wait, 0);
-	REFUSED(receive_window, 65536);
+	REFUSED(receive_window, (1u << 20) + 1);
 	REFUSED(receive_window, 0);
 	REFUSED(send_bytes, 0);
 	REFUSED(mss, 535);
