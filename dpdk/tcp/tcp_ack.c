@@ -27,6 +27,7 @@ static void advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
 	}
 	c->snd_una = ack;
 	c->duplicates = 0;
+	c->flags &= (uint16_t)~TCP_CAREFUL;
 	tcp_queue_acked(tcp, c);
 	if (c->side)
 		tcp_sack_acked(tcp, c);

@@ -79,6 +79,8 @@ void tcp_congestion_acked(struct tcp_connection *c, uint32_t bytes, uint32_t fli
 		if (c->flags & TCP_RECOVERY)
 			c->cwnd = min_u32(ssthresh_bytes(c),
 				max_u32(c->snd_nxt - c->snd_una, c->mss) + c->mss);
+		else if (c->snd_una == c->mark)
+			c->flags |= TCP_CAREFUL;
 		c->flags &= (uint16_t) ~(TCP_RECOVERY | TCP_LOSS);
 		return;
 	}
@@ -95,8 +97,10 @@ void tcp_congestion_acked(struct tcp_connection *c, uint32_t bytes, uint32_t fli
 	/* A window that is not used says nothing about the path: it does not grow (RFC 7661). */
 	if (flight < c->cwnd / 2)
 		return;
+	/* Slow start by the bytes acknowledged (RFC 3465): two segments' at most for an ACK, since
+	 * many peers acknowledge every other one; after a time-out one segment's. */
 	if (c->cwnd < ssthresh_bytes(c))
-		c->cwnd += min_u32(bytes, c->mss);
+		c->cwnd += min_u32(bytes, (c->flags & TCP_LOSS ? 1u : 2u) * c->mss);
 	else
 		c->cwnd += max_u32(
 			1, (uint32_t)((uint64_t)c->mss * min_u32(bytes, c->cwnd) / c->cwnd));

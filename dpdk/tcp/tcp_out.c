@@ -181,6 +181,9 @@ static bool retransmit_out(struct tcp *tcp, struct tcp_connection *c, struct tcp
 		length = tcp_piece_length(c, message, c->snd_una);
 		if (length > c->snd_nxt - c->snd_una)
 			length = c->snd_nxt - c->snd_una;
+		/* The peer took its window back: the timer goes on from there. */
+		if (length > tcp_send_window(c))
+			return false;
 		data_out(tcp, c, out, message, c->snd_una, length);
 		tcp_recovery_first(tcp, c, c->snd_una + length);
 	} else {

@@ -19,6 +19,10 @@ void tcp_recovery_duplicate(struct tcp *tcp, struct tcp_connection *c)
 	struct tcp_scoreboard *board = tcp_board(tcp, c);
 
 	if (!board || board->count == 0) {
+		/* RFC 6582 3.2 step 2: all that was sent twice is acknowledged, and nothing beyond
+		 * it: this may well be the peer's answer to what it had already. */
+		if (c->flags & TCP_CAREFUL)
+			return;
 		if (tcp_congestion_duplicate(c, false))
 			c->cwnd += 3u * c->mss;
 		return;

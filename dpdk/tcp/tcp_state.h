@@ -96,6 +96,7 @@ _Static_assert(sizeof(struct tcp_addresses) == 32, "what IPv6 adds to a record")
 #define TCP_IPV6 0x0400          /* the addresses lie in the record beside */
 #define TCP_TIMESTAMPS 0x0800    /* negotiated: every segment carries them (RFC 7323 3.2) */
 #define TCP_SACK 0x1000          /* negotiated: SACK blocks are sent and believed (RFC 2018) */
+#define TCP_CAREFUL 0x8000       /* a time-out's echoes may look like duplicates (RFC 6582 4.1) */
 /* In SYN-RECEIVED only, where nothing is timed yet: the peer's SYN had a window scale. */
 #define TCP_CONNECT_SCALE TCP_TIMING
 

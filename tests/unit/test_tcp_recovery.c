@@ -261,6 +261,57 @@ static void test_limited_transmit(void **state)
 	rig_end(rig);
 }
 
+/* RFC 6582 3.2 step 2: after a time-out that sent again what the peer had, its duplicates mean
+ * nothing, until something beyond is acknowledged. */
+static void test_careful(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(message(rig, &peer, MSS, (uint8_t)i));
+	assert_int_equal(drain(rig), 4);
+	pass(rig, 250 * MS);
+	assert_int_equal(rig->sent_count, 1);
+	put_ack(rig, &peer, peer.ack + 2 * MSS);
+	assert_int_equal(drain(rig), 2);
+	put_ack(rig, &peer, peer.ack + 2 * MSS);
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(message(rig, &peer, 100, (uint8_t)i));
+	assert_int_equal(drain(rig), 5);
+	for (unsigned i = 0; i < 5; i++)
+		put_ack(rig, &peer, peer.ack);
+	drain(rig);
+	assert_int_equal(count_of(rig, TCP_RETRANSMIT), 3);
+	put_ack(rig, &peer, peer.ack + 100);
+	for (unsigned i = 0; i < 3; i++)
+		put_ack(rig, &peer, peer.ack);
+	drain(rig);
+	assert_int_equal(count_of(rig, TCP_RETRANSMIT), 4);
+	rig_end(rig);
+}
+
+/* T15: an ACK cut into many opens no more than one whole would; nor does one that covers all. */
+static void test_T15_ack_division(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = in_flight(rig, 10);
+	struct tcp_connection *c = connection_of(rig, &peer);
+	uint32_t cwnd = c->cwnd;
+
+	for (unsigned i = 0; i < MSS / 10; i++)
+		put_ack(rig, &peer, peer.ack + 10);
+	assert_int_equal(c->cwnd, cwnd + MSS);
+	put_ack(rig, &peer, peer.ack + 9 * MSS);
+	assert_int_equal(c->cwnd, cwnd + 3 * MSS);
+	drain(rig);
+	/* And of what was never sent: nothing. */
+	put_raw(rig, &peer, TCP_ACK, peer.seq, peer.ack + 1, NULL, 0);
+	assert_int_equal(count_of(rig, TCP_DROP_BAD_ACK), 1);
+	assert_int_equal(c->cwnd, cwnd + 3 * MSS);
+	rig_end(rig);
+}
+
 /* Without a record the same peer is served by NewReno. */
 static void test_T5_pool_empty(void **state)
 {
@@ -295,6 +346,8 @@ int main(void)
 		cmocka_unit_test(test_small_messages),
 		cmocka_unit_test(test_T24_shrunk_window),
 		cmocka_unit_test(test_limited_transmit),
+		cmocka_unit_test(test_careful),
+		cmocka_unit_test(test_T15_ack_division),
 		cmocka_unit_test(test_T5_pool_empty),
 	};
 

@@ -283,14 +283,20 @@ static void test_congestion(void **state)
 	tcp_congestion_open(&c, true);
 	assert_int_equal(c.cwnd, 1000);
 	assert_int_equal(tcp_rto(&c), 3 * SECOND);
-	/* Slow start by at most a segment an ACK, whatever it covers; none if the window is idle. */
+	/* RFC 3465: slow start by at most two segments an ACK, whatever it covers, one while going
+	 * back after a time-out; none if the window is idle. */
 	c.cwnd = 10000;
 	tcp_congestion_acked(&c, 5000, 10000);
-	assert_int_equal(c.cwnd, 11000);
-	tcp_congestion_acked(&c, 1, 11000);
-	assert_int_equal(c.cwnd, 11001);
+	assert_int_equal(c.cwnd, 12000);
+	tcp_congestion_acked(&c, 1, 12000);
+	assert_int_equal(c.cwnd, 12001);
 	tcp_congestion_acked(&c, 1000, 2000);
-	assert_int_equal(c.cwnd, 11001);
+	assert_int_equal(c.cwnd, 12001);
+	c.flags = TCP_LOSS;
+	c.mark = 1;
+	tcp_congestion_acked(&c, 5000, 12000);
+	assert_int_equal(c.cwnd, 13001);
+	c.flags = 0;
 	/* Avoidance: a segment a window, in how many ACKs it may come (no gain from dividing). */
 	c.ssthresh = 5;
 	c.cwnd = 10000;
