@@ -31,6 +31,7 @@ enum forward_kind {
  * @link: the link it came by; the same number on every worker
  * @kind: enum forward_kind
  * @hops: how often it was handed on before
+ * @mac: of a datagram: the Ethernet address that it came from; 0: not known any more
  */
 struct forward_slot {
 	uint16_t length;
@@ -38,6 +39,7 @@ struct forward_slot {
 	uint8_t link;
 	uint8_t kind;
 	uint8_t hops;
+	uint8_t mac[6];
 	_Alignas(8) uint8_t data[LINK_FRAME_MAX];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct forward_slot) == 1536, "a copied frame takes 24 cache lines");

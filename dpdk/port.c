@@ -200,6 +200,7 @@ static int open_queue(struct port *port, unsigned number, char *error, size_t si
 
 	queue->port = port->number;
 	queue->number = (uint16_t)number;
+	queue->hashes = port->hardware_rss;
 	queue->rx_pool = make_pool(port, "rx", number, rx_buffers(port), socket);
 	queue->tx_pool = make_pool(port, "tx", number, tx_buffers(port), socket);
 	if (!queue->rx_pool || !queue->tx_pool) {

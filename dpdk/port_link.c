@@ -4,9 +4,12 @@
 #include "port_private.h"
 
 /* The port's word counts only if it says GOOD: BAD, NONE and UNKNOWN are looked at again. */
-static uint16_t frame_flags(uint64_t ol_flags)
+static uint16_t frame_flags(const struct port_queue *queue, uint64_t ol_flags)
 {
 	uint16_t flags = 0;
+
+	if (queue->hashes && (ol_flags & RTE_MBUF_F_RX_RSS_HASH))
+		flags |= FRAME_HASH;
 
 	if ((ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
 		flags |= FRAME_L3_GOOD;
@@ -47,7 +50,8 @@ static unsigned link_receive(struct link *link, struct frame *frames, unsigned m
 		queue->received[first + count] = mbuf;
 		frames[count++] = (struct frame){.data = rte_pktmbuf_mtod(mbuf, uint8_t *),
 			.length = rte_pktmbuf_data_len(mbuf),
-			.flags = frame_flags(mbuf->ol_flags)};
+			.flags = frame_flags(queue, mbuf->ol_flags),
+			.hash = mbuf->hash.rss};
 	}
 	queue->received_count = first + count;
 	return count;

@@ -20,6 +20,7 @@ struct port_queue {
 	struct link link; /* first: a link is cast to its queue */
 	uint16_t port;
 	uint16_t number;
+	bool hashes; /* it has our RSS key and table */
 	struct rte_mempool *rx_pool, *tx_pool;
 	unsigned received_count, reserved_count;
 	struct rte_mbuf *received[PORT_BURST];

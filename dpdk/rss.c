@@ -94,10 +94,7 @@ uint32_t rss_hash(const struct rss *rss, const struct ip_address *source,
 unsigned rss_owner(const struct rss *rss, const struct ip_address *source,
 	const struct ip_address *destination, uint16_t source_port, uint16_t destination_port)
 {
-	uint32_t hash;
-
 	if (rss->workers == 1)
 		return 0;
-	hash = rss_hash(rss, source, destination, source_port, destination_port);
-	return rss->reta[hash & (RSS_RETA_SIZE - 1)];
+	return rss_worker(rss, rss_hash(rss, source, destination, source_port, destination_port));
 }

@@ -35,6 +35,12 @@ struct rss {
  */
 int rss_init(struct rss *rss, const uint8_t random[RSS_KEY_BYTES], unsigned workers);
 
+/** rss_worker() - the worker of a hash that rss_hash(), or a port with our key and table, made. */
+static inline unsigned rss_worker(const struct rss *rss, uint32_t hash)
+{
+	return rss->reta[hash & (RSS_RETA_SIZE - 1)];
+}
+
 /** rss_hash() - Microsoft's Toeplitz hash of a 4-tuple; arguments as rss_owner(). */
 uint32_t rss_hash(const struct rss *rss, const struct ip_address *source,
 	const struct ip_address *destination, uint16_t source_port, uint16_t destination_port);

@@ -88,6 +88,7 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now)
 	stack->bytes = bytes;
 	stack->rss = config->rss;
 	stack->worker = config->worker;
+	stack->forward = config->rss->workers > 1 ? config->forward : NULL;
 	stack->user = config->user;
 	stack->now = stack->swept = now;
 	config->random->fill(config->random, &stack->id_state, sizeof(stack->id_state));

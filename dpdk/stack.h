@@ -4,6 +4,7 @@
 #pragma once
 
 #include "counter.h"
+#include "forward.h"
 #include "link.h"
 #include "random.h"
 #include "rss.h"
@@ -48,11 +49,13 @@ struct udp_path {
 	uint8_t link;
 };
 
-/** struct datagram - one UDP datagram; @data stays valid until stack_transmit() */
+/** struct datagram - one UDP datagram; @data stays valid until stack_transmit(). @hops: how often
+ * one worker handed it to another */
 struct datagram {
 	struct udp_path path;
 	const uint8_t *data;
 	uint32_t length;
+	uint8_t hops;
 };
 
 /**
@@ -82,6 +85,7 @@ struct stack_user {
  * struct stack_config
  * @worker: our number, for the ownership check
  * @rss: the ownership function, shared by all workers
+ * @forward: rings to the other workers; NULL: what is theirs is dropped
  * @tcp: TCP's sizes; its keys, ports and chunks are filled in by the caller. An mss of 0, or larger
  *	than the links carry, becomes what the smallest MTU carries.
  * @udp_ports: bound UDP ports, network byte order
@@ -91,6 +95,7 @@ struct stack_user {
 struct stack_config {
 	unsigned worker;
 	const struct rss *rss;
+	struct forward *forward;
 	struct stack_link links[STACK_LINKS_MAX];
 	unsigned link_count;
 	struct tcp_config tcp;
@@ -178,7 +183,17 @@ struct stack_config {
 	X(STACK_DROP_TCP_MALFORMED, "drop_tcp_malformed",                                          \
 		"TCP segments with a wrong header length or port 0")                               \
 	X(STACK_DROP_TCP_CHECKSUM, "drop_tcp_checksum", "TCP segments with a wrong checksum")      \
-	X(STACK_DROP_WRONG_WORKER, "drop_wrong_worker", "packets that another worker owns")        \
+	X(STACK_DROP_WRONG_WORKER, "drop_wrong_worker",                                            \
+		"packets of another worker when there is no way to it")                            \
+	X(STACK_FORWARDED, "forwarded", "packets handed to the worker that owns their flow")       \
+	X(STACK_FORWARD_TAKEN, "forward_taken",                                                    \
+		"packets, datagrams and neighbours that other workers handed over")                \
+	X(STACK_DROP_FORWARD_FULL, "drop_forward_full",                                            \
+		"packets and datagrams of another worker whose ring was full")                     \
+	X(STACK_DATAGRAMS_HANDED, "datagrams_handed",                                              \
+		"datagrams handed to the worker that owns their session")                          \
+	X(STACK_NEIGHBOURS_SHARED, "neighbours_shared",                                            \
+		"neighbours' packets shown to the other workers")                                  \
 	X(STACK_DROP_NO_ROUTE, "drop_no_route",                                                    \
 		"packets to send whose destination no subnet or gateway covers")                   \
 	X(STACK_DROP_UNRESOLVED, "drop_unresolved",                                                \
@@ -226,6 +241,12 @@ uint8_t *stack_datagram(
 
 /** stack_datagram_commit() - the reservation's payload is @bytes long; 0 gives it up. */
 void stack_datagram_commit(struct stack *stack, unsigned ticket, uint32_t bytes);
+
+/**
+ * stack_hand() - hand a datagram to another worker, whose user gets it as if it had come there
+ * Return: false (counted) when there is no room.
+ */
+bool stack_hand(struct stack *stack, const struct datagram *datagram, unsigned worker);
 
 /** stack_transmit() - send datagrams and segments, ACKs included; give received frames back.
  * Return: frames sent. */

@@ -59,21 +59,33 @@ static enum stack_counter request_input(
 		.operation = ARP_REPLY, .sender = packet->target, .target = packet->sender};
 
 	if (packet->sender == packet->target) {
+		stack_share(stack, link, false);
 		neighbour_claim(
 			&stack->neighbours, (uint8_t)link, &sender, packet->sender_mac, stack->now);
 		return STACK_DROP_ARP_UNSOLICITED;
 	}
 	if (!stack_owns(interface, &target))
 		return STACK_DROP_ARP_NOT_OURS;
+	stack_share(stack, link, false);
 	if (stack_is_on_link(interface, &sender))
 		neighbour_learn(
 			&stack->neighbours, (uint8_t)link, &sender, packet->sender_mac, stack->now);
+	if (stack->forwarded)
+		return STACK_TAKEN; /* answered by the worker that it came to */
 	if (!rate_limit_take(&interface->answers, stack->now, ANSWER_INTERVAL_US, ANSWER_BURST))
 		return STACK_DROP_ARP_LIMIT;
 	memcpy(reply.sender_mac, interface->link->mac, 6);
 	memcpy(reply.target_mac, packet->sender_mac, 6);
 	send_arp(stack, interface, packet->sender_mac, &reply);
 	return STACK_TAKEN;
+}
+
+/* Whichever of the workers asked. Return: did we? */
+static bool answer_input(
+	struct stack *stack, unsigned link, const struct ip_address *sender, const uint8_t mac[6])
+{
+	stack_share(stack, link, true);
+	return neighbour_answer(&stack->neighbours, (uint8_t)link, sender, mac, stack->now);
 }
 
 enum stack_counter stack_arp_input(
@@ -90,15 +102,15 @@ enum stack_counter stack_arp_input(
 	sender = ip_from_v4(packet.sender);
 	target = ip_from_v4(packet.target);
 	if (stack_owns(interface, &sender)) {
-		if (rate_limit_take(&interface->defences, stack->now, DEFEND_INTERVAL_US, 1))
+		if (!stack->forwarded &&
+			rate_limit_take(&interface->defences, stack->now, DEFEND_INTERVAL_US, 1))
 			stack_arp_announce(stack, interface, &sender);
 		return STACK_DROP_ARP_CONFLICT;
 	}
 	if (packet.operation == ARP_REQUEST) {
 		result = request_input(stack, from->link, &packet);
 	} else if (from->group || !stack_owns(interface, &target) ||
-		   !neighbour_answer(&stack->neighbours, (uint8_t)from->link, &sender,
-			   packet.sender_mac, stack->now)) {
+		   !answer_input(stack, from->link, &sender, packet.sender_mac)) {
 		neighbour_claim(&stack->neighbours, (uint8_t)from->link, &sender, packet.sender_mac,
 			stack->now);
 		result = STACK_DROP_ARP_UNSOLICITED;

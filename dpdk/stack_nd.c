@@ -88,7 +88,7 @@ static enum stack_counter conflict(struct stack *stack, struct stack_interface *
 		subnet->state = SUBNET_DUPLICATE;
 		subnet->pending = 0;
 		stack_count(stack, STACK_ND_DUPLICATE);
-	} else if (subnet->state == SUBNET_VALID &&
+	} else if (subnet->state == SUBNET_VALID && !stack->forwarded &&
 		   rate_limit_take(&interface->defences, stack->now, DEFEND_INTERVAL_US, 1)) {
 		stack_nd_announce(stack, interface, address);
 	}
@@ -130,6 +130,7 @@ static enum stack_counter solicitation(struct stack *stack, const struct stack_f
 
 	if (!subnet || subnet->state == SUBNET_DUPLICATE)
 		return STACK_DROP_ND_NOT_OURS;
+	stack_share(stack, from->link, false);
 	if (ipv6_is_unspecified(&packet->source)) {
 		/* Our own probe, come back (RFC 7527)? */
 		if (message->has_nonce &&
@@ -138,6 +139,8 @@ static enum stack_counter solicitation(struct stack *stack, const struct stack_f
 		if (subnet->state == SUBNET_TENTATIVE)
 			return conflict(stack, interface, subnet, &message->target);
 		/* It waits a second for this, then takes the address. */
+		if (stack->forwarded)
+			return STACK_DROP_ND_CONFLICT;
 		if (!rate_limit_take(
 			    &interface->answers, stack->now, ANSWER_INTERVAL_US, ANSWER_BURST))
 			return STACK_DROP_ND_LIMIT;
@@ -150,6 +153,8 @@ static enum stack_counter solicitation(struct stack *stack, const struct stack_f
 	if (message->has_mac && stack_is_on_link(interface, &packet->source))
 		neighbour_learn(&stack->neighbours, (uint8_t)from->link, &packet->source,
 			message->mac, stack->now);
+	if (stack->forwarded)
+		return STACK_TAKEN; /* answered by the worker that it came to */
 	return answer(stack, from, packet, message);
 }
 
@@ -159,6 +164,7 @@ static enum stack_counter advertisement(struct stack *stack, const struct stack_
 	struct stack_interface *interface = &stack->interfaces[from->link];
 	struct stack_subnet *subnet = subnet_of(interface, &message->target);
 
+	stack_share(stack, from->link, message->solicited && !from->group);
 	if (subnet)
 		return conflict(stack, interface, subnet, &message->target);
 	if (message->solicited && !from->group && stack_owns(interface, &packet->destination) &&

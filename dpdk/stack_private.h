@@ -98,6 +98,11 @@ struct stack {
 	struct tcp *tcp;
 	const struct rss *rss;
 	unsigned worker;
+	struct forward *forward;
+	bool forward_held; /* slots of the rings are not given back yet */
+	bool forwarded;    /* what is parsed was handed over: ours, not to be answered twice */
+	const struct frame *frame; /* that is being parsed */
+	struct rate_limit share_answers, share_others;
 	struct stack_user user;
 	uint64_t now;   /* of the turn's last call that brought it */
 	uint64_t swept; /* when timers last ran; sweeps owe what has passed since */
@@ -162,6 +167,42 @@ static inline bool stack_subnet_covers(
 
 	return ip_equal(&network, &subnet->network);
 }
+
+/* stack_forward.c */
+
+/**
+ * stack_foreign() - does another worker own this flow? Never what was handed over.
+ * @source, @destination, ports: of the packet that is being parsed, or of the one that it quotes
+ * @owner: receives who, where it does
+ */
+static inline bool stack_foreign(const struct stack *stack, const struct ip_address *source,
+	const struct ip_address *destination, uint16_t source_port, uint16_t destination_port,
+	unsigned *owner)
+{
+	if (stack->rss->workers == 1 || stack->forwarded)
+		return false;
+	*owner = rss_owner(stack->rss, source, destination, source_port, destination_port);
+	return *owner != stack->worker;
+}
+
+/**
+ * stack_forward() - hand the frame that is being parsed, its checksums verified, to its owner
+ * Return: the counter of its drop, or STACK_TAKEN.
+ */
+enum stack_counter stack_forward(struct stack *stack, unsigned link, unsigned owner);
+
+/**
+ * stack_share() - show the frame that is being parsed to the other workers: it teaches neighbours
+ * @answer: it answers a question that any of them may have asked
+ *
+ * Each worker has its own table, and ARP and ND reach only one queue. Rate-limited, answers apart
+ * from the rest, so that a flood of either costs the others a bounded part of their turns. The
+ * receivers learn (stack->forwarded is set); they never answer, defend or share it on.
+ */
+void stack_share(struct stack *stack, unsigned link, bool answer);
+
+/** stack_forward_release() - give what was taken from the rings back. */
+void stack_forward_release(struct stack *stack);
 
 /* stack_address.c */
 

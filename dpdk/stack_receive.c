@@ -70,10 +70,16 @@ const uint8_t *stack_sender(
 }
 
 static bool is_other_workers(const struct stack *stack, const struct ip_packet *packet,
-	uint16_t source_port, uint16_t destination_port)
+	uint16_t source_port, uint16_t destination_port, unsigned *owner)
 {
-	return rss_owner(stack->rss, &packet->source, &packet->destination, source_port,
-		       destination_port) != stack->worker;
+	const struct frame *frame = stack->frame;
+
+	if (stack->rss->workers > 1 && !stack->forwarded && (frame->flags & FRAME_HASH)) {
+		*owner = rss_worker(stack->rss, frame->hash);
+		return *owner != stack->worker;
+	}
+	return stack_foreign(
+		stack, &packet->source, &packet->destination, source_port, destination_port, owner);
 }
 
 static enum stack_counter udp_input(
@@ -82,6 +88,7 @@ static enum stack_counter udp_input(
 	struct stack_arrivals *arrivals = &stack->arrivals;
 	struct datagram *datagram;
 	struct udp_packet udp;
+	unsigned owner;
 	uint16_t port;
 
 	switch (udp_parse(packet, from->checksum_good, &udp)) {
@@ -95,8 +102,8 @@ static enum stack_counter udp_input(
 	port = ntohs(udp.destination_port);
 	if (!(stack->udp_bound[port / 64] >> port % 64 & 1) || udp_is_echo_like(udp.source_port))
 		return STACK_DROP_UDP_PORT;
-	if (is_other_workers(stack, packet, udp.source_port, udp.destination_port))
-		return STACK_DROP_WRONG_WORKER;
+	if (is_other_workers(stack, packet, udp.source_port, udp.destination_port, &owner))
+		return stack_forward(stack, from->link, owner);
 	datagram = &arrivals->datagrams[arrivals->datagram_count++];
 	datagram->path.remote = packet->source;
 	datagram->path.local = packet->destination;
@@ -105,6 +112,7 @@ static enum stack_counter udp_input(
 	datagram->path.link = (uint8_t)from->link;
 	datagram->data = udp.payload;
 	datagram->length = udp.length;
+	datagram->hops = 0;
 	remember_sender(stack, from, &packet->source);
 	return STACK_TAKEN;
 }
@@ -114,6 +122,7 @@ static enum stack_counter tcp_segment_input(
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
 	struct tcp_segment *segment = &arrivals->segments[arrivals->segment_count];
+	unsigned owner;
 
 	switch (segment_parse(packet, from->checksum_good, segment)) {
 	case SEGMENT_MALFORMED:
@@ -123,8 +132,9 @@ static enum stack_counter tcp_segment_input(
 	case SEGMENT_GOOD:
 		break;
 	}
-	if (is_other_workers(stack, packet, segment->tuple.remote_port, segment->tuple.local_port))
-		return STACK_DROP_WRONG_WORKER;
+	if (is_other_workers(
+		    stack, packet, segment->tuple.remote_port, segment->tuple.local_port, &owner))
+		return stack_forward(stack, from->link, owner);
 	segment->link = (uint8_t)from->link;
 	arrivals->hashes[arrivals->segment_count++] =
 		tcp_prefetch_flow(stack->tcp, &segment->tuple);
@@ -242,6 +252,7 @@ static enum stack_counter ether_input(struct stack *stack, unsigned link, const 
 	size_t length;
 	uint16_t type;
 
+	stack->frame = frame;
 	if (frame->length < sizeof(*ether))
 		return STACK_DROP_ETHER_SHORT;
 	length = frame->length - sizeof(*ether);
@@ -298,6 +309,24 @@ static void parse_burst(struct stack *stack, unsigned link, unsigned count)
 	counter_add(&stack->counters[STACK_RX_BYTES], bytes);
 }
 
+/* Second and third pass: connections brought near, then segments and datagrams handed up. */
+static void hand_up(struct stack *stack)
+{
+	struct stack_arrivals *arrivals = &stack->arrivals;
+
+	for (unsigned i = 0; i < arrivals->segment_count; i++)
+		tcp_prefetch_connection(stack->tcp, arrivals->hashes[i]);
+	for (unsigned i = 0; i < arrivals->segment_count; i++) {
+		struct tcp_up up;
+
+		tcp_input(stack->tcp, &arrivals->segments[i], arrivals->hashes[i], stack->now, &up);
+		if (up.events)
+			stack_up(stack, &up);
+	}
+	for (unsigned i = 0; i < arrivals->datagram_count; i++)
+		stack->user.datagram(stack->user.context, &arrivals->datagrams[i]);
+}
+
 static unsigned receive_link(struct stack *stack, unsigned link)
 {
 	struct stack_interface *interface = &stack->interfaces[link];
@@ -311,17 +340,60 @@ static unsigned receive_link(struct stack *stack, unsigned link)
 		return 0;
 	interface->held = true;
 	parse_burst(stack, link, count);
-	for (unsigned i = 0; i < arrivals->segment_count; i++)
-		tcp_prefetch_connection(stack->tcp, arrivals->hashes[i]);
-	for (unsigned i = 0; i < arrivals->segment_count; i++) {
-		struct tcp_up up;
+	hand_up(stack);
+	return count;
+}
 
-		tcp_input(stack->tcp, &arrivals->segments[i], arrivals->hashes[i], stack->now, &up);
-		if (up.events)
-			stack_up(stack, &up);
+/* A datagram that another worker took from its wire: its session is ours. */
+static void take_handed(struct stack *stack, const struct forward_slot *slot)
+{
+	static const uint8_t unknown[6];
+	struct stack_arrivals *arrivals = &stack->arrivals;
+	struct datagram *datagram = &arrivals->datagrams[arrivals->datagram_count++];
+	const struct stack_from from = {.link = slot->link, .mac = slot->mac};
+
+	memcpy(&datagram->path, slot->data, sizeof(datagram->path));
+	datagram->data = slot->data + sizeof(datagram->path);
+	datagram->length = slot->length - (uint32_t)sizeof(datagram->path);
+	datagram->hops = slot->hops;
+	if (memcmp(slot->mac, unknown, sizeof(unknown)) != 0)
+		remember_sender(stack, &from, &datagram->path.remote);
+}
+
+/* At most one burst of what other workers handed over, as if it had come from the wire. */
+static unsigned receive_forwarded(struct stack *stack)
+{
+	struct stack_arrivals *arrivals = &stack->arrivals;
+	const struct forward_slot *slots[STACK_BURST];
+	unsigned count;
+
+	if (stack->forward_held)
+		return 0;
+	count = forward_take(stack->forward, stack->worker, slots, STACK_BURST);
+	if (count == 0)
+		return 0;
+	stack->forward_held = true;
+	stack->forwarded = true;
+	arrivals->segment_count = 0;
+	arrivals->datagram_count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		const struct forward_slot *slot = slots[i];
+		enum stack_counter drop;
+
+		if (slot->kind == FORWARD_DATAGRAM) {
+			take_handed(stack, slot);
+			continue;
+		}
+		arrivals->frames[i] = (struct frame){.data = (uint8_t *)slot->data,
+			.length = slot->length,
+			.flags = slot->flags};
+		drop = ether_input(stack, slot->link, &arrivals->frames[i]);
+		if (drop != STACK_TAKEN)
+			stack_count(stack, drop);
 	}
-	for (unsigned i = 0; i < arrivals->datagram_count; i++)
-		stack->user.datagram(stack->user.context, &arrivals->datagrams[i]);
+	counter_add(&stack->counters[STACK_FORWARD_TAKEN], count);
+	stack->forwarded = false;
+	hand_up(stack);
 	return count;
 }
 
@@ -332,5 +404,7 @@ unsigned stack_receive(struct stack *stack, uint64_t now)
 	stack->now = now;
 	for (unsigned i = 0; i < stack->interface_count; i++)
 		count += receive_link(stack, i);
+	if (stack->forward)
+		count += receive_forwarded(stack);
 	return count;
 }

@@ -241,6 +241,7 @@ unsigned stack_transmit(struct stack *stack, uint64_t now)
 			interface->link->release(interface->link);
 		interface->held = false;
 	}
+	stack_forward_release(stack);
 	stack->turn++;
 	return sent;
 }
