@@ -135,6 +135,12 @@ void stack_free(struct stack *stack)
 	memory_unmap(stack, stack->bytes);
 }
 
+tcp_id stack_connect(
+	struct stack *stack, uint8_t link, const struct tcp_tuple *tuple, const void *user)
+{
+	return tcp_connect(stack->tcp, tuple, link, user, stack->now);
+}
+
 struct tcp *stack_tcp(struct stack *stack)
 {
 	return stack->tcp;

@@ -223,6 +223,15 @@ size_t stack_bytes(const struct stack_config *config);
  */
 unsigned stack_receive(struct stack *stack, uint64_t now);
 
+/**
+ * stack_connect() - open a connection through a link: tcp_connect() at the time of the last call
+ * @tuple: both ends; the local one is the caller's to choose, an address of the link's
+ *
+ * Return: its id, or 0: see tcp_connect().
+ */
+tcp_id stack_connect(
+	struct stack *stack, uint8_t link, const struct tcp_tuple *tuple, const void *user);
+
 /** stack_tcp() - its TCP, for tcp_reserve(), tcp_close() and the like. */
 struct tcp *stack_tcp(struct stack *stack);
 

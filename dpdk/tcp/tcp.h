@@ -265,6 +265,30 @@ void *tcp_user(struct tcp *tcp, tcp_id id);
 bool tcp_tuple_of(struct tcp *tcp, tcp_id id, struct tcp_tuple *tuple);
 
 /**
+ * struct tcp_info - what a connection is at, for tests, tools and status
+ * @state: as RFC 9293 3.3.2 names it, for people
+ * @snd_wnd: bytes the peer offers; @rcv_wnd: bytes we offer
+ * @srtt_ms: 0: nothing measured; @rto_ms: with its backoff
+ * @mss: payload of a segment, options taken off
+ * @ssthresh: bytes; UINT32_MAX: none yet
+ * @arrived: intervals of bytes that came out of order
+ */
+struct tcp_info {
+	const char *state;
+	uint32_t rcv_nxt, rcv_wnd, snd_una, snd_nxt, snd_wnd;
+	uint32_t cwnd, ssthresh;
+	uint32_t srtt_ms, rto_ms;
+	uint16_t mss;
+	uint8_t snd_scale, rcv_scale;
+	uint8_t arrived;
+	bool timestamps, sack, ipv6, recovery, loss;
+};
+
+/** tcp_info() - fill @info, also of a connection that the user closed. Return: false: it is gone.
+ */
+bool tcp_info(struct tcp *tcp, tcp_id id, struct tcp_info *info);
+
+/**
  * tcp_set_deadline() - have TCP_UP_DEADLINE reported once @at has passed
  * @at: microseconds on tcp_input()'s clock, at most 2^31 ms ahead; 0 clears it. Kept in
  *	milliseconds; reported by tcp_sweep(), so late by at most one sweep of the table.

@@ -232,6 +232,7 @@ static const char *check_slab(const struct tcp_slab *slab)
 static const char *check_flows(const struct tcp *tcp)
 {
 	uint32_t found[4] = {0};
+	uint32_t connections = 0;
 
 	for (uint32_t i = 0; i <= tcp->flows.mask; i++)
 		for (unsigned j = 0; j < FLOW_LINE_SLOTS; j++) {
@@ -250,7 +251,9 @@ static const char *check_flows(const struct tcp *tcp)
 			if (wrong)
 				return wrong;
 		}
-	HOLD(found[FLOW_CONNECTION] == tcp->live, "connections and their flows disagree");
+	for (uint32_t i = 0; i < tcp->connection_slab.fresh; i++)
+		connections += tcp->connections[i].state != TCP_CLOSED_STATE;
+	HOLD(found[FLOW_CONNECTION] == connections, "connections and their flows disagree");
 	HOLD(found[FLOW_EMBRYONIC] == tcp->embryonic_slab.used,
 		"handshakes and their flows disagree");
 	HOLD(found[FLOW_TIME_WAIT] == tcp->time_wait_slab.used,

@@ -61,6 +61,48 @@ bool tcp_tuple_of(struct tcp *tcp, tcp_id id, struct tcp_tuple *tuple)
 	return c != NULL;
 }
 
+bool tcp_info(struct tcp *tcp, tcp_id id, struct tcp_info *info)
+{
+	static const char *const names[] = {
+		[TCP_SYN_SENT] = "SYN-SENT",
+		[TCP_SYN_RECEIVED] = "SYN-RECEIVED",
+		[TCP_ESTABLISHED] = "ESTABLISHED",
+		[TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+		[TCP_FIN_WAIT_1] = "FIN-WAIT-1",
+		[TCP_FIN_WAIT_2] = "FIN-WAIT-2",
+		[TCP_CLOSING] = "CLOSING",
+		[TCP_LAST_ACK] = "LAST-ACK",
+	};
+	const struct tcp_connection *c = tcp_find(tcp, id);
+	const struct tcp_side *side;
+
+	if (!c)
+		return false;
+	side = tcp_side_of(tcp, c);
+	*info = (struct tcp_info){
+		.state = names[c->state],
+		.rcv_nxt = c->rcv_nxt,
+		.rcv_wnd = (uint32_t)tcp_offer(tcp, c) << (c->shift >> 4),
+		.snd_una = c->snd_una,
+		.snd_nxt = c->snd_nxt,
+		.snd_wnd = tcp_send_window(c),
+		.cwnd = c->cwnd,
+		.ssthresh = c->ssthresh == UINT16_MAX ? UINT32_MAX : (uint32_t)c->ssthresh * c->mss,
+		.srtt_ms = c->srtt,
+		.rto_ms = (uint32_t)(tcp_rto(c) / MS),
+		.mss = c->mss,
+		.snd_scale = c->shift & 15,
+		.rcv_scale = c->shift >> 4,
+		.arrived = side ? side->in.count : 0,
+		.timestamps = c->flags & TCP_TIMESTAMPS,
+		.sack = c->flags & TCP_SACK,
+		.ipv6 = c->flags & TCP_IPV6,
+		.recovery = c->flags & TCP_RECOVERY,
+		.loss = c->flags & TCP_LOSS,
+	};
+	return true;
+}
+
 void tcp_set_deadline(struct tcp *tcp, tcp_id id, uint64_t at)
 {
 	struct tcp_connection *c = tcp_find_open(tcp, id);

@@ -279,6 +279,39 @@ static void test_mss_follows_the_mtu(void **state)
 	fixture_free(f);
 }
 
+/* Opened from our side. */
+static void test_connect(void **state)
+{
+	struct fixture *f = fixture_make();
+	struct tcp_tuple tuple = {.remote = ip_from_v4(PEER_ADDRESS),
+		.local = ip_from_v4(OUR_ADDRESS),
+		.remote_port = htons(50000),
+		.local_port = htons(TCP_PORT)};
+	uint8_t user[TCP_USER_BYTES] = {7, 8, 9};
+	uint32_t seq, ack;
+	unsigned flags;
+	struct packet p;
+	tcp_id id;
+
+	fixture_start(f);
+	introduce(f);
+	id = stack_connect(f->stack, 0, &tuple, user);
+	assert_int_not_equal(id, 0);
+	assert_int_equal(stack_connect(f->stack, 0, &tuple, user), 0);
+	turn(f);
+	last_segment(f, &flags, &seq, &ack);
+	assert_int_equal(flags, 0x02);
+	make_tcp(&p, 0x12, 1000, seq + 1, NULL, 0);
+	deliver(f, &p);
+	assert_int_equal(f->opened, 1);
+	assert_int_equal(f->id, id);
+	assert_memory_equal(tcp_user(stack_tcp(f->stack), id), user, sizeof(user));
+	last_segment(f, &flags, &seq, &ack);
+	assert_int_equal(flags, 0x10);
+	assert_int_equal(ack, 1001);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_deadline),
 		cmocka_unit_test(test_tcp_survives_a_full_port),
 		cmocka_unit_test(test_mss_follows_the_mtu),
+		cmocka_unit_test(test_connect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,12 +40,15 @@ static void test_connect(void **state)
 	struct rig *rig = rig_default();
 	struct peer peer = begin(rig, 40000);
 	struct tcp_options offered = options_of(&rig->sent[0].out);
+	struct tcp_info info;
 
 	assert_true(offered.has_mss && offered.has_scale && offered.has_timestamps &&
 		    offered.sack_permitted);
 	assert_int_equal(offered.mss, 1460);
 	assert_int_equal(offered.echo, 0);
 	assert_null(tcp_reserve(rig->tcp, peer.id, 10));
+	assert_true(tcp_info(rig->tcp, peer.id, &info));
+	assert_string_equal(info.state, "SYN-SENT");
 	rig->now += 30 * MS;
 	answer(rig, &peer, TCP_SYN | TCP_ACK, USUAL_OPTIONS, USUAL_LENGTH);
 	assert_int_equal(rig->up.events, TCP_UP_OPENED);
@@ -59,6 +62,15 @@ static void test_connect(void **state)
 	assert_int_equal(connection_of(rig, &peer)->mss, 1448);
 	assert_true(tcp_send_window(connection_of(rig, &peer)) <= 65535);
 	assert_true(tcp_send_window(connection_of(rig, &peer)) > 65535 - 128);
+	assert_true(tcp_info(rig->tcp, peer.id, &info));
+	assert_string_equal(info.state, "ESTABLISHED");
+	assert_true(info.timestamps && info.sack && !info.ipv6 && !info.recovery);
+	assert_int_equal(info.snd_scale, 7);
+	assert_int_equal(info.rcv_scale, 0);
+	assert_int_equal(info.rcv_wnd, 32768);
+	assert_int_equal(info.srtt_ms, 30);
+	assert_int_equal(info.ssthresh, UINT32_MAX);
+	assert_false(tcp_info(rig->tcp, peer.id + 1, &info));
 	peer.timestamps = true;
 	peer.value = USUAL_VALUE;
 	assert_true(message(rig, &peer, 100, 'q'));
