@@ -115,6 +115,44 @@ static int open_ports(struct broker *broker, char *error, size_t size)
 
 /* ---- workers ---- */
 
+/* "name LIMIT (MiB), ..." of what each worker has. */
+static void pools_text(const struct worker *worker, char *out, size_t size)
+{
+	struct pool_view pools[WORKER_POOLS_MAX];
+	unsigned count = worker_pools(worker, pools);
+	size_t used = 0;
+
+	for (unsigned i = 0; i < count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s %u (%.1f)", i ? ", " : "",
+			pools[i].name, pools[i].limit, (double)pools[i].bytes / 1048576);
+}
+
+/* What the limits come to: how many of everything, and the memory of it. */
+static void say_memory(struct broker *broker, const struct worker_setup *setup)
+{
+	const struct config *config = broker->config;
+	const size_t sessions =
+		session_entries(broker->table, NULL) * session_entry_bytes(broker->table);
+	char pools[768];
+
+	pools_text(broker->threads[0].worker, pools, sizeof(pools));
+	broker_say(broker, "memory of each worker, records (MiB): %s", pools);
+	snprintf(broker->memory_line, sizeof(broker->memory_line),
+		"%u worker%s of %.1f MiB (%u TCP connections in all), %u sessions of %zu bytes "
+		"(%.1f MiB), %u devices (%.1f MiB), rings of %.0f MiB each; %.1f MiB in all, "
+		"beside DPDK's own %u",
+		setup->count, setup->count == 1 ? "" : "s", (double)worker_bytes(setup) / 1048576,
+		config->limits.connections, session_entries(broker->table, NULL),
+		session_entry_bytes(broker->table), (double)sessions / 1048576,
+		config->limits.devices, (double)registry_bytes(broker->registry) / 1048576,
+		(double)config->feed.bytes / 1048576,
+		(double)(setup->count * (worker_bytes(setup) + config->feed.bytes) + sessions +
+			 registry_bytes(broker->registry)) /
+			1048576,
+		config->memory.megabytes);
+	broker_say(broker, "memory: %s", broker->memory_line);
+}
+
 static int make_workers(struct broker *broker, char *error, size_t size)
 {
 	struct worker_setup setup = {.config = broker->config,
@@ -148,14 +186,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 			return -errno;
 		attached += worker_attached(thread->worker);
 	}
-	snprintf(broker->memory_line, sizeof(broker->memory_line),
-		"%u worker%s of %.1f MiB (%u TCP connections in all), %u sessions of 96 bytes, "
-		"%.1f MiB devices, rings of %.0f MiB",
-		setup.count, setup.count == 1 ? "" : "s", (double)worker_bytes(&setup) / 1048576,
-		broker->config->limits.connections, session_entries(broker->table, NULL),
-		(double)registry_bytes(broker->registry) / 1048576,
-		(double)broker->config->feed.bytes / 1048576);
-	broker_say(broker, "memory: %s", broker->memory_line);
+	say_memory(broker, &setup);
 	if (feed_attached(broker->feed) || session_table_attached(broker->table))
 		broker_say(broker, "attached to %s: %u sessions go on", broker->config->feed.path,
 			attached);

@@ -37,7 +37,7 @@ struct broker {
 	bool eal_started, store_is_new, launched;
 	bool stop; /* workers read it once a turn */
 	char sessions_path[PATH_MAX];
-	char memory_line[256];
+	char memory_line[1024];
 };
 
 /** broker_view_init() - fill in what the control thread may look at and ask for */

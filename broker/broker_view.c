@@ -23,6 +23,11 @@ static void view_turns(struct broker_view *view, unsigned worker, struct turn_vi
 	worker_turns(of(view)->threads[worker].worker, turns);
 }
 
+static unsigned view_pools(struct broker_view *view, unsigned worker, struct pool_view *pools)
+{
+	return worker_pools(of(view)->threads[worker].worker, pools);
+}
+
 static void view_port(struct broker_view *view, unsigned port, struct port_view *out)
 {
 	_Static_assert(PORT_COUNTER_COUNT <= PORT_VIEW_COUNTERS, "a port's counters fit a view");
@@ -71,6 +76,7 @@ void broker_view_init(struct broker *broker)
 		.memory_line = broker->memory_line,
 		.counters = view_counters,
 		.turns = view_turns,
+		.pools = view_pools,
 		.port = view_port,
 		.control = view_control,
 		.peer_text = view_peer,

@@ -82,5 +82,9 @@ bool worker_peer(const struct worker *worker, tcp_id connection, struct tcp_tupl
  * at most COUNTER_VIEWS_MAX. */
 unsigned worker_views(struct worker *worker, struct counter_view *views);
 
+/** worker_pools() - its pools, for the start-up line and status; any thread. Return: views filled,
+ * at most WORKER_POOLS_MAX. */
+unsigned worker_pools(const struct worker *worker, struct pool_view *views);
+
 /** worker_turns() - its turn accounting; any thread. */
 void worker_turns(const struct worker *worker, struct turn_view *view);

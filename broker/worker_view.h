@@ -4,6 +4,7 @@
 #pragma once
 
 #include "counter.h"
+#include "pool_view.h"
 #include "protocol.h"
 
 #include <stdbool.h>
@@ -20,7 +21,10 @@ struct turn_view {
 };
 
 /** Views that one worker has, at most. */
-#define COUNTER_VIEWS_MAX 8
+#define COUNTER_VIEWS_MAX 16
+
+/** Pools that one worker has, at most. */
+#define WORKER_POOLS_MAX 16
 
 /** Counters that a port has, at most. */
 #define PORT_VIEW_COUNTERS 16

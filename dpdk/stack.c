@@ -146,6 +146,17 @@ struct tcp *stack_tcp(struct stack *stack)
 	return stack->tcp;
 }
 
+struct pool_view stack_neighbours(const struct stack *stack)
+{
+	const uint32_t limit = neighbour_entries(&stack->neighbours);
+
+	return (struct pool_view){.name = "neighbours",
+		.help = "next hops and their Ethernet addresses",
+		.limit = limit,
+		.used = POOL_USED_UNKNOWN,
+		.bytes = neighbour_bytes(limit)};
+}
+
 const uint64_t *stack_counters(const struct stack *stack)
 {
 	return stack->counters;

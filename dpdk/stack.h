@@ -264,5 +264,8 @@ unsigned stack_transmit(struct stack *stack, uint64_t now);
 /** stack_timers() - a bounded slice of TCP's timers and sweep and of the neighbour table. */
 void stack_timers(struct stack *stack, uint64_t now);
 
+/** stack_neighbours() - the neighbour table, for status. */
+struct pool_view stack_neighbours(const struct stack *stack);
+
 /** stack_counters() - STACK_COUNTER_COUNT counters, written by the owner, read by anyone. */
 const uint64_t *stack_counters(const struct stack *stack);

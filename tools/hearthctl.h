@@ -49,6 +49,12 @@ struct ctl_column {
 	const char *key;
 };
 
+/** ctl_print_drops() - what was not taken, by reason: the most frequent first, zeros not at all. */
+void ctl_print_drops(const json_t *sums, const json_t *help);
+
+/** ctl_print_pools() - the pools of all workers together. */
+void ctl_print_pools(const json_t *workers, const json_t *help);
+
 /** ctl_print_table() - rows (objects) under titles, aligned; numbers to the right. */
 void ctl_print_table(
 	const json_t *rows, const struct ctl_column *columns, unsigned count, const char *indent);

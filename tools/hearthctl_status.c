@@ -4,7 +4,6 @@
 #include "hearthctl.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static long long number_of(const json_t *object, const char *key)
 {
@@ -50,6 +49,8 @@ static void print_ports(const json_t *ports)
 			printf(" %s", json_string_value(address));
 		json_array_foreach(json_object_get(port, "gateways"), j, address)
 			printf("%s %s", j ? "" : " via", json_string_value(address));
+		if (json_is_integer(json_object_get(port, "vlan")))
+			printf(" vlan %lld", number_of(port, "vlan"));
 		if (json_object_get(port, "line"))
 			printf("  %s", json_string_value(json_object_get(port, "line")));
 		if (json_object_get(port, "state"))
@@ -128,48 +129,6 @@ static void print_feed(const json_t *rings)
 	ctl_print_table(rings, columns, sizeof(columns) / sizeof(columns[0]), "  ");
 }
 
-/* Counters that say that something was not taken. */
-static bool is_drop(const char *name)
-{
-	static const char *const parts[] = {
-		"drop", "full", "refuse", "bad", "limit", "no_chunk", "close_frame", "no_buffer"};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (strstr(name, parts[i]))
-			return true;
-	}
-	return false;
-}
-
-static void print_drops(const json_t *workers, const json_t *help)
-{
-	json_t *first = json_object_get(json_array_get(workers, 0), "counters");
-	const char *layer, *name;
-	json_t *counters, *value, *worker;
-	unsigned shown = 0;
-	size_t i;
-
-	printf("\ndrops\n");
-	json_object_foreach(first, layer, counters)
-	{
-		json_object_foreach(counters, name, value)
-		{
-			long long sum = 0;
-			const char *why = json_string_value(
-				json_object_get(json_object_get(help, layer), name));
-
-			json_array_foreach(workers, i, worker) sum += number_of(
-				json_object_get(json_object_get(worker, "counters"), layer), name);
-			if (!sum || !is_drop(name))
-				continue;
-			printf("  %12lld  %s.%s: %s\n", sum, layer, name, why ? why : "");
-			shown++;
-		}
-	}
-	if (!shown)
-		printf("  none\n");
-}
-
 void ctl_print_status(const json_t *answer)
 {
 	const json_t *registry = json_object_get(answer, "registry");
@@ -184,5 +143,6 @@ void ctl_print_status(const json_t *answer)
 		number_of(registry, "bytes"));
 	print_rates(json_object_get(answer, "rates"), json_object_get(answer, "rates_since_start"));
 	print_feed(json_object_get(answer, "feed"));
-	print_drops(json_object_get(answer, "workers"), json_object_get(answer, "help"));
+	ctl_print_pools(json_object_get(answer, "workers"), json_object_get(answer, "pools_help"));
+	ctl_print_drops(json_object_get(answer, "counters"), json_object_get(answer, "help"));
 }

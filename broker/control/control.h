@@ -37,6 +37,8 @@ struct broker_view {
 	unsigned (*counters)(struct broker_view *view, unsigned worker, struct counter_view *views);
 	/* turn accounting of a worker: cycles by stage, turns, idle cycles, tsc per second, gaps */
 	void (*turns)(struct broker_view *view, unsigned worker, struct turn_view *turns);
+	/* pools of a worker; returns how many views were filled (at most WORKER_POOLS_MAX) */
+	unsigned (*pools)(struct broker_view *view, unsigned worker, struct pool_view *pools);
 	/* a port's state and counters; may be NULL */
 	void (*port)(struct broker_view *view, unsigned port, struct port_view *out);
 	/* hand a request to the worker that owns the session; -EAGAIN when its mailbox is full */

@@ -26,6 +26,49 @@ static json_t *counters_json(struct broker_view *view, unsigned worker, bool hel
 	return layers;
 }
 
+/* {layer: {name: sum over all workers}} */
+static json_t *sums_json(struct broker_view *view)
+{
+	json_t *sums = view->workers ? counters_json(view, 0, false) : json_object();
+
+	for (unsigned worker = 1; worker < view->workers; worker++) {
+		json_t *more = counters_json(view, worker, false), *counters, *value;
+		const char *layer, *name;
+
+		json_object_foreach(more, layer, counters)
+		{
+			json_t *sum = json_object_get(sums, layer);
+
+			json_object_foreach(counters, name, value) json_object_set_new(sum, name,
+				json_integer(json_integer_value(json_object_get(sum, name)) +
+					     json_integer_value(value)));
+		}
+		json_decref(more);
+	}
+	return sums;
+}
+
+/* {name: {"limit", "used", "bytes"}}, or, with @help, {name: what it is} */
+static json_t *pools_json(struct broker_view *view, unsigned worker, bool help)
+{
+	struct pool_view pools[WORKER_POOLS_MAX];
+	unsigned count = view->pools(view, worker, pools);
+	json_t *json = json_object();
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct pool_view *pool = &pools[i];
+
+		json_object_set_new(json, pool->name,
+			help ? json_string(pool->help)
+			     : json_pack("{s:I, s:o, s:I}", "limit", (json_int_t)pool->limit,
+				       "used",
+				       pool->used == POOL_USED_UNKNOWN ? json_null()
+								       : json_integer(pool->used),
+				       "bytes", (json_int_t)pool->bytes));
+	}
+	return json;
+}
+
 static double microseconds(uint64_t cycles, const struct turn_view *turns)
 {
 	return turns->tsc_hz ? (double)cycles * 1e6 / (double)turns->tsc_hz : 0;
@@ -48,7 +91,7 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 		json_object_set_new(stages, stage_info[i].name, json_real(cycles));
 	}
 	total = (double)busy + (double)turns.idle_cycles;
-	return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o}",
+	return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o, s:o}",
 		"worker", (int)worker, "cpu",
 		worker < view->config->worker_count ? (int)view->config->workers[worker] : -1,
 		"turns", (json_int_t)turns.turns, "busy_turns", (json_int_t)turns.busy_turns,
@@ -56,8 +99,8 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 		"tsc_hz", (json_int_t)turns.tsc_hz, "busy", total > 0 ? (double)busy / total : 0.0,
 		"stages", stages, "gaps", (json_int_t)turns.gaps, "gap_us",
 		microseconds(turns.gap_cycles, &turns), "gap_longest_us",
-		microseconds(turns.gap_longest_cycles, &turns), "counters",
-		counters_json(view, worker, false));
+		microseconds(turns.gap_longest_cycles, &turns), "pools",
+		pools_json(view, worker, false), "counters", counters_json(view, worker, false));
 }
 
 /* State and counters of a port that is open. */
@@ -199,20 +242,23 @@ json_t *control_status(struct control *control, json_t *request, int file)
 	workers = json_array();
 	for (unsigned i = 0; i < view->workers; i++)
 		json_array_append_new(workers, worker_json(view, i));
-	answer = json_pack(
-		"{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:o}",
+	answer = json_pack("{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, "
+			   "s:o, s:o, s:o}",
 		"ok", 1, "started", (json_int_t)view->started_unix, "uptime",
 		(json_int_t)(now > (time_t)view->started_unix ? now - (time_t)view->started_unix
 							      : 0),
 		"memory", view->memory_line ? view->memory_line : "", "process", process_json(),
-		"workers", workers, "ports", ports_json(view), "sessions", sessions_json(view),
-		"registry", "devices", (json_int_t)registry_count(view->registry), "limit",
+		"workers", workers, "counters", sums_json(view), "ports", ports_json(view),
+		"sessions", sessions_json(view), "registry", "devices",
+		(json_int_t)registry_count(view->registry), "limit",
 		(json_int_t)view->config->limits.devices, "bytes",
 		(json_int_t)registry_bytes(view->registry), "grace_periods",
 		(json_int_t)registry_grace_periods(view->registry), "feed", feed_json(view),
 		"rates", control_rates(&control->before, &control->now), "rates_since_start",
 		control_rates(&control->start, &control->now));
-	if (answer && help && view->workers)
+	if (answer && help && view->workers) {
 		json_object_set_new(answer, "help", counters_json(view, 0, true));
+		json_object_set_new(answer, "pools_help", pools_json(view, 0, true));
+	}
 	return answer;
 }

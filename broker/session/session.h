@@ -340,6 +340,9 @@ uint64_t *session_counters(struct session_worker *worker);
 /** session_entries() - entries of the whole table, and of one range. */
 uint32_t session_entries(const struct session_table *table, uint32_t *per_worker);
 
+/** session_entry_bytes() - memory that one entry takes, with what lies beside it. */
+size_t session_entry_bytes(const struct session_table *table);
+
 /*
  * The 32-bit sequence window, pure functions (specs: the newest number and 32 behind it).
  */

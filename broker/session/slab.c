@@ -305,6 +305,7 @@ int session_table_open(
 	table->header = file.header;
 	table->entries = slab_file_entries(&file);
 	table->sides = slab_file_sides(&file);
+	table->ipv6 = config->ipv6;
 	table->count = opening.entries;
 	table->per_worker = opening.per_worker;
 	table->worker_count = config->workers;

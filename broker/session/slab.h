@@ -147,6 +147,7 @@ struct session_worker {
 struct session_table {
 	int fd;
 	bool attached;
+	bool ipv6; /* the side records have their room */
 	size_t bytes;
 	struct slab_header *header;
 	struct slab_entry *entries;

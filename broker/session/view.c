@@ -60,6 +60,11 @@ uint32_t session_entries(const struct session_table *table, uint32_t *per_worker
 	return table->count;
 }
 
+size_t session_entry_bytes(const struct session_table *table)
+{
+	return sizeof(struct slab_entry) + (table->ipv6 ? sizeof(struct slab_side) : 0);
+}
+
 void session_prefetch(const struct session_table *table, uint32_t index)
 {
 	const uint8_t *entry = (const uint8_t *)&table->entries[index];

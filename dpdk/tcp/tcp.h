@@ -7,6 +7,7 @@
 #include "counter.h"
 #include "crypto/siphash.h"
 #include "net/address.h"
+#include "pool_view.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -321,6 +322,12 @@ unsigned tcp_sweep(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned bu
 
 /** tcp_connections() - live connections now, and how many there can be. */
 uint32_t tcp_connections(const struct tcp *tcp, uint32_t *limit);
+
+/** Pools that tcp_pools() shows, at most. */
+#define TCP_POOLS 6
+
+/** tcp_pools() - what tcp_init() laid out, for status; any thread. Return: @views filled in. */
+unsigned tcp_pools(const struct tcp *tcp, struct pool_view *views);
 
 /** tcp_counters() - TCP_COUNTER_COUNT counters, written by the owner, read by anyone. */
 uint64_t *tcp_counters(struct tcp *tcp);

@@ -213,7 +213,9 @@ class Hearth:
                 for item in value:
                     walk(item)
 
-        walk(self.ctl_json("status"))
+        status = self.ctl_json("status")
+        status.pop("counters")  # the sums of what each worker has
+        walk(status)
         return found
 
     # -- devices

@@ -32,7 +32,8 @@ COUNTER_TABLE(stage_info, STAGES);
 #define FAKE_COUNTERS(X)                                                                           \
 	X(FAKE_FRAMES, "rx_frames", "frames received")                                             \
 	X(FAKE_LOGINS, "logins", "logins answered")                                                \
-	X(FAKE_DROP, "drop_padding", "frames whose padding is wrong")
+	X(FAKE_DROP, "drop_padding", "frames whose padding is wrong")                              \
+	X(FAKE_FULL, "table_full", "frames that found no room")
 COUNTER_ENUM(fake_counter, FAKE_COUNTERS, FAKE_COUNTER_COUNT);
 static COUNTER_TABLE(fake_counter_info, FAKE_COUNTERS);
 
@@ -87,6 +88,21 @@ static void fake_turns(struct broker_view *view, unsigned worker, struct turn_vi
 		.gap_cycles = 60000,
 		.gap_longest_cycles = 60000};
 	turns->busy_cycles[STAGE_AES] = 1000;
+}
+
+static unsigned fake_pools(struct broker_view *view, unsigned worker, struct pool_view *pools)
+{
+	pools[0] = (struct pool_view){.name = "fake_records",
+		.help = "records of a fake",
+		.limit = 1000,
+		.used = 10 + worker,
+		.bytes = 1 << 20};
+	pools[1] = (struct pool_view){.name = "fake_slots",
+		.help = "slots of a fake",
+		.limit = 3,
+		.used = POOL_USED_UNKNOWN,
+		.bytes = 1 << 19};
+	return 2;
 }
 
 static int fake_control(struct broker_view *view, enum control_op op, session_handle handle)
@@ -244,6 +260,7 @@ static void fixture_open(void)
 		.memory_line = "memory: little",
 		.counters = fake_counters,
 		.turns = fake_turns,
+		.pools = fake_pools,
 		.port = fake_port,
 		.control = fake_control,
 		.peer_text = fake_peer};

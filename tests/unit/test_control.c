@@ -229,6 +229,7 @@ static void test_status(void **state)
 	feed_publish(feed_ring(fx.view.feed, 1));
 	head = feed_fill(feed_ring(fx.view.feed, 1)).head;
 	fx.counters[0][FAKE_FRAMES] = 7;
+	fx.counters[1][FAKE_FRAMES] = 5;
 	fx.counters[1][FAKE_DROP] = 9;
 	fixture_start();
 	answer = ask("{\"verb\":\"status\"}");
@@ -254,6 +255,14 @@ static void test_status(void **state)
 	assert_int_equal(number_at(part, "rx_frames"), 7);
 	assert_int_equal(number_at(part, "drop_padding"), 0);
 	assert_null(json_object_get(answer, "help"));
+	part = json_object_get(json_object_get(answer, "counters"), "fake");
+	assert_int_equal(number_at(part, "rx_frames"), 7 + 5);
+	part = json_object_get(json_object_get(worker, "pools"), "fake_records");
+	assert_int_equal(number_at(part, "limit"), 1000);
+	assert_int_equal(number_at(part, "used"), 10);
+	assert_int_equal(number_at(part, "bytes"), 1 << 20);
+	part = json_object_get(json_object_get(worker, "pools"), "fake_slots");
+	assert_true(json_is_null(json_object_get(part, "used")));
 	part = json_object_get(answer, "sessions");
 	assert_int_equal(number_at(part, "live_udp"), 1);
 	assert_int_equal(number_at(part, "live_tcp"), 0);
@@ -287,6 +296,8 @@ static void test_status(void **state)
 	answer = ask("{\"verb\":\"status\",\"help\":true}");
 	part = json_object_get(json_object_get(answer, "help"), "fake");
 	assert_string_equal(text_at(part, "drop_padding"), "frames whose padding is wrong");
+	part = json_object_get(answer, "pools_help");
+	assert_string_equal(text_at(part, "fake_slots"), "slots of a fake");
 	assert_done(answer);
 }
 

@@ -60,13 +60,13 @@ static __attribute__((format(printf, 1, 2))) int ctl(const char *format, ...)
 static void assert_out(const char *words)
 {
 	if (!strstr(out, words))
-		fail_msg("out: %s\nwant: %s", out, words);
+		fail_msg("want: %s\nout: %s", words, out);
 }
 
 static void assert_err(const char *words)
 {
 	if (!strstr(err, words))
-		fail_msg("err: %s\nwant: %s", err, words);
+		fail_msg("want: %s\nerr: %s", words, err);
 }
 
 static json_t *out_json(void)
@@ -243,6 +243,7 @@ static void test_sessions(void **state)
 	fixture_session("udp", 0, SESSION_LIVE, SESSION_VIA_UDP);
 	fx.counters[1][FAKE_DROP] = 5;
 	fx.counters[0][FAKE_DROP] = 4;
+	fx.counters[1][FAKE_FULL] = 10;
 	fixture_start();
 	assert_int_equal(ctl("--socket %s sessions", fx.socket), 0);
 	assert_out("2 live sessions\n");
@@ -251,8 +252,12 @@ static void test_sessions(void **state)
 	assert_out("connected (UTC)  2023-11-14 22:13:21\n");
 	assert_int_equal(ctl("--socket %s status", fx.socket), 0);
 	assert_out("live 1 over TCP, 1 over UDP");
-	assert_out("9  fake.drop_padding: frames whose padding is wrong\n");
+	assert_out("\ndrops\n            10  fake.table_full: frames that found no room\n"
+		   "             9  fake.drop_padding: frames whose padding is wrong\n");
 	assert_null(strstr(out, "fake.rx_frames"));
+	assert_out("fake_records    21   2000  2.0  records of a fake\n");
+	assert_out("fake_slots    -         6  1.0  slots of a fake\n");
+	assert_out("fd77::1/64 via 198.18.0.254 fe80::1 02:00:00:00:ab:01 vlan 7  net_tap0");
 	assert_int_equal(ctl("--socket %s status --json", fx.socket), 0);
 	answer = out_json();
 	assert_int_equal(number_at(json_object_get(answer, "sessions"), "live_udp"), 1);
