@@ -28,6 +28,7 @@ enum forward_kind {
 /**
  * struct forward_slot - one frame in a ring
  * @flags: FRAME_* as the port gave them: what it verified stays verified
+ * @vlan: a tag that the port took off, with FRAME_VLAN
  * @link: the link it came by; the same number on every worker
  * @kind: enum forward_kind
  * @hops: how often it was handed on before
@@ -40,6 +41,7 @@ struct forward_slot {
 	uint8_t kind;
 	uint8_t hops;
 	uint8_t mac[6];
+	uint16_t vlan;
 	_Alignas(8) uint8_t data[LINK_FRAME_MAX];
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct forward_slot) == 1536, "a copied frame takes 24 cache lines");

@@ -9,6 +9,7 @@
 #define FRAME_L3_GOOD 0x0001 /* IPv4 header checksum was verified good */
 #define FRAME_L4_GOOD 0x0002 /* TCP or UDP checksum was verified good */
 #define FRAME_HASH 0x0004    /* of TCP and UDP: the port hashed its 4-tuple with our RSS key */
+#define FRAME_VLAN 0x0008    /* the port took a VLAN tag off the frame: it is in @vlan */
 /* frame.flags of a frame to send: what the port is asked to fill in (its offloads say it can) */
 #define FRAME_L3_FILL 0x0010 /* IPv4 header checksum; the field is 0 */
 #define FRAME_L4_FILL 0x0020 /* TCP or UDP checksum; the field holds the pseudo-header sum */
@@ -29,12 +30,14 @@
  * @length: bytes at @data, FCS excluded
  * @flags: FRAME_*
  * @hash: with FRAME_HASH, what rss_hash() would say
+ * @vlan: FRAME_VLAN: the tag's control field (priority, number), host order
  * @l2_length, @l3_length: header lengths, set by the stack on frames to send with FRAME_*_FILL
  */
 struct frame {
 	uint8_t *data;
 	uint16_t length;
 	uint16_t flags;
+	uint16_t vlan;
 	uint8_t l2_length;
 	uint8_t l3_length;
 	uint32_t hash;

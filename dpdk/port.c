@@ -267,6 +267,8 @@ static int start(struct port *port, const struct port_config *config, char *erro
 		return result;
 	}
 	port->started = true;
+	/* Neighbour discovery speaks to groups. A port that has no such switch filters none. */
+	rte_eth_allmulticast_enable(port->number);
 	if (!port->hardware_rss)
 		return 0;
 	result = set_reta(port, config->rss);

@@ -34,7 +34,7 @@ struct port_config {
 	X(PORT_RX_SEGMENTED, "port_rx_segmented",                                                  \
 		"received frames dropped: spread over buffers and too long for one")               \
 	X(PORT_RX_VLAN, "port_rx_vlan",                                                            \
-		"received frames dropped: the port took a VLAN tag off them")                      \
+		"received frames dropped: the port took two VLAN tags off them")                   \
 	X(PORT_TX_REFUSED, "port_tx_refused", "frames to send that the port's queue did not take")
 COUNTER_ENUM(port_counter, PORT_COUNTERS, PORT_COUNTER_COUNT);
 extern const struct counter_info port_counter_info[PORT_COUNTER_COUNT];

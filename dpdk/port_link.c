@@ -15,6 +15,8 @@ static uint16_t frame_flags(const struct port_queue *queue, uint64_t ol_flags)
 		flags |= FRAME_L3_GOOD;
 	if ((ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		flags |= FRAME_L4_GOOD;
+	if (ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
+		flags |= FRAME_VLAN;
 	return flags;
 }
 
@@ -25,7 +27,7 @@ static bool usable(struct port_queue *queue, struct rte_mbuf *mbuf)
 		counter_add(&queue->counters[PORT_RX_SEGMENTED], 1);
 		return false;
 	}
-	if (unlikely(mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)) {
+	if (unlikely(mbuf->ol_flags & RTE_MBUF_F_RX_QINQ_STRIPPED)) {
 		counter_add(&queue->counters[PORT_RX_VLAN], 1);
 		return false;
 	}
@@ -51,6 +53,7 @@ static unsigned link_receive(struct link *link, struct frame *frames, unsigned m
 		frames[count++] = (struct frame){.data = rte_pktmbuf_mtod(mbuf, uint8_t *),
 			.length = rte_pktmbuf_data_len(mbuf),
 			.flags = frame_flags(queue, mbuf->ol_flags),
+			.vlan = mbuf->vlan_tci,
 			.hash = mbuf->hash.rss};
 	}
 	queue->received_count = first + count;

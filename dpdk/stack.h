@@ -32,6 +32,7 @@ struct stack_address {
  */
 struct stack_link {
 	struct link *link;
+	uint16_t vlan; /* frames carry the tag of this VLAN, 1..4094; 0: no tag */
 	struct stack_address addresses[STACK_ADDRESSES_MAX];
 	unsigned address_count;
 	/* so many addresses that follow the first are ours, too, all within its subnet: a load
@@ -119,7 +120,7 @@ struct stack_config {
 	X(STACK_DROP_ETHER_SOURCE, "drop_ether_source", "frames from a group address")             \
 	X(STACK_DROP_ETHER_TYPE, "drop_ether_type",                                                \
 		"frames of a protocol that is not spoken here")                                    \
-	X(STACK_DROP_VLAN, "drop_vlan", "frames with a VLAN tag")                                  \
+	X(STACK_DROP_VLAN, "drop_vlan", "frames of another VLAN, or with too many tags")           \
 	X(STACK_DROP_IPV6, "drop_ipv6", "IPv6 packets on a link without an IPv6 address")          \
 	X(STACK_DROP_IPV6_MALFORMED, "drop_ipv6_malformed",                                        \
 		"IPv6 packets with a wrong version or payload length")                             \

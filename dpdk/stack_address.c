@@ -41,6 +41,8 @@ bool stack_link_valid(const struct stack_link *link)
 
 	if (!link->link || link->link->mtu < MTU_MIN || link->link->mtu > LINK_MTU_MAX)
 		return false;
+	if (link->vlan > VLAN_ID_MAX)
+		return false;
 	if (link->address_count < 1 || link->address_count > STACK_ADDRESSES_MAX ||
 		link->gateway_count > STACK_GATEWAYS_MAX)
 		return false;
@@ -97,6 +99,7 @@ void stack_interface_init(
 	struct stack_address own = {.prefix = 0};
 
 	interface->link = link->link;
+	interface->vlan = link->vlan;
 	for (unsigned i = 0; i < link->address_count; i++) {
 		const struct stack_address *from = &link->addresses[i];
 

@@ -20,8 +20,8 @@ static void send_arp(struct stack *stack, struct stack_interface *interface,
 
 	if (!frame)
 		return;
-	arp_build(frame->data, destination, packet);
-	frame->length = ARP_FRAME_BYTES;
+	arp_build((void *)stack_build_ether(frame, interface, destination, ETHER_TYPE_ARP), packet);
+	frame->length = (uint16_t)(frame->l2_length + sizeof(struct arp_header));
 }
 
 /* "This address is ours": to everybody, as a request that nobody needs to answer. */

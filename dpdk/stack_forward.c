@@ -22,7 +22,8 @@ static bool put_frame(
 	if (!slot)
 		return false;
 	slot->length = frame->length;
-	slot->flags = flags;
+	slot->flags = flags | (frame->flags & FRAME_VLAN);
+	slot->vlan = frame->vlan;
 	slot->link = (uint8_t)link;
 	slot->kind = (uint8_t)kind;
 	slot->hops = 0;

@@ -32,6 +32,7 @@ enum stack_counter stack_icmp_input(
 {
 	struct stack_interface *interface = &stack->interfaces[from->link];
 
+	stack_remember(stack, from, &packet->source);
 	if (!icmp_is_echo_request(packet) || !icmp_checksum_good(packet))
 		return STACK_DROP_ICMP;
 	if (!rate_limit_take(&interface->echo_answers, stack->now, ECHO_INTERVAL_US, ECHO_BURST))

@@ -48,6 +48,7 @@ _Static_assert(STACK_QUEUE <= LINK_RESERVED_MAX, "a queue is reserved buffers");
 
 /**
  * struct stack_interface - one link and what the stack knows about it
+ * @vlan: the number of its tag, 0: frames have none
  * @ipv6: it has an IPv6 address, so IPv6 is spoken
  * @held: received frames are not given back yet
  * @destination, @neighbour: where the last packet went, NULL: nowhere yet
@@ -59,6 +60,7 @@ struct stack_interface {
 	unsigned subnet_count;
 	struct ip_address gateways[STACK_GATEWAYS_MAX];
 	unsigned gateway_count;
+	uint16_t vlan;
 	bool ipv6;
 	bool held;
 	struct ip_address destination, next_hop;
@@ -234,10 +236,27 @@ void stack_settle(struct stack *stack, struct stack_interface *interface);
 /** stack_ask() - queue one question of the neighbour table, as its family puts it. */
 void stack_ask(struct stack *stack, const struct neighbour_ask *ask);
 
+/* stack_input.c */
+
+/** stack_input() - one frame. Return: the counter of its drop, or STACK_TAKEN. */
+enum stack_counter stack_input(struct stack *stack, unsigned link, const struct frame *frame);
+
 /* stack_receive.c */
 
 /** stack_up() - tell the user what TCP reports of a connection. */
 void stack_up(struct stack *stack, const struct tcp_up *up);
+
+/** stack_remember() - where an answer to @address goes while it is not resolved. */
+void stack_remember(
+	struct stack *stack, const struct stack_from *from, const struct ip_address *address);
+
+/** stack_tcp_input() - one TCP segment to us, put aside for the next passes. */
+enum stack_counter stack_tcp_input(
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet);
+
+/** stack_udp_input() - one UDP datagram to us, put aside for the last pass. */
+enum stack_counter stack_udp_input(
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet);
 
 /** stack_sender() - whose frame brought a packet from @address in this turn; NULL: none did. */
 const uint8_t *stack_sender(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* stack_receive.c - a burst in: frames to segments and datagrams, handed up in three passes */
+/* stack_receive.c - a burst in: segments and datagrams, handed up in three passes */
 #include "stack_private.h"
 
 #include "net/segment.h"
@@ -47,7 +47,7 @@ static unsigned sender_place(const struct stack *stack, const struct ip_address 
 	return (unsigned)(((high * 3 ^ low) * stack->sender_key) >> (64 - 7));
 }
 
-static void remember_sender(
+void stack_remember(
 	struct stack *stack, const struct stack_from *from, const struct ip_address *address)
 {
 	struct stack_sender *sender = &stack->senders[sender_place(stack, address)];
@@ -82,7 +82,7 @@ static bool is_other_workers(const struct stack *stack, const struct ip_packet *
 		stack, &packet->source, &packet->destination, source_port, destination_port, owner);
 }
 
-static enum stack_counter udp_input(
+enum stack_counter stack_udp_input(
 	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
@@ -113,11 +113,11 @@ static enum stack_counter udp_input(
 	datagram->data = udp.payload;
 	datagram->length = udp.length;
 	datagram->hops = 0;
-	remember_sender(stack, from, &packet->source);
+	stack_remember(stack, from, &packet->source);
 	return STACK_TAKEN;
 }
 
-static enum stack_counter tcp_segment_input(
+enum stack_counter stack_tcp_input(
 	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
@@ -138,151 +138,8 @@ static enum stack_counter tcp_segment_input(
 	segment->link = (uint8_t)from->link;
 	arrivals->hashes[arrivals->segment_count++] =
 		tcp_prefetch_flow(stack->tcp, &segment->tuple);
-	remember_sender(stack, from, &packet->source);
+	stack_remember(stack, from, &packet->source);
 	return STACK_TAKEN;
-}
-
-static enum stack_counter icmp_input(
-	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet)
-{
-	remember_sender(stack, from, &packet->source);
-	return stack_icmp_input(stack, from, packet);
-}
-
-static enum stack_counter ipv4_input(struct stack *stack, struct stack_from *from,
-	const struct frame *frame, const uint8_t *data, size_t length)
-{
-	const struct stack_interface *interface = &stack->interfaces[from->link];
-	struct ip_packet packet;
-
-	switch (ipv4_parse(data, length, frame->flags & FRAME_L3_GOOD, &packet)) {
-	case IPV4_MALFORMED:
-		return STACK_DROP_IPV4_MALFORMED;
-	case IPV4_CHECKSUM:
-		return STACK_DROP_IPV4_CHECKSUM;
-	case IPV4_OPTIONS:
-		return STACK_DROP_IPV4_OPTIONS;
-	case IPV4_FRAGMENT:
-		return STACK_DROP_IPV4_FRAGMENT;
-	case IPV4_GOOD:
-		break;
-	}
-	/* Our own address as source is the land attack, whichever of our links it names. */
-	if (!ip_is_unicast(&packet.source) || stack_owns_anywhere(stack, &packet.source) ||
-		stack_is_broadcast(interface, &packet.source))
-		return STACK_DROP_IPV4_SOURCE;
-	if (!stack_owns(interface, &packet.destination))
-		return STACK_DROP_IPV4_NOT_OURS;
-	switch (packet.protocol) {
-	case PROTOCOL_TCP:
-		return tcp_segment_input(stack, from, &packet);
-	case PROTOCOL_UDP:
-		return udp_input(stack, from, &packet);
-	case PROTOCOL_ICMP:
-		return icmp_input(stack, from, &packet);
-	default:
-		return STACK_DROP_IPV4_PROTOCOL;
-	}
-}
-
-static enum stack_counter ipv6_input(
-	struct stack *stack, struct stack_from *from, const uint8_t *data, size_t length)
-{
-	const struct stack_interface *interface = &stack->interfaces[from->link];
-	struct ip_packet packet;
-
-	if (!interface->ipv6)
-		return STACK_DROP_IPV6;
-	switch (ipv6_parse(data, length, &packet)) {
-	case IPV6_MALFORMED:
-		return STACK_DROP_IPV6_MALFORMED;
-	case IPV6_EXTENSION:
-		return STACK_DROP_IPV6_EXTENSION;
-	case IPV6_ROUTING:
-		return STACK_DROP_IPV6_ROUTING;
-	case IPV6_FRAGMENT:
-		return STACK_DROP_IPV6_FRAGMENT;
-	case IPV6_GOOD:
-		break;
-	}
-	/* Its groups and sources are its own affair, and its address may be one of ours. */
-	if (packet.protocol == PROTOCOL_ICMPV6 && nd_is_discovery(&packet))
-		return stack_nd_input(stack, from, &packet);
-	/* A mapped address, too, is none that comes over a wire. */
-	if (ip_is_v4(&packet.source) || !ipv6_is_unicast(&packet.source) ||
-		stack_owns_anywhere(stack, &packet.source))
-		return STACK_DROP_IPV6_SOURCE;
-	/* Only discovery is for groups. */
-	if (from->group || ip_is_v4(&packet.destination) ||
-		!stack_owns(interface, &packet.destination))
-		return STACK_DROP_IPV6_NOT_OURS;
-	switch (packet.protocol) {
-	case PROTOCOL_TCP:
-		return tcp_segment_input(stack, from, &packet);
-	case PROTOCOL_UDP:
-		return udp_input(stack, from, &packet);
-	case PROTOCOL_ICMPV6:
-		return icmp_input(stack, from, &packet);
-	default:
-		return STACK_DROP_IPV6_PROTOCOL;
-	}
-}
-
-/* The Ethernet groups that ARP and neighbour discovery speak to: all, and 33:33:0:0:0:1 (all
- * nodes) and 33:33:ff:x:x:x (solicited nodes, RFC 2464 section 7). */
-static bool is_group_of(const uint8_t destination[6], uint16_t type)
-{
-	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	static const uint8_t all_nodes[6] = {0x33, 0x33, 0, 0, 0, 1};
-
-	if (type == ETHER_TYPE_ARP)
-		return memcmp(destination, everybody, 6) == 0;
-	if (type == ETHER_TYPE_IPV6)
-		return memcmp(destination, all_nodes, 6) == 0 ||
-		       (destination[0] == 0x33 && destination[1] == 0x33 && destination[2] == 0xff);
-	return false;
-}
-
-static enum stack_counter ether_input(struct stack *stack, unsigned link, const struct frame *frame)
-{
-	const struct ether_header *ether = (const void *)frame->data;
-	const struct link *port = stack->interfaces[link].link;
-	const uint8_t *data = frame->data + sizeof(*ether);
-	struct stack_from from = {.link = link};
-	size_t length;
-	uint16_t type;
-
-	stack->frame = frame;
-	if (frame->length < sizeof(*ether))
-		return STACK_DROP_ETHER_SHORT;
-	length = frame->length - sizeof(*ether);
-	if (length > port->mtu)
-		return STACK_DROP_ETHER_LONG;
-	type = ntohs(ether->type);
-	from.mac = ether->source;
-	from.checksum_good = frame->flags & FRAME_L4_GOOD;
-	if (memcmp(ether->destination, port->mac, 6) != 0) {
-		if (!is_group_of(ether->destination, type))
-			return STACK_DROP_ETHER_NOT_OURS;
-		from.group = true;
-	}
-	/* Our own address is no reason to drop: on a TAP device both ends have the same. */
-	if (ether->source[0] & 1)
-		return STACK_DROP_ETHER_SOURCE;
-	switch (type) {
-	case ETHER_TYPE_IPV4:
-		return ipv4_input(stack, &from, frame, data, length);
-	case ETHER_TYPE_IPV6:
-		return ipv6_input(stack, &from, data, length);
-	case ETHER_TYPE_ARP:
-		return stack_arp_input(stack, &from, data, length);
-	case ETHER_TYPE_VLAN:
-	case ETHER_TYPE_QINQ:
-	case ETHER_TYPE_QINQ_OLD:
-		return STACK_DROP_VLAN;
-	default:
-		return STACK_DROP_ETHER_TYPE;
-	}
 }
 
 /* First pass: parse, verify, hash; the packets' first lines are fetched ahead. */
@@ -301,7 +158,7 @@ static void parse_burst(struct stack *stack, unsigned link, unsigned count)
 		if (i + PREFETCH_AHEAD < count)
 			__builtin_prefetch(arrivals->frames[i + PREFETCH_AHEAD].data);
 		bytes += arrivals->frames[i].length;
-		drop = ether_input(stack, link, &arrivals->frames[i]);
+		drop = stack_input(stack, link, &arrivals->frames[i]);
 		if (drop != STACK_TAKEN)
 			stack_count(stack, drop);
 	}
@@ -357,7 +214,7 @@ static void take_handed(struct stack *stack, const struct forward_slot *slot)
 	datagram->length = slot->length - (uint32_t)sizeof(datagram->path);
 	datagram->hops = slot->hops;
 	if (memcmp(slot->mac, unknown, sizeof(unknown)) != 0)
-		remember_sender(stack, &from, &datagram->path.remote);
+		stack_remember(stack, &from, &datagram->path.remote);
 }
 
 /* At most one burst of what other workers handed over, as if it had come from the wire. */
@@ -386,8 +243,9 @@ static unsigned receive_forwarded(struct stack *stack)
 		}
 		arrivals->frames[i] = (struct frame){.data = (uint8_t *)slot->data,
 			.length = slot->length,
-			.flags = slot->flags};
-		drop = ether_input(stack, slot->link, &arrivals->frames[i]);
+			.flags = slot->flags,
+			.vlan = slot->vlan};
+		drop = stack_input(stack, slot->link, &arrivals->frames[i]);
 		if (drop != STACK_TAKEN)
 			stack_count(stack, drop);
 	}

@@ -39,12 +39,20 @@ uint8_t *stack_build_ether(struct frame *frame, const struct stack_interface *in
 	const uint8_t destination[6], uint16_t type)
 {
 	struct ether_header *ether = (void *)frame->data;
+	struct vlan_tag *tag = (void *)(ether + 1);
 
 	memcpy(ether->destination, destination, 6);
 	memcpy(ether->source, interface->link->mac, 6);
-	ether->type = htons(type);
 	frame->l2_length = sizeof(*ether);
-	return (uint8_t *)(ether + 1);
+	if (interface->vlan == 0) {
+		ether->type = htons(type);
+		return (uint8_t *)tag;
+	}
+	ether->type = htons(ETHER_TYPE_VLAN);
+	tag->control = htons(interface->vlan);
+	tag->type = htons(type);
+	frame->l2_length += sizeof(*tag);
+	return (uint8_t *)(tag + 1);
 }
 
 uint8_t *stack_build_ip(struct stack *stack, struct frame *frame,

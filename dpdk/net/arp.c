@@ -30,14 +30,8 @@ int arp_parse(const uint8_t *data, size_t length, struct arp_packet *packet)
 	return 0;
 }
 
-void arp_build(uint8_t *frame, const uint8_t destination[6], const struct arp_packet *packet)
+void arp_build(struct arp_header *arp, const struct arp_packet *packet)
 {
-	struct ether_header *ether = (void *)frame;
-	struct arp_header *arp = (void *)(frame + sizeof(*ether));
-
-	memcpy(ether->destination, destination, 6);
-	memcpy(ether->source, packet->sender_mac, 6);
-	ether->type = htons(ETHER_TYPE_ARP);
 	arp->hardware_type = htons(HARDWARE_ETHERNET);
 	arp->protocol_type = htons(ETHER_TYPE_IPV4);
 	arp->hardware_length = 6;

@@ -10,9 +10,6 @@
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
 
-/** Length of the frames that arp_build() makes; the Ethernet pads them. */
-#define ARP_FRAME_BYTES (sizeof(struct ether_header) + sizeof(struct arp_header))
-
 /** struct arp_packet - one packet; addresses in network byte order */
 struct arp_packet {
 	uint16_t operation; /* ARP_REQUEST or ARP_REPLY */
@@ -27,8 +24,5 @@ struct arp_packet {
  */
 int arp_parse(const uint8_t *data, size_t length, struct arp_packet *packet);
 
-/**
- * arp_build() - write a whole frame of ARP_FRAME_BYTES
- * @destination: Ethernet address it goes to
- */
-void arp_build(uint8_t *frame, const uint8_t destination[6], const struct arp_packet *packet);
+/** arp_build() - write a packet; behind its Ethernet header the wire pads it. */
+void arp_build(struct arp_header *arp, const struct arp_packet *packet);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* wire.h - headers as they lie in a frame: Ethernet, ARP, IPv4, ICMP, UDP, TCP */
+/* wire.h - headers as they lie in a frame: Ethernet, VLAN, ARP, IPv4, ICMP, UDP, TCP */
 #pragma once
 
 #include <arpa/inet.h>
@@ -25,6 +25,16 @@ struct ether_header {
 	uint16_t type;
 } WIRE;
 _Static_assert(sizeof(struct ether_header) == 14, "Ethernet header");
+
+#define VLAN_ID_MASK 0x0fff
+#define VLAN_ID_MAX 4094
+
+/** struct vlan_tag - what follows ETHER_TYPE_VLAN (IEEE 802.1Q) */
+struct vlan_tag {
+	uint16_t control; /* priority, drop eligible, number */
+	uint16_t type;
+} WIRE;
+_Static_assert(sizeof(struct vlan_tag) == 4, "VLAN tag");
 
 struct arp_header {
 	uint16_t hardware_type, protocol_type;

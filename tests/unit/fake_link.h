@@ -190,6 +190,7 @@ struct packet {
 	uint8_t data[2048];
 	unsigned length;
 	uint16_t flags;
+	uint16_t vlan; /* with FRAME_VLAN: a tag that the port took off */
 };
 
 #define IP 14
@@ -302,5 +303,6 @@ static inline void link_arrive(struct fake_link *fake, const struct packet *p)
 	memcpy(frame->data, p->data, p->length);
 	frame->length = (uint16_t)p->length;
 	frame->flags = p->flags;
+	frame->vlan = p->vlan;
 	fake->rx_count++;
 }
