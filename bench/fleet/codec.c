@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <mbedtls/aes.h>
-#include <mbedtls/base64.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -36,22 +35,28 @@ static size_t encrypt(unsigned char *out, size_t size, const char *key, const ch
 size_t frame_encode(char *out, size_t size, unsigned code, const char *key, const char *iv,
 	const char *name, const char *value, const char *plain, bool escape)
 {
-	static unsigned char secret[FRAME_MAX], text[2 * FRAME_MAX];
+	static unsigned char secret[FRAME_MAX];
+	static char text[2 * FRAME_MAX];
 	size_t bytes, characters, at, i;
 	int head;
 
 	bytes = encrypt(secret, sizeof(secret), key, iv, plain, strlen(plain));
-	if (!bytes || mbedtls_base64_encode(text, sizeof(text), &characters, secret, bytes))
+	if (!bytes)
 		return 0;
+	characters = base64_encode(text, secret, bytes);
 	head = snprintf(out, size, "CTS{\"code\":%u,\"%s\":\"%s\",\"data\":\"", code, name, value);
 	/* Each character may become two; the end is five bytes. */
 	if (head < 0 || (size_t)head + 2 * characters + 5 > size)
 		return 0;
 	at = (size_t)head;
-	for (i = 0; i < characters; i++) {
-		if (escape && text[i] == '/')
+	if (!escape) {
+		memcpy(out + at, text, characters);
+		at += characters;
+	}
+	for (i = 0; escape && i < characters; i++) {
+		if (text[i] == '/')
 			out[at++] = '\\';
-		out[at++] = (char)text[i];
+		out[at++] = text[i];
 	}
 	memcpy(out + at, "\"}\r\n", 4);
 	return at + 4;
@@ -85,19 +90,6 @@ int frame_open(const char *frame, size_t length, unsigned *code, char **data)
 	return wrong;
 }
 
-/* Decoding and encoding again must give the same text: only the canonical form does. */
-static size_t decode(const char *data, unsigned char *out, size_t size)
-{
-	static unsigned char again[2 * FRAME_MAX];
-	size_t length = strlen(data), bytes, characters;
-
-	if (mbedtls_base64_decode(out, size, &bytes, (const unsigned char *)data, length) ||
-		mbedtls_base64_encode(again, sizeof(again), &characters, out, bytes) ||
-		characters != length || memcmp(again, data, length) != 0)
-		return 0;
-	return bytes;
-}
-
 json_t *frame_decrypt(const char *data, const char *key, const char *iv, enum deviation *deviation)
 {
 	static unsigned char plain[FRAME_MAX];
@@ -109,7 +101,7 @@ json_t *frame_decrypt(const char *data, const char *key, const char *iv, enum de
 	int error;
 
 	*deviation = BAD_BASE64;
-	bytes = decode(data, plain, sizeof(plain));
+	bytes = base64_decode(plain, sizeof(plain), data, strlen(data));
 	if (bytes == 0 || bytes % BLOCK)
 		return NULL;
 	*deviation = BAD_KEY;

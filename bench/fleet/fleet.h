@@ -3,6 +3,8 @@
 /* fleet.h - a simulated fleet of Mc devices: what its files share */
 #pragma once
 
+#include "net/address.h"
+
 #include <jansson.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -52,17 +54,28 @@ enum deviation {
 };
 
 enum like { LIKE_TEXT, LIKE_FIRMWARE };
+/* Where DPDK's memory comes from. */
+enum memory { MEMORY_AUTO, MEMORY_HUGE, MEMORY_NO_HUGE };
 
 /** struct options - the command line, checked */
 struct options {
 	const char *login; /* HOST:PORT, checked */
 	const char *csv;
+	const char *device; /* --via dpdk: its port; NULL: kernel sockets */
+	struct ip_address address, gateway;
+	uint8_t prefix;
+	bool has_address, has_gateway;
+	int cpu; /* -1: the first */
+	enum memory memory;
+	unsigned megabytes;
+	const char *control; /* the broker's socket */
 	unsigned generate, subdevices;
 	enum like like;
 	int tcp_share;      /* 0..100; -1: by behaviour */
 	double interval;    /* seconds between a device's reports; 0: none */
 	double rate;        /* reports/s overall; 0: by interval */
 	double seconds;     /* 0: until the reports are made, or for ever */
+	double steady;      /* seconds after all were connected; 0: no end */
 	uint64_t reports;   /* per device; 0: no limit */
 	unsigned heartbeat; /* seconds; 0: as the platform says */
 	double ramp;        /* logins/s at the start */
@@ -189,6 +202,19 @@ struct figures {
 	uint64_t latency[64 * 8]; /* log-linear: 8 steps per power of two of microseconds */
 };
 
+/** struct costs_sample - what work and memory amounted to at one time; cycles are busy ones */
+struct costs_sample {
+	bool taken, has_broker;
+	uint64_t now, acknowledged, heartbeats, sessions, cycles, bytes;
+	uint64_t broker_cycles, broker_bytes, broker_sessions;
+	json_t *broker_memory; /* of which kinds its bytes are */
+};
+
+/** struct costs - before the first login, when all were connected, at the end */
+struct costs {
+	struct costs_sample began, steady, ended;
+};
+
 struct fleet {
 	struct options options;
 	struct device *devices;
@@ -206,8 +232,10 @@ struct fleet {
 	uint64_t interval; /* of a device's reports; 0: none */
 	uint64_t random;
 	bool draining;
+	bool worked; /* this turn: timers were handled */
 	unsigned live_tcp, live_udp;
 	struct figures figures;
+	struct costs costs;
 	FILE *acknowledged, *sent;
 	char first_deviation[256]; /* the first of them, for people */
 };
@@ -243,6 +271,12 @@ int frame_open(const char *frame, size_t length, unsigned *code, char **data);
 json_t *frame_decrypt(const char *data, const char *key, const char *iv, enum deviation *deviation);
 /** codec_random() - fill with bytes of the system's generator. */
 int codec_random(void *out, size_t length);
+
+/* base64.c */
+/** base64_encode() - standard, padded; @out has room. Return: characters. */
+size_t base64_encode(char *out, const unsigned char *in, size_t length);
+/** base64_decode() - the canonical form only. Return: bytes, 0 if it is not that or does not fit. */
+size_t base64_decode(unsigned char *out, size_t size, const char *text, size_t length);
 
 /* message.c */
 /** message_request() - JSON of a request, in @device's manner; returns its length. */
@@ -340,6 +374,24 @@ void timer_set(struct fleet *fleet, struct device *device, uint64_t when);
 uint64_t timer_next(const struct fleet *fleet, uint64_t until);
 /** timer_expired() - take a device whose time has come, NULL if there is none. */
 struct device *timer_expired(struct fleet *fleet);
+
+/* control.c */
+/** control_status() - the broker's status, to be freed; NULL, after a line on stderr, if it gives
+ * none. */
+json_t *control_status(const char *path);
+
+/* costs.c */
+/** costs_take() - look at the clock, at memory and cycles, at the broker. */
+void costs_take(struct fleet *fleet, struct costs_sample *sample);
+/** costs_watch() - take the sample of when all are connected, once they are. Return: was it
+ * taken now? */
+bool costs_watch(struct fleet *fleet);
+/** costs_free() - give back what the samples hold. */
+void costs_free(struct costs *costs);
+/** costs_print() - cycles per report, bytes per session, for people. */
+void costs_print(const struct fleet *fleet);
+/** costs_report() - the same for programs. */
+void costs_report(const struct fleet *fleet, json_t *summary);
 
 /* summary.c */
 /** summary_latency() - an answer came after @microseconds. */

@@ -12,6 +12,7 @@
 
 #define TICK (SECOND / 20) /* how often the end of the run is looked for */
 #define TIMERS_PER_TURN 64
+#define POLLS_PER_TURN 64
 #define DRAIN (12 * SECOND) /* at most, for what is outstanding: one repeat fits in */
 
 static volatile sig_atomic_t stops;
@@ -70,7 +71,7 @@ static int prepare(struct fleet *fleet)
 		error = codec_random(&fleet->random, sizeof(fleet->random));
 	fleet->random |= 1;
 	fleet->login = peer_find(fleet, fleet->options.login);
-	fleet->transport = &transport_sockets;
+	fleet->transport = fleet->options.device ? &transport_dpdk : &transport_sockets;
 	fleet->now = clock_now();
 	if (!error)
 		error = timer_init(fleet);
@@ -115,15 +116,21 @@ static bool all_wait(const struct fleet *fleet)
 	return true;
 }
 
-/* One turn: what came, then what is due; bounded, so that neither starves the other. */
+/*
+ * One turn: what came, then what is due. Answers go before new questions, so that a loop that
+ * falls behind does not drown in its own retransmissions; but not for ever.
+ */
 static void turn(struct fleet *fleet, uint64_t until)
 {
 	struct device *device;
-	unsigned timers = 0;
+	unsigned timers = 0, polls = 0;
 
-	fleet->transport->poll(fleet, timer_next(fleet, until));
-	while (timers++ < TIMERS_PER_TURN && (device = timer_expired(fleet)))
+	while (fleet->transport->poll(fleet, timer_next(fleet, until)) && polls < POLLS_PER_TURN)
+		polls++;
+	while (timers++ < TIMERS_PER_TURN && (device = timer_expired(fleet))) {
+		fleet->worked = true;
 		device_timer(fleet, device);
+	}
 	/* Whoever reads the lists may rely on every line up to the last turn. */
 	if (fleet->acknowledged)
 		fflush(fleet->acknowledged);
@@ -131,16 +138,27 @@ static void turn(struct fleet *fleet, uint64_t until)
 		fflush(fleet->sent);
 }
 
+static uint64_t seconds(double value)
+{
+	return (uint64_t)(value * (double)SECOND);
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static int run(void *argument)
 {
 	struct fleet *fleet = argument;
 	uint64_t second, tick, end = NEVER, deadline = NEVER;
 
+	costs_take(fleet, &fleet->costs.began);
 	line_up(fleet);
 	second = fleet->began + SECOND;
 	tick = fleet->began;
 	if (fleet->options.seconds > 0)
-		end = fleet->began + (uint64_t)(fleet->options.seconds * (double)SECOND);
+		end = fleet->began + seconds(fleet->options.seconds);
 	for (;;) {
 		turn(fleet, tick);
 		if (fleet->now < tick)
@@ -148,11 +166,14 @@ static int run(void *argument)
 		tick = fleet->now + TICK;
 		if (fleet->now >= second) {
 			summary_second(fleet);
+			if (costs_watch(fleet) && fleet->options.steady > 0)
+				end = min(end, fleet->now + seconds(fleet->options.steady));
 			second += SECOND;
 		}
 		if (fleet->draining && (all_wait(fleet) || fleet->now >= deadline))
 			return 0;
 		if (!fleet->draining && (stops || fleet->now >= end || all_wait(fleet))) {
+			costs_take(fleet, &fleet->costs.ended);
 			fleet->draining = true;
 			deadline = fleet->now + DRAIN;
 		}
@@ -180,6 +201,7 @@ static void give_back(struct fleet *fleet)
 		fclose(fleet->acknowledged);
 	if (fleet->sent)
 		fclose(fleet->sent);
+	costs_free(&fleet->costs);
 	free(fleet->wheel);
 	free(fleet->devices);
 	free(fleet->text);
@@ -203,9 +225,10 @@ int main(int argc, char **argv)
 	if (prepare(&fleet) == 0) {
 		sigaction(SIGTERM, &stop, NULL);
 		sigaction(SIGINT, &stop, NULL);
-		fleet.transport->run(&fleet, run);
-		finish(&fleet);
-		status = summary_final(&fleet);
+		if (fleet.transport->run(&fleet, run) == 0) {
+			finish(&fleet);
+			status = summary_final(&fleet);
+		}
 	}
 	if (fleet.transport)
 		fleet.transport->stop(&fleet);

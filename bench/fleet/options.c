@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* options.c - the command line of hearth-fleet */
-#include "fleet.h"
+#include "options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -26,7 +26,14 @@ static const char usage[] =
 	"                        sequence and values, one frame per read of 1,024 bytes, no\n"
 	"                        repeats (text)\n"
 	"Traffic\n"
-	"  --via sockets         kernel sockets, the only way so far\n"
+	"  --via sockets         kernel sockets, the default\n"
+	"  --via dpdk:DEVICE     Hearth's own stack on a DPDK port: a vdev string or PCI address,\n"
+	"                        as dpdk:net_memif0,role=client,socket=/run/m.sock\n"
+	"  --address A.B.C.D/N   dpdk: its first address; every 12,288 devices take one more\n"
+	"  --gateway A.B.C.D     dpdk: next hop, where the platform is not in that subnet\n"
+	"  --cpu N               dpdk: the CPU of its loop (the first it may use)\n"
+	"  --memory MB           dpdk: DPDK's memory (256)\n"
+	"  --pages auto|huge|no-huge  dpdk: where that comes from (auto)\n"
 	"  --login HOST:PORT     the login port\n"
 	"  --tcp-share 0..100    percent of the devices that use TCP from the start; the rest\n"
 	"                        follow the text: UDP until their third login\n"
@@ -34,8 +41,9 @@ static const char usage[] =
 	"  --rate R              instead: reports/s of the whole fleet\n"
 	"  --reports N           stop after N reports per device\n"
 	"  --seconds N           stop after N seconds\n"
+	"  --steady N            stop N seconds after all devices were connected\n"
 	"  --heartbeat S         instead of the platform's heartBeat\n"
-	"  --ramp R              logins/s at the start (500)\n"
+	"  --login-rate R        logins/s at the start (500); --ramp is the same\n"
 	"  --bytes N             pad status reports to about N bytes of JSON\n"
 	"  --merge N             TCP: N reports in one write (1)\n"
 	"  --split N             TCP: write frames in pieces of 1 to N bytes\n"
@@ -47,6 +55,7 @@ static const char usage[] =
 	"report's\n"
 	"                        payload carries the number as \"n\"\n"
 	"  --sent FILE           likewise per report sent, repeats not counted\n"
+	"  --control SOCKET      ask this broker for its cycles and memory, before and after\n"
 	"  --json FILE           the final summary as JSON ('-': standard output)\n"
 	"  --refusals            results of 999999 are expected\n"
 	"  --strict              losses fail the run too: a connection lost, a login repeated or\n"
@@ -58,6 +67,12 @@ static const char usage[] =
 
 enum {
 	OPTION_VIA = 256,
+	OPTION_ADDRESS,
+	OPTION_GATEWAY,
+	OPTION_CPU,
+	OPTION_MEMORY,
+	OPTION_PAGES,
+	OPTION_CONTROL,
 	OPTION_LOGIN,
 	OPTION_DEVICES,
 	OPTION_CSV,
@@ -69,6 +84,7 @@ enum {
 	OPTION_INTERVAL,
 	OPTION_REPORTS,
 	OPTION_SECONDS,
+	OPTION_STEADY,
 	OPTION_HEARTBEAT,
 	OPTION_RAMP,
 	OPTION_BYTES,
@@ -88,6 +104,12 @@ enum {
 
 static const struct option long_options[] = {
 	{"via", required_argument, NULL, OPTION_VIA},
+	{"address", required_argument, NULL, OPTION_ADDRESS},
+	{"gateway", required_argument, NULL, OPTION_GATEWAY},
+	{"cpu", required_argument, NULL, OPTION_CPU},
+	{"memory", required_argument, NULL, OPTION_MEMORY},
+	{"pages", required_argument, NULL, OPTION_PAGES},
+	{"control", required_argument, NULL, OPTION_CONTROL},
 	{"login", required_argument, NULL, OPTION_LOGIN},
 	{"devices", required_argument, NULL, OPTION_DEVICES},
 	{"csv", required_argument, NULL, OPTION_CSV},
@@ -99,7 +121,9 @@ static const struct option long_options[] = {
 	{"interval", required_argument, NULL, OPTION_INTERVAL},
 	{"reports", required_argument, NULL, OPTION_REPORTS},
 	{"seconds", required_argument, NULL, OPTION_SECONDS},
+	{"steady", required_argument, NULL, OPTION_STEADY},
 	{"heartbeat", required_argument, NULL, OPTION_HEARTBEAT},
+	{"login-rate", required_argument, NULL, OPTION_RAMP},
 	{"ramp", required_argument, NULL, OPTION_RAMP},
 	{"bytes", required_argument, NULL, OPTION_BYTES},
 	{"merge", required_argument, NULL, OPTION_MERGE},
@@ -152,6 +176,7 @@ static int take_number(struct options *options, int option, const char *name)
 		{OPTION_INTERVAL, 0, 1e6},
 		{OPTION_REPORTS, 1, 1e12},
 		{OPTION_SECONDS, 0.1, 1e9},
+		{OPTION_STEADY, 0.1, 1e9},
 		{OPTION_HEARTBEAT, 1, 3600},
 		{OPTION_RAMP, 0.1, 1e6},
 		{OPTION_BYTES, 0, 40000},
@@ -159,6 +184,8 @@ static int take_number(struct options *options, int option, const char *name)
 		{OPTION_SPLIT, 1, FRAME_MAX},
 		{OPTION_TIME_SCALE, 0.001, 1000},
 		{OPTION_SEED, 0, 4294967295.0},
+		{OPTION_CPU, 0, 1023},
+		{OPTION_MEMORY, 32, 1 << 20},
 	};
 	double least = 0, most = 0, value;
 	size_t i;
@@ -193,6 +220,9 @@ static int take_number(struct options *options, int option, const char *name)
 	case OPTION_SECONDS:
 		options->seconds = value;
 		break;
+	case OPTION_STEADY:
+		options->steady = value;
+		break;
 	case OPTION_HEARTBEAT:
 		options->heartbeat = (unsigned)value;
 		break;
@@ -214,6 +244,12 @@ static int take_number(struct options *options, int option, const char *name)
 	case OPTION_SEED:
 		options->seed = (uint64_t)value;
 		break;
+	case OPTION_CPU:
+		options->cpu = (int)value;
+		break;
+	case OPTION_MEMORY:
+		options->megabytes = (unsigned)value;
+		break;
 	}
 	return 0;
 }
@@ -225,10 +261,16 @@ static int take(struct options *options, int option, const char *name)
 
 	switch (option) {
 	case OPTION_VIA:
-		if (strcmp(optarg, "sockets") == 0)
-			return 0;
-		fprintf(stderr, "hearth-fleet: --via is sockets, not '%s'\n", optarg);
-		return -EINVAL;
+		return options_via(options, optarg);
+	case OPTION_ADDRESS:
+		return options_address(options, optarg);
+	case OPTION_GATEWAY:
+		return options_gateway(options, optarg);
+	case OPTION_PAGES:
+		return options_pages(options, optarg);
+	case OPTION_CONTROL:
+		options->control = optarg;
+		return 0;
 	case OPTION_LOGIN:
 		options->login = optarg;
 		if (peer_address(optarg, &login))
@@ -276,8 +318,13 @@ int options_parse(struct options *options, int argc, char **argv)
 {
 	int option, index = 0;
 
-	*options = (struct options){
-		.tcp_share = -1, .interval = 10, .ramp = 500, .time_scale = 1, .merge = 1};
+	*options = (struct options){.tcp_share = -1,
+		.interval = 10,
+		.ramp = 500,
+		.time_scale = 1,
+		.merge = 1,
+		.cpu = -1,
+		.megabytes = 256};
 	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
 		if (option == OPTION_HELP) {
 			fputs(usage, stdout);
@@ -295,6 +342,10 @@ int options_parse(struct options *options, int argc, char **argv)
 		      "see "
 		      "--help\n",
 			stderr);
+		return -EINVAL;
+	}
+	if (options->login && !!options->device != options->has_address) {
+		fputs("hearth-fleet: --via dpdk:DEVICE and --address go together\n", stderr);
 		return -EINVAL;
 	}
 	if (options->like == LIKE_FIRMWARE && options->merge > 1) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* summary.c - what a run counted, for people each second and for programs at the end */
-#include "fleet.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <string.h>
@@ -121,6 +121,10 @@ static json_t *report(const struct fleet *fleet, int status)
 	json_object_set_new(object, "first_deviation", json_string(fleet->first_deviation));
 	json_object_set_new(
 		object, "seconds", json_real((double)(fleet->now - fleet->began) / (double)SECOND));
+	json_object_set_new(object, "via", json_string(fleet->transport->name));
+	costs_report(fleet, object);
+	if (fleet->transport->report)
+		fleet->transport->report(fleet, object);
 	json_object_set_new(object, "exit", json_integer(status));
 	return object;
 }
@@ -170,8 +174,10 @@ int summary_final(struct fleet *fleet)
 	int status = 0;
 	unsigned i;
 
-	if (!fleet->options.json || strcmp(fleet->options.json, "-"))
+	if (!fleet->options.json || strcmp(fleet->options.json, "-")) {
 		print_totals(fleet);
+		costs_print(fleet);
+	}
 	for (i = 0; i < DEVIATION_COUNT; i++) {
 		if (figures->deviations[i])
 			fprintf(stderr, "hearth-fleet: wrong answers, %s: %llu\n",
@@ -182,7 +188,11 @@ int summary_final(struct fleet *fleet)
 		status = 1;
 	}
 	if (figures->connects_tcp + figures->connects_udp == 0) {
-		fputs("hearth-fleet: nothing connected\n", stderr);
+		const char *why =
+			fleet->transport->explain ? fleet->transport->explain(fleet) : NULL;
+
+		fprintf(stderr, "hearth-fleet: nothing connected%s%s\n", why ? ": " : "",
+			why ? why : "");
 		status = 1;
 	}
 	if (fleet->options.strict && losses(figures)) {

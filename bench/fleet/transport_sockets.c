@@ -169,7 +169,7 @@ static void take_event(struct fleet *fleet, struct device *device, uint32_t even
 		read_datagrams(fleet, device);
 }
 
-static void sockets_poll(struct fleet *fleet, uint64_t until)
+static bool sockets_poll(struct fleet *fleet, uint64_t until)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int wait = 0, n, i;
@@ -184,6 +184,7 @@ static void sockets_poll(struct fleet *fleet, uint64_t until)
 		if (device->serial == events[i].data.u64 >> 32)
 			take_event(fleet, device, events[i].events);
 	}
+	return n == EVENTS_MAX;
 }
 
 static int sockets_start(struct fleet *fleet)

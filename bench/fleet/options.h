@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* options.h - what the files of the command line share */
+#pragma once
+
+#include "fleet.h"
+
+/* Each takes one option's text. Return: 0, or -EINVAL with one line on stderr. */
+
+/** options_via() - sockets, or dpdk:DEVICE */
+int options_via(struct options *options, const char *text);
+/** options_address() - A.B.C.D/N */
+int options_address(struct options *options, const char *text);
+/** options_gateway() - A.B.C.D */
+int options_gateway(struct options *options, const char *text);
+/** options_pages() - auto, huge, no-huge */
+int options_pages(struct options *options, const char *text);

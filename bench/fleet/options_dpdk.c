@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* options_dpdk.c - how the fleet reaches its network: --via and what a port needs */
+#include "options.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int options_via(struct options *options, const char *text)
+{
+	options->device = NULL;
+	if (strcmp(text, "sockets") == 0)
+		return 0;
+	if (strncmp(text, "dpdk:", 5) == 0 && text[5]) {
+		options->device = text + 5;
+		return 0;
+	}
+	fprintf(stderr, "hearth-fleet: --via is sockets or dpdk:DEVICE, not '%s'\n", text);
+	return -EINVAL;
+}
+
+int options_address(struct options *options, const char *text)
+{
+	const char *slash = strchr(text, '/');
+	char host[INET_ADDRSTRLEN] = "";
+	struct in_addr address;
+	char *end = NULL;
+	long prefix = 0;
+
+	if (slash && (size_t)(slash - text) < sizeof(host) && slash[1] >= '0' && slash[1] <= '9') {
+		memcpy(host, text, (size_t)(slash - text));
+		prefix = strtol(slash + 1, &end, 10);
+	}
+	if (!end || *end || prefix > 32 || inet_pton(AF_INET, host, &address) != 1) {
+		fprintf(stderr,
+			"hearth-fleet: --address is an IPv4 address and prefix, as 198.18.0.2/16, "
+			"not '%s'\n",
+			text);
+		return -EINVAL;
+	}
+	options->address = ip_from_v4(address.s_addr);
+	options->prefix = (uint8_t)prefix;
+	options->has_address = true;
+	return 0;
+}
+
+int options_gateway(struct options *options, const char *text)
+{
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, text, &address) != 1) {
+		fprintf(stderr, "hearth-fleet: --gateway is an IPv4 address, not '%s'\n", text);
+		return -EINVAL;
+	}
+	options->gateway = ip_from_v4(address.s_addr);
+	options->has_gateway = true;
+	return 0;
+}
+
+int options_pages(struct options *options, const char *text)
+{
+	static const char *const names[] = {"auto", "huge", "no-huge"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			options->memory = (enum memory)i;
+			return 0;
+		}
+	}
+	fprintf(stderr, "hearth-fleet: --pages is auto, huge or no-huge, not '%s'\n", text);
+	return -EINVAL;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* transport_dpdk.h - devices behind our own stack on a DPDK port: what its files share */
+#pragma once
+
+#include "transport.h"
+
+#include "port.h"
+#include "stack.h"
+
+/*
+ * Where a device's packets come from. A device owns SOURCE_PORTS ports of one address and uses the
+ * next of them for each connection, as a new socket would; so a datagram's destination tells the
+ * device without a table. Ports below the first are left out: among them are those of services
+ * that a broker does not answer.
+ */
+#define SOURCE_PORT_FIRST 16384u
+#define SOURCE_PORTS 4u
+#define SOURCE_DEVICES ((65536u - SOURCE_PORT_FIRST) / SOURCE_PORTS)
+_Static_assert(SOURCE_DEVICES == 12288, "what --help says of --address");
+
+/** struct source - an address and port of ours, network byte order */
+struct source {
+	struct ip_address address;
+	uint16_t port;
+};
+
+/** source_of() - what device @index sends from in its @incarnation; @first: our first address */
+struct source source_of(const struct ip_address *first, uint32_t index, unsigned incarnation);
+
+/** source_device() - the device that @source belongs to, and its @incarnation. Return: its index;
+ * anything for a source that is none of ours. */
+uint32_t source_device(
+	const struct ip_address *first, const struct source *source, unsigned *incarnation);
+
+/** source_addresses() - addresses that @devices need. */
+uint32_t source_addresses(uint32_t devices);
+
+#define DPDK_COUNTERS(X)                                                                           \
+	X(DPDK_NOT_OPENED, "not_opened", "connections that TCP refused to open")                   \
+	X(DPDK_NOT_SENT, "not_sent", "frames not sent: no room, or no next hop")                   \
+	X(DPDK_STRAY, "stray", "datagrams to nobody, or to a connection that is gone")
+COUNTER_ENUM(dpdk_counter, DPDK_COUNTERS, DPDK_COUNTER_COUNT);
+
+/** struct dpdk - the transport's state; @busy: the turn had something to do */
+struct dpdk {
+	struct stack *stack;
+	struct tcp *tcp;
+	struct port *port;
+	struct random *random;
+	struct rss rss;
+	struct ip_address first;
+	struct chunk_pool *chunks;
+	void *chunk_memory;
+	size_t chunk_bytes, stack_bytes;
+	uint64_t up_since;
+	bool busy;
+	uint64_t mark, busy_cycles, idle_cycles;
+	uint64_t counters[DPDK_COUNTER_COUNT];
+};
+
+static inline struct dpdk *dpdk_of(const struct fleet *fleet)
+{
+	return fleet->carrier;
+}
+
+/** dpdk_user() - what the stack calls. */
+void dpdk_user(struct fleet *fleet, struct stack_user *user);
+
+/* The transport's data path, see struct transport. */
+bool dpdk_poll(struct fleet *fleet, uint64_t until);
+int dpdk_open(struct fleet *fleet, struct device *device, peer_id peer, bool tcp);
+void dpdk_close(struct fleet *fleet, struct device *device);
+void dpdk_send(
+	struct fleet *fleet, struct device *device, const char *frame, size_t length, bool hold);

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Hearth authors
+"""hearth-fleet on a stack of its own: memif to the broker, thousands of sessions, their costs."""
+
+import collections
+import subprocess
+
+import pytest
+
+import hearth
+import paths
+
+DEVICES = 20000
+LIMITS = {"devices": 30000, "sessions": 25000, "connections": 50000, "pending_logins": 20000}
+
+
+def device(directory, role):
+    """One end; its rings are long, so that a loop that loses its CPU for a while costs no frames."""
+    return "net_memif0,role=%s,socket=%s,socket-abstract=no,rsize=13" % (
+        role, directory / "memif.sock")
+
+
+def via(broker, address="198.18.0.2/24"):
+    """Options that reach the broker by its memif."""
+    return ("--via", "dpdk:" + device(broker.directory, "client"), "--address", address, "--pages", "no-huge",
+            "--memory", 64)
+
+
+@pytest.fixture
+def memif(tmp_path):
+    with hearth.Hearth(tmp_path, device(tmp_path, "server"), None, limits=LIMITS,
+                       feed={"bytes": "64MiB"}) as broker:
+        yield broker
+
+
+def provisioned(broker, count, *options, **more):
+    """A fleet on the memif whose devices the broker knows before it starts."""
+    fleet = hearth.Fleet(broker, count, *via(broker), *options, **more).generate()
+    broker.ctl("device", "import", fleet.csv, offline=True)
+    return fleet
+
+
+def compare(fleet, events):
+    """Every acknowledged report lies in the ring exactly once, and nothing that was not sent."""
+    reports = collections.Counter(hearth.reports_in(events))
+    assert max(reports.values()) == 1
+    assert set(fleet.acknowledged()) <= set(reports) <= set(fleet.sent())
+    return len(reports)
+
+
+@pytest.mark.parametrize("manners", [
+    (), ("--split", 7, "--merge", 3), ("--bytes", 900), ("--merge", 32), ("--like", "firmware"),
+])
+def test_reports_arrive(memif, manners):
+    fleet = hearth.Fleet(memif, 100, *via(memif), "--tcp-share", 50, "--interval", 0.2,
+                         "--reports", 20, "--strict", *manners)
+    fleet.generate(like="firmware" if "firmware" in manners else "text")
+    memif.ctl("device", "import", fleet.csv, offline=True)
+    memif.start()
+    feed = memif.feed()
+    status, summary = fleet.start().wait()
+    assert status == 0, summary
+    assert summary["connects_tcp"] == summary["connects_udp"] == 50
+    assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 22
+    hearth.check_feed(feed.events)
+
+
+def test_many_sessions_and_their_costs(memif):
+    fleet = provisioned(memif, DEVICES, "--tcp-share", 50, "--login-rate", 5000, "--rate", 4000,
+                        "--seconds", 12, "--heartbeat", 5, "--strict", "--control", memif.socket)
+    memif.start()
+    feed = memif.feed()
+    status, summary = fleet.start().wait()
+    assert status == 0, summary
+    assert summary["all_connected"] and summary["connected"] == DEVICES
+    assert summary["broker_sessions"] == DEVICES
+    assert summary["heartbeats"] > 0 and summary["wrong"] == 0
+    for name in ("fleet_cycles_per_report", "broker_cycles_per_report",
+                 "fleet_bytes_per_session", "broker_bytes_per_session"):
+        assert summary[name] > 0, name
+    assert compare(fleet, feed.quiet(1)) >= summary["acknowledged"]
+    # Both ends count the same connections; what was closed at the end is gone.
+    broker = memif.ctl_json("status")
+    assert broker["sessions"]["live_tcp"] == 0
+    assert broker["workers"][0]["counters"]["tcp"]["tcp_opened"] == \
+        summary["counters"]["tcp_opened"]
+
+
+def test_lost_connections_lead_back(memif):
+    fleet = provisioned(memif, 50, "--tcp-share", 100, "--interval", 0.1, "--time-scale", 0.05,
+                        "--seconds", 8)
+    memif.start()
+    feed = memif.feed()
+    fleet.start()
+    feed.wait_for(lambda event: event["event"] == "uplink" and event["code"] == 2028)
+    for event in [event for event in feed.read() if event["event"] == "online"][:10]:
+        memif.ctl("kick", event["device"])
+    status, summary = fleet.wait()
+    assert status == 0, summary
+    assert summary["relogins_tcp"] >= 10 and summary["connected"] == 50
+    compare(fleet, feed.quiet(0.5))
+
+
+def test_wrong_pins_are_never_answered(memif):
+    fleet = provisioned(memif, 20, "--seconds", 3, "--time-scale", 0.05)
+    fleet.generate()  # other PINs than the broker's
+    memif.start()
+    status, summary = fleet.start().wait()
+    assert status == 1 and summary["connected"] == summary["logins"] == 0
+    assert "answers no login" in fleet.output.read_text()
+
+
+@pytest.mark.parametrize("address,login,why", [
+    ("198.18.0.2/24", "198.18.0.77:7700", "ARP is not answered"),
+    ("198.19.0.2/24", "198.18.0.1:7700", "no way to the platform"),
+    ("198.18.0.2/24", "198.18.0.1:7799", "connections are refused"),
+])
+def test_unreachable_says_why(memif, address, login, why):
+    fleet = provisioned(memif, 5)
+    memif.start()
+    result = subprocess.run(
+        [paths.HEARTH_FLEET, "--devices", fleet.csv, "--login", login, "--seconds", "3",
+         *map(str, via(memif, address))], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1 and why in result.stderr, result
+
+
+def test_no_broker_says_why(memif):
+    fleet = hearth.Fleet(memif, 5).generate()
+    result = subprocess.run(
+        [paths.HEARTH_FLEET, "--devices", fleet.csv, "--login", "198.18.0.1:7700",
+         *map(str, via(memif))], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2 and "is a broker running" in result.stderr
+
+
+@pytest.mark.parametrize("options", [
+    ["--via", "dpdk:net_memif0,role=client"], ["--address", "198.18.0.2/24"],
+    ["--via", "dpdk:", "--address", "198.18.0.2/24"],
+    ["--via", "dpdk:toaster", "--address", "198.18.0.2/24"],
+    ["--via", "dpdk:net_memif0", "--address", "198.18.0.2"],
+    ["--via", "dpdk:net_memif0", "--address", "198.18.0.2/33"],
+    ["--via", "dpdk:net_memif0", "--address", "198.18.0.255/24"],
+    ["--via", "dpdk:net_memif0", "--address", "198.18.0.2/24", "--pages", "some"],
+    ["--via", "dpdk:net_memif0", "--address", "198.18.0.2/24", "--gateway", "x"],
+    ["--via", "dpdk:net_memif0", "--address", "198.18.0.2/24", "--cpu", "-1"],
+])
+def test_wrong_usage(tmp_path, options):
+    path = tmp_path / "devices.csv"
+    subprocess.run([paths.HEARTH_FLEET, "--generate", "5", "--csv", path], check=True)
+    result = subprocess.run(
+        [paths.HEARTH_FLEET, "--devices", path, "--login", "198.18.0.1:7700", *options],
+        capture_output=True, text=True, timeout=20, check=False)
+    assert result.returncode == 2 and result.stderr and result.stdout == ""
