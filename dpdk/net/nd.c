@@ -4,7 +4,7 @@
 #include "net/nd.h"
 
 #include "net/checksum.h"
-#include "net/ip.h"
+#include "net/ipv6.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,11 +98,11 @@ static bool is_solicited_node(const struct ip_address *address)
 static bool fits(const struct ip_packet *packet, const struct nd_message *message)
 {
 	if (message->type == ND_ADVERTISEMENT)
-		return ip_is_unicast(&packet->source) &&
+		return ipv6_is_unicast(&packet->source) &&
 		       !(message->solicited && is_group(&packet->destination));
 	if (ipv6_is_unspecified(&packet->source))
 		return is_solicited_node(&packet->destination) && !message->has_mac;
-	return ip_is_unicast(&packet->source);
+	return ipv6_is_unicast(&packet->source);
 }
 
 int nd_parse(const struct ip_packet *packet, struct nd_message *message)
@@ -125,8 +125,7 @@ int nd_parse(const struct ip_packet *packet, struct nd_message *message)
 	message->target = header->target;
 	message->solicited = header->flags & FLAG_SOLICITED;
 	message->override = header->flags & FLAG_OVERRIDE;
-	if (!ip_is_unicast(&message->target) || ip_is_v4(&message->target) ||
-		!fits(packet, message))
+	if (!ipv6_is_unicast(&message->target) || !fits(packet, message))
 		return -EINVAL;
 	return 0;
 }
