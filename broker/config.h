@@ -88,7 +88,16 @@ struct config *config_load(
 	const char *file, void (*warn)(const char *line), char *error, size_t size);
 
 /** config_has_ipv6() - has any port an IPv6 address? */
-bool config_has_ipv6(const struct config *config);
+static inline bool config_has_ipv6(const struct config *config)
+{
+	for (unsigned i = 0; i < config->port_count; i++) {
+		for (unsigned j = 0; j < config->ports[i].address_count; j++) {
+			if (!ip_is_v4(&config->ports[i].addresses[j].address))
+				return true;
+		}
+	}
+	return false;
+}
 
 /** config_free() - NULL is allowed. */
 void config_free(struct config *config);

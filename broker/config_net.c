@@ -171,14 +171,3 @@ int config_check_advertise(
 	}
 	return rc;
 }
-
-bool config_has_ipv6(const struct config *config)
-{
-	for (unsigned i = 0; i < config->port_count; i++) {
-		for (unsigned j = 0; j < config->ports[i].address_count; j++) {
-			if (!ip_is_v4(&config->ports[i].addresses[j].address))
-				return true;
-		}
-	}
-	return false;
-}

@@ -40,11 +40,11 @@ static const struct worker_listener *listener(
 static uint8_t local_index(
 	const struct worker *worker, uint8_t link, const struct ip_address *local)
 {
-	const struct stack_link *l = &worker->links[link];
+	struct ip_address own;
 
-	for (unsigned i = 0; i < l->address_count; i++) {
-		if (ip_equal(&l->addresses[i].address, local))
-			return i;
+	for (unsigned i = 0; stack_address_at(worker->stack, link, i, &own); i++) {
+		if (ip_equal(&own, local))
+			return (uint8_t)i;
 	}
 	return 0;
 }

@@ -17,19 +17,19 @@ void host_stage(struct host *host, enum stage stage)
 }
 
 /* Ours that the peer spoke to; the first of its family after a restart with other addresses. */
-static struct ip_address local_of(const struct stack_link *link, const struct session_peer *peer)
+static struct ip_address local_of(
+	const struct stack *stack, uint8_t link, const struct session_peer *peer)
 {
-	const struct stack_address *addresses = link->addresses;
 	const bool v4 = ip_is_v4(&peer->address);
-	unsigned i = peer->local;
+	struct ip_address own = {{0}};
 
-	if (i < link->address_count && ip_is_v4(&addresses[i].address) == v4)
-		return addresses[i].address;
-	for (i = 0; i + 1 < link->address_count; i++) {
-		if (ip_is_v4(&addresses[i].address) == v4)
+	if (stack_address_at(stack, link, peer->local, &own) && ip_is_v4(&own) == v4)
+		return own;
+	for (unsigned i = 0; stack_address_at(stack, link, i, &own); i++) {
+		if (ip_is_v4(&own) == v4)
 			break;
 	}
-	return addresses[i].address;
+	return own;
 }
 
 /* The UDP path of a peer; our port is that of the listener it came to. */
@@ -38,7 +38,7 @@ static struct udp_path path_to(const struct worker *worker, const struct peer *t
 	const uint8_t link = to->udp.link < worker->link_count ? to->udp.link : 0;
 	struct udp_path path = {.remote = to->udp.address,
 		.remote_port = to->udp.port,
-		.local = local_of(&worker->links[link], &to->udp),
+		.local = local_of(worker->stack, link, &to->udp),
 		.link = link};
 
 	for (unsigned i = 0; i < worker->listener_count; i++) {

@@ -57,15 +57,14 @@ static void stack_setup(const struct worker_setup *setup, struct stack_config *s
 		struct stack_link *link = &stack->links[i];
 
 		link->link = setup->links[i];
-		/* the stack speaks IPv4 */
-		for (unsigned j = 0; j < port->address_count; j++) {
-			if (ip_is_v4(&port->addresses[j].address))
-				link->addresses[link->address_count++] = (struct stack_address){
-					port->addresses[j].address, port->addresses[j].prefix};
-		}
+		link->address_count = port->address_count;
+		for (unsigned j = 0; j < port->address_count; j++)
+			link->addresses[j] = (struct stack_address){
+				port->addresses[j].address, port->addresses[j].prefix};
+		link->gateway_count = port->gateway_count;
 		for (unsigned j = 0; j < port->gateway_count; j++) {
-			if (ip_is_v4(&port->gateways[j].address))
-				link->gateways[link->gateway_count++] = port->gateways[j].address;
+			link->gateways[j] = port->gateways[j].address;
+			memcpy(link->gateway_macs[j], port->gateways[j].mac, 6);
 		}
 	}
 	stack->tcp = (struct tcp_config){
@@ -73,6 +72,7 @@ static void stack_setup(const struct worker_setup *setup, struct stack_config *s
 		.embryonic = clamp(connections / 8, 1024, 1u << 16),
 		.time_wait = clamp(connections / 8, 1024, 1u << 16),
 		.sides = clamp(connections / 16, 1024, UINT16_MAX),
+		.ipv6 = config_has_ipv6(config),
 		.receive_window = 65535,
 		.send_bytes = WORKER_SEND_BYTES,
 		.mss = 1460,
@@ -137,7 +137,6 @@ static int start_stack(struct worker *worker, const struct worker_setup *setup, 
 		return -ENOMEM;
 	worker->chunks = chunk_pool_init(worker->chunk_memory, &chunks);
 	stack_setup(setup, &config);
-	memcpy(worker->links, config.links, sizeof(worker->links));
 	worker->link_count = config.link_count;
 	config.tcp.chunks = worker->chunks;
 	config.tcp.ports = tcp_ports;

@@ -70,7 +70,6 @@ struct worker {
 	void *states[WORKER_PROTOCOLS_MAX];
 	struct worker_listener listeners[WORKER_LISTENERS_MAX];
 	unsigned listener_count;
-	struct stack_link links[CONFIG_PORTS_MAX];
 	unsigned link_count;
 	uint32_t entries; /* of its session range */
 	uint32_t attached;

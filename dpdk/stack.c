@@ -67,6 +67,21 @@ size_t stack_bytes(const struct stack_config *config)
 	       tcp_bytes(&tcp);
 }
 
+/* Next hops that nobody need ask for, and nobody can claim. */
+static void fix_gateways(struct stack *stack, const struct stack_config *config)
+{
+	static const uint8_t none[6];
+
+	for (unsigned i = 0; i < config->link_count; i++) {
+		const struct stack_link *link = &config->links[i];
+
+		for (unsigned j = 0; j < link->gateway_count; j++)
+			if (memcmp(link->gateway_macs[j], none, 6) != 0)
+				neighbour_fix(&stack->neighbours, (uint8_t)i, &link->gateways[j],
+					link->gateway_macs[j]);
+	}
+}
+
 struct stack *stack_new(const struct stack_config *config, uint64_t now)
 {
 	struct siphash_key key;
@@ -102,6 +117,7 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now)
 	stack->interface_count = config->link_count;
 	for (unsigned i = 0; i < config->link_count; i++)
 		stack_interface_init(&stack->interfaces[i], &config->links[i], now);
+	fix_gateways(stack, config);
 	for (unsigned i = 0; i < config->udp_port_count; i++) {
 		uint16_t port = ntohs(config->udp_ports[i]);
 

@@ -41,6 +41,8 @@ struct stack_link {
 	/* next hops for what is on no subnet of this link */
 	struct ip_address gateways[STACK_GATEWAYS_MAX];
 	unsigned gateway_count;
+	/* their Ethernet addresses, where the operator gives them; else all 0: they are asked for */
+	uint8_t gateway_macs[STACK_GATEWAYS_MAX][6];
 };
 
 /** struct udp_path - both ends of a UDP exchange, seen from us; ports in network byte order */
@@ -264,6 +266,14 @@ unsigned stack_transmit(struct stack *stack, uint64_t now);
 
 /** stack_timers() - a bounded slice of TCP's timers and sweep and of the neighbour table. */
 void stack_timers(struct stack *stack, uint64_t now);
+
+/**
+ * stack_address_at() - our @index'th address on a link: those of the configuration in their order,
+ * then the link-local one
+ * Return: false: there are not so many.
+ */
+bool stack_address_at(
+	const struct stack *stack, uint8_t link, unsigned index, struct ip_address *address);
 
 /** stack_neighbours() - the neighbour table, for status. */
 struct pool_view stack_neighbours(const struct stack *stack);

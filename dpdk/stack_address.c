@@ -118,6 +118,17 @@ void stack_interface_init(
 		interface->gateways[i] = link->gateways[i];
 }
 
+bool stack_address_at(
+	const struct stack *stack, uint8_t link, unsigned index, struct ip_address *address)
+{
+	const struct stack_interface *interface = &stack->interfaces[link];
+
+	if (link >= stack->interface_count || index >= interface->subnet_count)
+		return false;
+	*address = interface->subnets[index].address;
+	return true;
+}
+
 bool stack_owns_anywhere(const struct stack *stack, const struct ip_address *address)
 {
 	for (unsigned i = 0; i < stack->interface_count; i++)

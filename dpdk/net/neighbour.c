@@ -65,6 +65,8 @@ static unsigned eviction_rank(const struct neighbour *entry, uint64_t now)
 	case NEIGHBOUR_INCOMPLETE:
 		/* Its broadcast gets a second's chance to be answered. */
 		return now - entry->confirmed >= NEIGHBOUR_REQUEST_US ? 3 : 0;
+	case NEIGHBOUR_FIXED:
+		return 0;
 	default:
 		if (entry->used == 0)
 			return 2;
@@ -129,6 +131,18 @@ static void start_probe(struct neighbour *entry)
 	entry->asked = 0;
 }
 
+bool neighbour_fix(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
+	const uint8_t mac[6])
+{
+	struct neighbour *entry = insert(table, link, address, 0);
+
+	if (!entry)
+		return false;
+	memcpy(entry->mac, mac, 6);
+	entry->state = NEIGHBOUR_FIXED;
+	return true;
+}
+
 unsigned neighbour_use(struct neighbour_table *table, struct neighbour *entry, uint64_t now,
 	struct neighbour_ask *ask)
 {
@@ -175,7 +189,7 @@ void neighbour_learn(struct neighbour_table *table, uint8_t link, const struct i
 
 	if (!entry)
 		entry = insert(table, link, address, now);
-	if (!entry)
+	if (!entry || entry->state == NEIGHBOUR_FIXED)
 		return;
 	if (entry->state == NEIGHBOUR_REACHABLE || entry->state == NEIGHBOUR_PROBE) {
 		if (memcmp(entry->mac, mac, 6) != 0) {
@@ -222,7 +236,7 @@ static unsigned sweep_entry(struct neighbour_table *table, struct neighbour *ent
 	uint64_t interval =
 		entry->state == NEIGHBOUR_PROBE ? NEIGHBOUR_PROBE_US : NEIGHBOUR_REQUEST_US;
 
-	if (entry->state == NEIGHBOUR_FREE)
+	if (entry->state == NEIGHBOUR_FREE || entry->state == NEIGHBOUR_FIXED)
 		return 0;
 	if (entry->state == NEIGHBOUR_REACHABLE) {
 		if (now - latest > NEIGHBOUR_FORGET_US)

@@ -33,6 +33,7 @@ enum neighbour_state {
 	NEIGHBOUR_INCOMPLETE, /* asked for by broadcast, no answer yet */
 	NEIGHBOUR_REACHABLE,
 	NEIGHBOUR_PROBE, /* still used while its Ethernet address is asked by unicast */
+	NEIGHBOUR_FIXED, /* given by the operator: never asked, changed or forgotten */
 };
 
 /** struct neighbour - one entry; times in microseconds */
@@ -71,6 +72,14 @@ size_t neighbour_bytes(uint32_t entries);
 /** neighbour_init() - lay a table out in zeroed @memory of neighbour_bytes(@entries). */
 void neighbour_init(struct neighbour_table *table, void *memory, uint32_t entries,
 	const struct siphash_key *key);
+
+/**
+ * neighbour_fix() - the operator says which Ethernet address a next hop has
+ *
+ * Before anything else is in the table. Return: false if its bucket is full of such entries.
+ */
+bool neighbour_fix(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
+	const uint8_t mac[6]);
 
 /**
  * neighbour_find() - the entry of a next hop to send to, made if there is none

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -20,6 +21,8 @@ import paths
 
 BROKER = "198.18.0.1"
 DEVICES = ("198.18.0.2", "198.18.0.3", "198.18.0.4")
+BROKER6 = "fd77::1"
+DEVICES6 = ("fd77::2", "fd77::3", "fd77::4")
 LOGIN, CONNECT = 7700, 7701
 READY_SECONDS = 60
 PR_SET_PDEATHSIG = 1
@@ -148,6 +151,21 @@ class Hearth:
             self.wait(self.interface_exists, "interface " + self.interface)
             self.configure_interface()
         self.wait(lambda: self.ctl("status", check=False).returncode == 0, "hearthctl status")
+        if self.has_ipv6() and self.interface:
+            self.wait(self.answers_ipv6, "a connection to [%s]" % BROKER6)
+
+    def has_ipv6(self):
+        return any(":" in address for port in self.settings["ports"]
+                   for address in port["addresses"])
+
+    @staticmethod
+    def answers_ipv6():
+        """Its addresses are used once nobody else was found to have them."""
+        try:
+            socket.create_connection((BROKER6, LOGIN), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def interface_exists(self):
         return pathlib.Path("/sys/class/net", self.interface).exists() or \
@@ -156,6 +174,8 @@ class Hearth:
     def configure_interface(self):
         for address in DEVICES:
             ip("address", "replace", address + "/24", "dev", self.interface)
+        for address in DEVICES6 if self.has_ipv6() else ():
+            ip("address", "replace", address + "/64", "dev", self.interface, "nodad")
         # A poll loop that loses its CPU for a while must not cost datagrams.
         ip("link", "set", self.interface, "txqueuelen", "20000", "up")
 
@@ -234,9 +254,9 @@ class Hearth:
         self.ctl("device", "import", path, offline=not running)
         path.unlink()
 
-    def device(self, **options):
+    def device(self, host=BROKER, **options):
         device_id, pin = self.pool.pop()
-        return mcdevice.McDevice(device_id, pin, BROKER, LOGIN, **options)
+        return mcdevice.McDevice(device_id, pin, host, LOGIN, **options)
 
     # -- feed
 

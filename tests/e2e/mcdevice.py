@@ -102,7 +102,8 @@ class Link:
     def __init__(self, address, tcp, source=None, timeout=5.0):
         self.tcp = tcp
         kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
-        self.socket = socket.socket(socket.AF_INET, kind)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(family, kind)
         self.socket.settimeout(timeout)
         if source:
             self.socket.bind(source)
@@ -216,7 +217,7 @@ class McDevice:
     @staticmethod
     def address(text):
         host, port = text.rsplit(":", 1)
-        return host, int(port)
+        return host.strip("[]"), int(port)
 
     def open(self, via, source=None):
         """A new socket towards where the login's answer pointed."""

@@ -231,6 +231,40 @@ static void test_gateway(void **state)
 	fixture_free(f);
 }
 
+/* Its Ethernet address was given: nobody is asked, and nobody is believed. */
+static void test_A2_fixed_gateway(void **state)
+{
+	static const uint8_t given[6] = {0x02, 0, 0, 0, 0xff, 0x01};
+	struct fixture *f = fixture_make();
+	uint32_t gateway = inet_addr("198.18.0.254");
+	struct packet p;
+
+	f->config.links[0].gateways[0] = ip_from_v4(gateway);
+	f->config.links[0].gateway_count = 1;
+	memcpy(f->config.links[0].gateway_macs[0], given, 6);
+	f->config.neighbours = 8;
+	fixture_start(f);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_true(send_to(f, inet_addr("203.0.113.5")));
+		assert_memory_equal(last_destination(f, 0), given, 6);
+		assert_true(send_to(f, gateway));
+		assert_memory_equal(last_destination(f, 0), given, 6);
+		/* it asks for us, answers, announces itself from elsewhere; then time passes */
+		arp_ask(f, other_mac, gateway);
+		arp_reply(f, other_mac, gateway);
+		make_arp(&p, all_mac, 1, other_mac, gateway, gateway);
+		deliver(f, &p);
+		pass(f, 700 * SECOND, SECOND);
+		assert_int_equal(counter(f, STACK_ARP_REQUESTS), 0);
+	}
+	/* and a flood of neighbours leaves it where it is */
+	for (unsigned i = 0; i < 100; i++)
+		arp_ask(f, peer_mac, htonl(0xc6120010 + i));
+	assert_true(send_to(f, inet_addr("203.0.113.5")));
+	assert_memory_equal(last_destination(f, 0), given, 6);
+	fixture_free(f);
+}
+
 /* Each link has its own neighbours: the same address on another is another host. */
 static void test_links_are_apart(void **state)
 {
@@ -311,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_A2_failover),
 		cmocka_unit_test(test_A4_conflict),
 		cmocka_unit_test(test_gateway),
+		cmocka_unit_test(test_A2_fixed_gateway),
 		cmocka_unit_test(test_links_are_apart),
 		cmocka_unit_test(test_row_of_addresses),
 	};

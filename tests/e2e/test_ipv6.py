@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Hearth authors
+"""IPv6 beside IPv4, or alone: Linux as the peer, over TAP."""
+
+import ipaddress
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import hearth
+import mcdevice
+
+BOTH = [hearth.BROKER + "/24", hearth.BROKER6 + "/64"]
+TAP = "net_tap0,iface=hearth0"
+
+
+def both(directory, **changes):
+    """A broker on a TAP with an address of each family; it advertises its IPv6 one."""
+    connect = "[%s]:%d" % (hearth.BROKER6, hearth.CONNECT)
+    return hearth.Hearth(directory, ports=[{"device": TAP, "addresses": BOTH}],
+                         mc={"advertise": {"tcp": connect, "udp": connect}}, **changes)
+
+
+def host_port(peer):
+    """What a feed's or a session's "peer" says."""
+    host, port = re.fullmatch(r"\[([0-9a-f:]+)\]:(\d+)|([0-9.]+):(\d+)", peer).groups()[:2]
+    return ipaddress.ip_address(host), int(port)
+
+
+def own(link):
+    return ipaddress.ip_address(link.local[0]), link.local[1]
+
+
+def works(broker, feed, device, via):
+    """A device over IPv6: login, connect, reports, heartbeat; everything names its address."""
+    device.online(via)
+    assert own(device.link)[0].version == 6
+    online = feed.of(device, "online")
+    assert online["via"] == via and host_port(online["peer"]) == own(device.link), online
+    for n in range(3):
+        device.report(n)
+    device.heartbeat()
+    uplink = feed.of(device, "uplink", 2006)
+    assert host_port(uplink["peer"]) == own(device.link)
+    session = broker.ctl_json("session", device.id)["session"]
+    assert session["via"] == via and host_port(session["peer"]) == own(device.link)
+    listed = broker.ctl("sessions").stdout
+    assert session["peer"] in listed
+
+
+@pytest.fixture
+def tap(tmp_path):
+    with both(tmp_path) as broker:
+        broker.provision(20)
+        broker.start()
+        yield broker
+
+
+def test_devices_over_tcp_and_udp(tap):
+    feed = tap.feed()
+    kept = [tap.device(host=hearth.BROKER6) for _ in range(2)]
+    for device, via in zip(kept, ("tcp", "udp")):
+        works(tap, feed, device, via)
+    kept.append(tap.device().online("tcp"))  # logs in over IPv4, connects over IPv6
+    device = tap.device(host=hearth.BROKER6)
+    device.login()
+    device.link = mcdevice.Link((hearth.BROKER, hearth.CONNECT), True)
+    assert device.request(1004, devVersion="1", model="m")["result"] == 0
+    device.report()
+    assert tap.ctl_json("session", device.id)["session"]["peer"] == "%s:%d" % device.link.local
+    status = tap.ctl_json("status")
+    assert status["sessions"]["live_tcp"] == 3 and status["sessions"]["live_udp"] == 1
+    assert status["ports"][0]["addresses"] == BOTH
+    hearth.check_feed(feed.quiet())
+
+
+def test_large_frames_over_tcp(tap):
+    """A report of many segments each way, and one that is too long for a datagram is not lost."""
+    device = tap.device(host=hearth.BROKER6).online("tcp")
+    for size in (1400, 1440, 20000, 40000):
+        status = [{"serialId": "1", "statusSerial": [
+            {"statusName": "N", "curStatusValue": "x" * size}]}]
+        device.report(statusSerials=status)
+
+
+def test_udp_rebinding_between_families(tap):
+    """A device's address may change its family under a live session: the token is what counts."""
+    feed = tap.feed()
+    device = tap.device(host=hearth.BROKER6).online("udp")
+    first = feed.of(device, "online")
+    hosts = [hearth.BROKER, hearth.BROKER6, hearth.BROKER6, hearth.BROKER, hearth.BROKER6]
+    for n, host in enumerate(hosts):
+        source = (hearth.DEVICES6 if ":" in host else hearth.DEVICES)[n % 3]
+        device.link = mcdevice.Link((host, hearth.CONNECT), False, (source, 0))
+        device.report(n)
+        device.heartbeat()
+        peer = "[%s]:%d" if ":" in host else "%s:%d"
+        peer = peer % device.link.local[:2]
+        assert tap.ctl_json("session", device.id)["session"]["peer"] == peer
+        report = feed.wait_for(lambda event, peer=peer: event["device"] == device.id and
+                               event["event"] == "uplink" and event["peer"] == peer)
+        assert report["session"] == first["session"]
+    feed.quiet()
+    assert len(feed.all_of(device, "online")) == 1 and not feed.all_of(device, "offline")
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_restart_keeps_udp_sessions(tap, orderly):
+    feed = tap.feed()
+    udp = tap.device(host=hearth.BROKER6).online("udp")
+    moved = tap.device(host=hearth.BROKER6).online("udp")
+    moved.link = mcdevice.Link((hearth.BROKER6, hearth.CONNECT), False, (hearth.DEVICES6[2], 0))
+    moved.report(7)
+    tcp = tap.device(host=hearth.BROKER6).online("tcp")
+    if orderly:
+        assert tap.stop() == 0
+    else:
+        tap.kill()
+    tap.start()
+    for device in (udp, moved):
+        session = tap.ctl_json("session", device.id)["session"]
+        assert host_port(session["peer"]) == own(device.link)
+        device.heartbeat()
+        device.report(1)
+    assert tcp.connect("tcp")["result"] == 0  # the token outlives the process
+    tcp.report(1)
+    feed.quiet()
+    for device in (udp, moved):
+        assert len(feed.all_of(device, "online")) == 1 and not feed.all_of(device, "offline")
+    hearth.check_feed(feed.events)
+
+
+def test_ipv6_alone(tmp_path):
+    port = {"device": TAP, "addresses": [hearth.BROKER6 + "/64"]}
+    with hearth.Hearth(tmp_path, ports=[port]) as broker:
+        broker.provision(2)
+        broker.start()
+        feed = broker.feed()
+        device = broker.device(host=hearth.BROKER6)
+        works(broker, feed, device, "udp")
+        assert device.login_answer["udpHost"] == "[%s]:%d" % (hearth.BROKER6, hearth.CONNECT)
+
+
+def test_echo(tap):
+    """ping, up to what the link carries."""
+    if not shutil.which("ping"):
+        pytest.skip("ping (package iputils-ping) is not installed")
+
+    def ping(*words):
+        return subprocess.run(["ping", "-6", "-n", "-c", "3", "-i", "0.2", "-W", "5", *words],
+                              capture_output=True, text=True, check=False)
+
+    for size in ("8", "56", "1452"):
+        result = ping("-s", size, hearth.BROKER6)
+        assert " 3 received" in result.stdout, result
+    result = ping("-s", "1453", "-M", "do", hearth.BROKER6)
+    assert result.returncode, "larger than the link"
