@@ -163,8 +163,10 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		.feed = broker->feed,
 		.huge = eal_uses_huge_pages(),
 		.tsc_hz = eal_tsc_hz()};
+	struct worker *workers[CONFIG_WORKERS_MAX];
 	uint32_t attached = 0;
 	struct turn_clock now;
+	int rc;
 
 	for (unsigned i = 0; i < setup.count; i++) {
 		struct broker_thread *thread = &broker->threads[i];
@@ -184,8 +186,13 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		thread->worker = worker_new(&setup, &now, error, size);
 		if (!thread->worker)
 			return -errno;
-		attached += worker_attached(thread->worker);
+		workers[i] = thread->worker;
 	}
+	rc = workers_attach(workers, setup.count, error, size);
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < setup.count; i++)
+		attached += worker_attached(workers[i]);
 	say_memory(broker, &setup);
 	if (feed_attached(broker->feed) || session_table_attached(broker->table))
 		broker_say(broker, "attached to %s: %u sessions go on", broker->config->feed.path,

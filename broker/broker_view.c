@@ -41,10 +41,8 @@ static void view_port(struct broker_view *view, unsigned port, struct port_view 
 
 static int view_control(struct broker_view *view, enum control_op op, session_handle handle)
 {
-	unsigned worker = session_handle_worker(handle);
+	unsigned worker = session_owner(view->table, session_handle_index(handle));
 
-	if (worker >= view->workers)
-		return -ENOENT;
 	return worker_post(of(view)->threads[worker].worker, op, handle);
 }
 
@@ -54,12 +52,11 @@ static void view_peer(struct broker_view *view, uint32_t index, char *out, size_
 	char text[IP_PORT_TEXT];
 	struct session_turn turn;
 	struct tcp_tuple tuple;
-	uint32_t per_worker;
+	unsigned owner = session_owner(view->table, index);
 
 	out[0] = '\0';
-	session_entries(view->table, &per_worker);
 	if (!session_peek(view->table, index, &turn) || turn.via != SESSION_VIA_TCP ||
-		!worker_peer(of(view)->threads[index / per_worker].worker, turn.connection, &tuple))
+		!worker_peer(of(view)->threads[owner].worker, turn.connection, &tuple))
 		return;
 	snprintf(out, size, "%s", ip_port_text(&tuple.remote, ntohs(tuple.remote_port), text));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mailbox.h - requests from the control thread to one worker: a bounded queue, one end each */
+/* mailbox.h - requests to one worker, of the control thread or of another worker: a bounded queue,
+ * one end each */
 #pragma once
 
 #include "protocol.h"
@@ -11,10 +12,24 @@
 
 #define MAILBOX_SLOTS 256
 
+/* What is lost of these costs time only: who wants a session asks again, a sweep finds what was
+ * handed over and what is to be looked at. Operators' requests are repeated by whoever asked. */
+enum mail_kind {
+	MAIL_CONTROL, /* an operator's request: @op, @handle */
+	MAIL_WANTED,  /* worker @from has a connect for session entry @index */
+	MAIL_HANDED,  /* session entry @index is yours now */
+	MAIL_LOOK     /* session entry @index may have to end: its device's record has changed */
+};
+
+/** struct mail - @hops: how often it was handed on */
 struct mail {
+	enum mail_kind kind;
 	enum control_op op;
 	session_handle handle;
+	uint32_t index;
+	uint8_t from, hops;
 };
+_Static_assert(sizeof(struct mail) == 24, "a box takes little more than 6 KiB");
 
 /** struct mailbox - zeroed is empty; head is the sender's, tail the worker's */
 struct mailbox {
@@ -33,6 +48,12 @@ static inline int mailbox_post(struct mailbox *box, struct mail mail)
 	box->slots[box->head % MAILBOX_SLOTS] = mail;
 	__atomic_store_n(&box->head, box->head + 1, __ATOMIC_RELEASE);
 	return 0;
+}
+
+/** mailbox_empty() - is there nothing? Asked by the worker's end. */
+static inline bool mailbox_empty(const struct mailbox *box)
+{
+	return box->tail == __atomic_load_n(&box->head, __ATOMIC_ACQUIRE);
 }
 
 /** mailbox_take() - the worker's end. Return: false when it is empty. */

@@ -52,11 +52,13 @@ struct peer {
 	struct session_peer udp;
 };
 
-/** struct message - one whole frame; @data stays valid until the batch call returns */
+/** struct message - one whole frame; @data stays valid until the batch call returns. @hops: how
+ * often one worker handed it to another */
 struct message {
 	const uint8_t *data;
 	uint32_t length;
 	struct peer peer;
+	uint8_t hops;
 };
 
 /**
@@ -78,6 +80,8 @@ struct listener {
 /**
  * struct host - what a worker offers its protocols
  *
+ * @waiting: messages that wait for their session, see host_keep()
+ *
  * The calls below this struct are implemented by the worker (and by tests on plain memory).
  */
 struct host {
@@ -90,6 +94,7 @@ struct host {
 	struct feed_ring *feed;
 	struct aes_burst *aes;
 	struct random *random;
+	unsigned waiting;
 	void *context; /* the worker's own */
 };
 
@@ -128,6 +133,34 @@ void host_deadline(struct host *host, uint32_t connection, uint32_t seconds);
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port);
 
+/*
+ * Several workers. A session is decided on by the worker that owns it (session_owned()), and each
+ * connection belongs to one worker: so datagrams go to their session, and a session goes to the
+ * connection that a connect came by.
+ */
+
+/** host_hand() - hand a datagram's frame to the worker that owns session entry @index, as if it had
+ * come there. What finds no room, or was handed on too often, is dropped and counted: the device
+ * repeats it. */
+void host_hand(struct host *host, const struct message *message, uint32_t index);
+
+/**
+ * host_fetch() - have session entry @index come to this worker for @message, a connect
+ *
+ * The message is kept, and comes again in a batch once this worker owns the session. If that takes
+ * too long the connection is closed.
+ * Return: false (counted) when no more can be kept.
+ */
+bool host_fetch(struct host *host, const struct message *message, uint32_t index);
+
+/** host_keep() - does a message's connection wait for its session? Then it is kept, too, and comes
+ * again behind the one that host_fetch() kept. Asked only while @waiting is not 0. */
+bool host_keep(struct host *host, const struct message *message);
+
+/** host_look() - have whoever owns session entry @index look at it soon: its device's record has
+ * changed. It would find out by its sweep. */
+void host_look(struct host *host, uint32_t index);
+
 /** enum control_op - what the control thread asks a worker to do to a session */
 enum control_op { CONTROL_KICK, CONTROL_REMOVED };
 
@@ -145,6 +178,9 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  * @attached: on attach, after all records: the session is what the slab says; rebuild what refers
  *	to it (the device's index) and give it one more timeout period
  * @sweep: a bounded slice of time-outs, lapsed logins, owed events
+ * @look: look at one session of this worker as a sweep does
+ * @release: another worker has a connect for this session: end what binds it to this one.
+ *	Return: may it go?
  * @control: a request of the control thread for a session of this worker
  * @counters: its counters, and their names in @counter_info, @counter_count
  */
@@ -158,6 +194,8 @@ struct protocol {
 	void (*restored)(void *state, const struct hearth_item *item);
 	void (*attached)(void *state, uint32_t index);
 	void (*sweep)(void *state, uint32_t budget);
+	void (*look)(void *state, uint32_t index);
+	bool (*release)(void *state, uint32_t index);
 	void (*control)(void *state, enum control_op op, session_handle handle);
 	const uint64_t *(*counters)(void *state);
 	const struct counter_info *counter_info;

@@ -74,17 +74,21 @@ static bool batch_room(void *context, uint32_t frames)
 	return worker->message_count + frames <= WORKER_MESSAGES;
 }
 
+void worker_push(struct worker *worker, const struct message *message, uint8_t listener_number,
+	chunk_id chunk)
+{
+	worker->messages[worker->message_count] = *message;
+	worker->message_listener[worker->message_count++] = listener_number;
+	if (chunk)
+		worker->chunks_used[worker->chunk_count++] = chunk;
+}
+
 static void on_frame(void *context, const uint8_t *data, uint32_t length, chunk_id chunk)
 {
 	struct worker *worker = context;
-	struct message *message = &worker->messages[worker->message_count];
+	const struct message message = {.data = data, .length = length, .peer = worker->peer};
 
-	message->data = data;
-	message->length = length;
-	message->peer = worker->peer;
-	worker->message_listener[worker->message_count++] = worker->peer_listener;
-	if (chunk)
-		worker->chunks_used[worker->chunk_count++] = chunk;
+	worker_push(worker, &message, worker->peer_listener, chunk);
 }
 
 static void stop_stream(struct worker *worker, tcp_id id)
@@ -139,6 +143,9 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 	};
 	enum stream_verdict verdict;
 
+	/* The peer sends it again; by then what came before it is decided. */
+	if (worker->host.waiting && worker_waits_for(worker, id))
+		return false;
 	worker->peer =
 		(struct peer){.via = SESSION_VIA_TCP, .listener = l->index, .connection = id};
 	worker->peer_listener = c->stream.listener;
@@ -153,6 +160,11 @@ static bool on_stream(void *context, tcp_id id, const uint8_t *data, uint32_t le
 	if (c->handle)
 		frame_deadline(worker, id, &c->stream, begun);
 	return verdict == STREAM_TAKEN;
+}
+
+void worker_close(struct worker *worker, tcp_id id)
+{
+	note_end(worker, id, connection(worker, id), NULL, END_DEADLINE);
 }
 
 /* The peer's FIN ends the connection, after what it sent before is answered. */
@@ -204,6 +216,7 @@ static void on_datagram(void *context, const struct datagram *datagram)
 			.local = local_index(worker, path->link, &path->local)}};
 	worker->peer_listener = (uint8_t)(l - worker->listeners);
 	on_frame(worker, datagram->data, datagram->length, 0);
+	worker->messages[worker->message_count - 1].hops = datagram->hops;
 }
 
 void worker_stack_user(struct worker *worker, struct stack_user *user)
@@ -282,34 +295,21 @@ void worker_end_connections(struct worker *worker)
 }
 
 /* How many of @entries to look at so that all are seen in @period_us; bounded per turn. */
-static uint32_t pace(struct pace *pace, uint64_t now, uint32_t entries, uint64_t period_us)
+static uint32_t pace(
+	struct pace *pace, uint64_t now, uint32_t entries, uint64_t period_us, uint32_t most)
 {
 	uint64_t due;
 
 	pace->credit += (now - pace->last) * entries;
 	pace->last = now;
 	due = pace->credit / period_us;
-	if (due > WORKER_SWEEP_MAX) { /* late: catch up in bounded slices, forget the rest */
-		due = WORKER_SWEEP_MAX;
+	if (due > most) { /* late: catch up in bounded slices, forget the rest */
+		due = most;
 		pace->credit = 0;
 	} else {
 		pace->credit -= due * period_us;
 	}
 	return due;
-}
-
-static bool serve_mail(struct worker *worker)
-{
-	struct mail mail;
-	unsigned served = 0;
-
-	while (served < WORKER_MAIL_MAX && mailbox_take(&worker->mailbox, &mail)) {
-		count(worker, WORKER_MAIL);
-		for (unsigned i = 0; i < protocol_count; i++)
-			protocols[i]->control(worker->states[i], mail.op, mail.handle);
-		served++;
-	}
-	return served;
 }
 
 /* Step 5 of a turn, the slices: what they decide is published with the same turn. */
@@ -323,12 +323,12 @@ static bool slices(struct worker *worker)
 	busy = worker->end_count;
 	worker_end_connections(worker);
 	budget = pace(&worker->sweep, worker->host.clock.us, worker->entries,
-		worker->entries > 1000000 ? 10000000 : 1000000);
+		worker->entries > 1000000 ? 10000000 : 1000000, WORKER_SWEEP_MAX * worker->count);
 	if (budget) {
 		for (unsigned i = 0; i < protocol_count; i++)
 			protocols[i]->sweep(worker->states[i], budget);
 	}
-	return serve_mail(worker) || busy;
+	return worker_mail(worker) || busy;
 }
 
 bool worker_turn(struct worker *worker, const struct turn_clock *now)
@@ -337,7 +337,10 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 
 	stages_begin(&worker->stages);
 	worker->host.clock = *now;
+	if (worker->host.waiting)
+		worker_waits(worker);
 	busy = stack_receive(worker->stack, now->us);
+	busy |= worker->message_count != 0;
 	stages_enter(&worker->stages, STAGE_FRAME);
 	decide(worker);
 	worker_end_connections(worker);
@@ -348,17 +351,14 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	feed_publish(worker->host.feed);
 	session_commit(worker->host.sessions);
 	feed_applied(worker->host.feed);
+	if (worker->mesh)
+		worker_hand_over(worker);
 	stages_enter(&worker->stages, STAGE_TRANSMIT);
 	busy |= stack_transmit(worker->stack, now->us) != 0;
 	stages_enter(&worker->stages, STAGE_TIMERS);
 	urcu_qsbr_quiescent_state();
 	stages_end(&worker->stages, busy);
 	return busy;
-}
-
-int worker_post(struct worker *worker, enum control_op op, session_handle handle)
-{
-	return mailbox_post(&worker->mailbox, (struct mail){.op = op, .handle = handle});
 }
 
 void worker_turns(const struct worker *worker, struct turn_view *view)

@@ -18,7 +18,14 @@
 	X(WORKER_DROP_BATCH, "drop_batch", "UDP datagrams dropped: too many frames in one turn")   \
 	X(WORKER_DROP_ANSWER, "drop_answer", "frames to devices that found no room to leave")      \
 	X(WORKER_DEADLINE, "deadline", "connections closed because their deadline came")           \
-	X(WORKER_MAIL, "mail", "requests taken from the control thread")
+	X(WORKER_MAIL, "mail", "requests taken from the control thread")                           \
+	X(WORKER_NOTES, "notes", "notes taken from other workers")                                 \
+	X(WORKER_NOTES_FULL, "notes_full", "notes to other workers that found no room")            \
+	X(WORKER_FETCHES, "fetches", "connects that waited for their session to come")             \
+	X(WORKER_DROP_FETCH, "drop_fetch", "connections closed: no room to wait, or too long")     \
+	X(WORKER_DROP_KEPT, "drop_kept", "frames dropped behind a connect that waited")            \
+	X(WORKER_DROP_HOPS, "drop_hops",                                                           \
+		"datagrams dropped: their session moved faster than they did")
 COUNTER_ENUM(worker_counter, WORKER_COUNTERS, WORKER_COUNTER_COUNT);
 extern const struct counter_info worker_counter_info[WORKER_COUNTER_COUNT];
 
@@ -26,15 +33,19 @@ extern const struct counter_info worker_counter_info[WORKER_COUNTER_COUNT];
  * after it was opened. Seconds. */
 #define WORKER_FRAME_SECONDS 30
 
+struct worker_mesh;
+
 /**
  * struct worker_setup - what a worker is made of; everything is borrowed and outlives it
  * @number, @count: which worker, of how many
+ * @mesh: what it shares with the others; NULL where there is one
  * @links: one per configured port
  * @tsc_hz: for the stage accounting
  */
 struct worker_setup {
 	const struct config *config;
 	unsigned number, count;
+	struct worker_mesh *mesh;
 	struct link *links[CONFIG_PORTS_MAX];
 	const struct rss *rss;
 	struct session_table *table;
@@ -48,7 +59,7 @@ struct worker_setup {
 struct worker;
 
 /**
- * worker_new() - make a worker, attach to the sessions and records a predecessor left
+ * worker_new() - make a worker; workers_attach() is still due
  * @now: the time of the first turn
  * @error: receives one line for people when it fails
  *
@@ -57,13 +68,23 @@ struct worker;
 struct worker *worker_new(
 	const struct worker_setup *setup, const struct turn_clock *now, char *error, size_t size);
 
+/**
+ * workers_attach() - attach all workers to the sessions and records that a predecessor left
+ * @error: receives one line for people when it fails
+ *
+ * Every entry is its range's again; the records that each ring has not applied are, in whichever
+ * range their sessions lie (see session.h, Ownership); then every device's record is made anew.
+ * The calling thread is registered with urcu-qsbr. Return: 0, or -EBADMSG: a ring is damaged.
+ */
+int workers_attach(struct worker *const *workers, unsigned count, char *error, size_t size);
+
 /** worker_free() - NULL is allowed. Sessions and ring stay as they are. */
 void worker_free(struct worker *worker);
 
 /** worker_bytes() - memory a worker takes, for the start-up line. */
 size_t worker_bytes(const struct worker_setup *setup);
 
-/** worker_attached() - sessions that were live when worker_new() attached. */
+/** worker_attached() - sessions that were live when it attached. */
 uint32_t worker_attached(const struct worker *worker);
 
 /**

@@ -117,6 +117,31 @@ void host_deadline(struct host *host, uint32_t connection, uint32_t seconds)
 		of(host)->tcp, connection, seconds ? host->clock.us + seconds * 1000000ull : 0);
 }
 
+void host_hand(struct host *host, const struct message *message, uint32_t index)
+{
+	struct worker *worker = of(host);
+	unsigned owner = session_owner(host->table, index);
+	struct datagram datagram = {.path = path_to(worker, &message->peer),
+		.data = message->data,
+		.length = message->length,
+		.hops = message->hops};
+
+	/* It may have come here since: then it is handed over to ourselves, by the next turn. */
+	if (message->hops >= WORKER_HOPS_MAX || owner == worker->number)
+		counter_add(&worker->counters[WORKER_DROP_HOPS], 1);
+	else
+		stack_hand(worker->stack, &datagram, owner);
+}
+
+void host_look(struct host *host, uint32_t index)
+{
+	struct worker *worker = of(host);
+	unsigned owner = session_owner(host->table, index);
+
+	if (worker->mesh && owner != worker->number)
+		worker_tell(worker, owner, (struct mail){.kind = MAIL_LOOK, .index = index});
+}
+
 /* Also of a connection that has just ended: its protocol is being told. */
 static bool tcp_peer(const struct worker *worker, uint32_t connection, struct tcp_tuple *tuple)
 {

@@ -48,6 +48,7 @@ static void stack_setup(const struct worker_setup *setup, struct stack_config *s
 	memset(stack, 0, sizeof(*stack));
 	stack->worker = setup->number;
 	stack->rss = setup->rss;
+	stack->forward = setup->mesh ? worker_mesh_forward(setup->mesh) : NULL;
 	stack->random = setup->random;
 	stack->huge = setup->huge;
 	stack->neighbours = NEIGHBOURS;
@@ -186,21 +187,41 @@ static void attached(void *context, uint32_t index)
 	session_commit(worker->host.sessions);
 }
 
-static int attach(struct worker *worker, char *error, size_t size)
+static int replay(struct worker *worker, char *error, size_t size)
 {
 	struct host *host = &worker->host;
 
-	session_worker_attach(host->sessions, host->clock.tick, keep, worker);
-	if (feed_replay(host->feed, restore, worker) < 0) {
-		snprintf(error, size,
-			"%s: the event ring of worker %u is damaged; drain it with hearth-feed, "
-			"then remove it",
-			host->config->feed.path, host->worker);
-		return -EBADMSG;
+	if (feed_replay(host->feed, restore, worker) >= 0)
+		return 0;
+	snprintf(error, size,
+		"%s: the event ring of worker %u is damaged; drain it with hearth-feed, "
+		"then remove it",
+		host->config->feed.path, host->worker);
+	return -EBADMSG;
+}
+
+/*
+ * In steps that each end for all before the next begins: a ring's records may be about entries of
+ * any range, and a device may have entries in two. A kill in here changes nothing: what was applied
+ * is applied again, and says the same.
+ */
+int workers_attach(struct worker *const *workers, unsigned count, char *error, size_t size)
+{
+	for (unsigned i = 0; i < count; i++)
+		session_worker_attach(
+			workers[i]->host.sessions, workers[i]->host.clock.tick, keep, workers[i]);
+	for (unsigned i = 0; i < count; i++) {
+		int rc = replay(workers[i], error, size);
+
+		if (rc)
+			return rc;
 	}
-	session_commit(host->sessions);
-	feed_applied(host->feed);
-	session_sweep(host->sessions, worker->entries, attached, worker);
+	for (unsigned i = 0; i < count; i++) {
+		session_commit(workers[i]->host.sessions);
+		feed_applied(workers[i]->host.feed);
+	}
+	for (unsigned i = 0; i < count; i++)
+		session_visit(workers[i]->host.sessions, attached, workers[i]);
 	return 0;
 }
 
@@ -226,7 +247,10 @@ struct worker *worker_new(
 	};
 	if (!worker->host.aes)
 		goto err;
-	session_entries(setup->table, &worker->entries);
+	worker->number = setup->number;
+	worker->count = setup->count;
+	worker->mesh = setup->mesh;
+	worker->entries = session_entries(setup->table, NULL);
 	worker->sweep.last = now->us;
 	stages_init(&worker->stages, setup->tsc_hz);
 	rc = start_protocols(worker);
@@ -234,14 +258,10 @@ struct worker *worker_new(
 		rc = start_stack(worker, setup, now->us);
 	if (rc)
 		goto err;
-	error[0] = '\0';
-	rc = attach(worker, error, size);
-	if (!rc)
-		return worker;
+	return worker;
 err:
-	if (rc != -EBADMSG)
-		snprintf(error, size, "worker %u: %s; lower limits.connections or free memory",
-			setup->number, strerror(-rc));
+	snprintf(error, size, "worker %u: %s; lower limits.connections or free memory",
+		setup->number, strerror(-rc));
 	worker_free(worker);
 	errno = -rc;
 	return NULL;
@@ -256,6 +276,8 @@ void worker_free(struct worker *worker)
 			protocols[i]->stop(worker->states[i]);
 	}
 	stack_free(worker->stack);
+	if (worker->chunks)
+		worker_waits_free(worker);
 	if (worker->chunks)
 		chunk_pool_fini(worker->chunks);
 	memory_unmap(worker->chunk_memory, worker->chunk_bytes);

@@ -8,6 +8,7 @@
 #include "stages.h"
 #include "stream.h"
 #include "worker.h"
+#include "worker_mesh.h"
 
 #define WORKER_PROTOCOLS_MAX 8
 #define WORKER_LISTENERS_MAX 16
@@ -16,9 +17,14 @@
 #define WORKER_FRAME_SHORTEST 32
 /* Connections that end in one turn: every segment of a burst can end one twice (bytes that are no
  * frame, FIN). */
-#define WORKER_ENDS (2 * STACK_BURST * CONFIG_PORTS_MAX + 1)
+#define WORKER_ENDS (2 * STACK_BURST * (CONFIG_PORTS_MAX + 1) + 1)
 #define WORKER_SWEEP_MAX 64
 #define WORKER_MAIL_MAX 16
+#define WORKER_NOTES_MAX 64
+/* Messages that may wait for their session to come from another worker. */
+#define WORKER_WAITS 512
+/* A datagram is handed on that often at most. */
+#define WORKER_HOPS_MAX 3
 /* What a connection may have under way to its device. */
 #define WORKER_SEND_BYTES 32768
 
@@ -56,6 +62,20 @@ struct end {
 	uint8_t kind;
 };
 
+/**
+ * struct wait - a message of a connection whose session is on its way from another worker
+ * @chunk: it lies there
+ * @index: the session entry; SESSION_NONE: behind a connect of the same connection
+ * @since, @asked: when it came, when its session's owner was asked last; microseconds
+ */
+struct wait {
+	struct message message;
+	chunk_id chunk;
+	uint32_t index;
+	uint8_t listener;
+	uint64_t since, asked;
+};
+
 /** struct pace - spreads a sweep over time */
 struct pace {
 	uint64_t last;
@@ -71,7 +91,9 @@ struct worker {
 	struct worker_listener listeners[WORKER_LISTENERS_MAX];
 	unsigned listener_count;
 	unsigned link_count;
-	uint32_t entries; /* of its session range */
+	struct worker_mesh *mesh; /* NULL: there is no other worker */
+	unsigned number, count, first_box;
+	uint32_t entries; /* that it sweeps: of all ranges where there are several */
 	uint32_t attached;
 	struct pace sweep;
 	struct stages stages;
@@ -88,6 +110,7 @@ struct worker {
 	const struct end *ending; /* the one that a protocol is being told of */
 	uint64_t counters[WORKER_COUNTER_COUNT];
 	uint64_t stream_counters[STREAM_COUNTER_COUNT];
+	struct wait waits[WORKER_WAITS]; /* host.waiting of them */
 	struct mailbox mailbox;
 	void *chunk_memory;
 	size_t chunk_bytes;
@@ -95,6 +118,40 @@ struct worker {
 
 /** worker_stack_user() - fill in what the stack calls up */
 void worker_stack_user(struct worker *worker, struct stack_user *user);
+
+/* worker.c */
+
+/** worker_push() - one more frame for this turn's batch; there must be room. @chunk: it lies there,
+ * 0: it does not need to be given back */
+void worker_push(
+	struct worker *worker, const struct message *message, uint8_t listener, chunk_id chunk);
+
+/** worker_close() - close a connection at the end of this turn, its session is told. */
+void worker_close(struct worker *worker, tcp_id id);
+
+/* worker_wait.c */
+
+/** worker_waits() - put the messages whose session has come into this turn's batch, ask again for
+ * others, give up those that have waited too long. */
+void worker_waits(struct worker *worker);
+
+/** worker_waits_for() - does this connection wait for its session? */
+bool worker_waits_for(const struct worker *worker, tcp_id id);
+
+/** worker_waits_free() - forget them all. */
+void worker_waits_free(struct worker *worker);
+
+/* worker_mail.c */
+
+/** worker_tell() - a note to another worker; one that finds no room is counted. */
+void worker_tell(struct worker *worker, unsigned to, struct mail mail);
+
+/** worker_mail() - serve a bounded number of requests and notes. Return: were there any? */
+bool worker_mail(struct worker *worker);
+
+/** worker_hand_over() - the turn is published: let go of the sessions that others asked for, or
+ * that go home. */
+void worker_hand_over(struct worker *worker);
 
 /** worker_end_connections() - tell protocols of the connections that ended, and let go of them */
 void worker_end_connections(struct worker *worker);

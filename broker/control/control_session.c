@@ -86,13 +86,12 @@ static json_t *session_json(
 	int32_t since = (int32_t)(tick_now() - turn->heard);
 	json_t *session;
 	char peer[64];
-	uint32_t per_worker;
 
-	session_entries(view->table, &per_worker);
 	session = json_pack("{s:s%, s:s, s:I, s:I, s:I}", "device", device_id(device),
 		(size_t)device->id_length, "state", state_name(turn->state), "worker",
-		(json_int_t)(turn->index / per_worker), "login_time", (json_int_t)turn->login_time,
-		"seconds_since_heard", (json_int_t)(since > 0 ? since : 0));
+		(json_int_t)session_owner(view->table, turn->index), "login_time",
+		(json_int_t)turn->login_time, "seconds_since_heard",
+		(json_int_t)(since > 0 ? since : 0));
 	if (!session || turn->state == SESSION_LOGIN)
 		return session;
 	peer_of(view, turn, peer, sizeof(peer));

@@ -56,7 +56,6 @@ static int listen(struct mc *mc, const struct config *config, struct listener *l
 static int mc_start(void **state, struct host *host, struct listener *listeners)
 {
 	const struct config *config = host->config;
-	uint32_t per_worker;
 	struct mc *mc;
 
 	if (config->mc.frame_tcp > MC_FRAME_MAX || config->mc.frame_udp > MC_DATAGRAM_MAX ||
@@ -69,9 +68,6 @@ static int mc_start(void **state, struct host *host, struct listener *listeners)
 		return -errno;
 	madvise(mc, sizeof(*mc), MADV_DONTDUMP);
 	mc->host = host;
-	session_entries(host->table, &per_worker);
-	mc->first_entry = host->worker * per_worker;
-	mc->end_entry = mc->first_entry + per_worker;
 	host->random->fill(host->random, mc->dummy, sizeof(mc->dummy));
 	*state = mc;
 	return listen(mc, config, listeners);
@@ -98,6 +94,8 @@ const struct protocol mc_protocol = {
 	.restored = mc_restored,
 	.attached = mc_attached,
 	.sweep = mc_sweep,
+	.look = mc_look,
+	.release = mc_release,
 	.control = mc_control,
 	.counters = mc_counters,
 	.counter_info = mc_counter_info,

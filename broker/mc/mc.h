@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Frame codes that the broker treats apart; the others stand in mc_kind.c's table. */
 #define MC_HEARTBEAT 1000
@@ -77,6 +78,7 @@ struct mc_kind;
  * @fault: 0, or the counter of the first thing wrong with it plus 1
  * @sealed: it has data to decrypt
  * @dead: its connection is being closed
+ * @handed: a datagram for a session of another worker: it goes there as it is
  * @slot: of its key
  * @index: session entry that its token names, SESSION_NONE for logins and unknown tokens
  * @known: device that a login names; NULL if there is none
@@ -92,6 +94,7 @@ struct mc_frame {
 	uint16_t fault;
 	bool sealed;
 	bool dead;
+	bool handed;
 	uint16_t slot;
 	uint8_t name_length;
 	uint8_t name[DEVICE_ID_MAX];
@@ -127,9 +130,8 @@ struct mc_answer {
 struct mc {
 	struct host *host;
 	uint64_t counters[MC_COUNTER_COUNT];
-	uint32_t first_entry, end_entry; /* this worker's range */
-	uint8_t login_listener;          /* index of the login port */
-	uint8_t dummy[AES_BLOCK];        /* decrypts what no key is known for */
+	uint8_t login_listener;   /* index of the login port */
+	uint8_t dummy[AES_BLOCK]; /* decrypts what no key is known for */
 	/* this batch */
 	bool deciding;
 	bool granted; /* a login took an entry: earlier look-ups may be outdated */
@@ -344,12 +346,57 @@ bool mc_expired(const struct mc *mc, const struct session_turn *turn);
 /** mc_lapsed() - was a login not used in time? */
 bool mc_lapsed(const struct mc *mc, const struct session_turn *turn);
 
-/** mc_closed(), mc_sweep(), mc_control() - struct protocol. */
+/** mc_closed(), mc_sweep(), mc_look(), mc_release(), mc_control() - struct protocol. */
 void mc_closed(void *state, uint32_t connection, session_handle handle);
 void mc_sweep(void *state, uint32_t budget);
+void mc_look(void *state, uint32_t index);
+bool mc_release(void *state, uint32_t index);
 void mc_control(void *state, enum control_op op, session_handle handle);
 
-/* A device's sessions, written by the workers that own them. */
+/*
+ * A device's sessions. Workers that decide at the same time on two entries of one device meet
+ * here: each says what it has seen, and goes on only if that is still so.
+ */
+
+/** struct mc_names - the entries that a device's record names */
+struct mc_names {
+	uint32_t live, login;
+};
+typedef uint64_t __attribute__((may_alias)) mc_names_word;
+_Static_assert(offsetof(struct device, live) % 8 == 0 &&
+		       offsetof(struct device, login) == offsetof(struct device, live) + 4,
+	"both names are one word");
+
+/** mc_names() - both names at once. */
+static inline struct mc_names mc_names(const struct device *device)
+{
+	uint64_t word = __atomic_load_n((const mc_names_word *)&device->live, __ATOMIC_ACQUIRE);
+	struct mc_names names;
+
+	memcpy(&names, &word, sizeof(names));
+	return names;
+}
+
+/** mc_names_swap() - from @seen to @next; false, and @seen as it is now, if it has changed. */
+static inline bool mc_names_swap(struct device *device, struct mc_names *seen, struct mc_names next)
+{
+	uint64_t before, after;
+	bool swapped;
+
+	memcpy(&before, seen, sizeof(before));
+	memcpy(&after, &next, sizeof(after));
+	swapped = __atomic_compare_exchange_n((mc_names_word *)&device->live, &before, after, false,
+		__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	memcpy(seen, &before, sizeof(*seen));
+	return swapped;
+}
+
+/** mc_index_drop() - one name, only if it is @index. */
+static inline void mc_index_drop(uint32_t *where, uint32_t index)
+{
+	__atomic_compare_exchange_n(
+		where, &index, SESSION_NONE, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
 
 static inline uint32_t mc_index_load(const uint32_t *index)
 {

@@ -88,7 +88,7 @@ void mc_restored(void *state, const struct hearth_item *item)
 		registry_find(mc->host->registry, item->device, record->device_length);
 	struct session_turn turn;
 
-	if (!device || session_handle_worker(record->handle) != mc->host->worker ||
+	if (!device ||
 		!session_peek(mc->host->table, session_handle_index(record->handle), &turn) ||
 		mc_device(mc, &turn) != device)
 		return;
@@ -107,6 +107,21 @@ void mc_restored(void *state, const struct hearth_item *item)
 		return;
 	}
 	session_restore(mc->host->sessions, &turn);
+}
+
+/* An entry of any range: nobody runs yet. */
+static struct session_turn *touch(struct mc *mc, uint32_t index)
+{
+	return session_touch(session_range(mc->host->table, index), index);
+}
+
+/* What touch() changed in other ranges than ours, which is committed by the caller. */
+static void commit_other(struct mc *mc, uint32_t index)
+{
+	struct session_worker *range = session_range(mc->host->table, index);
+
+	if (range != mc->host->sessions)
+		session_commit(range);
 }
 
 /* Of two entries of a device the older gives way; a live one owes its end: the sweep writes it. */
@@ -130,13 +145,14 @@ static void claim(struct mc *mc, struct session_turn *turn, uint32_t *where)
 	bool newer = true;
 
 	if (named != SESSION_NONE && named != turn->index) {
-		other = session_touch(mc->host->sessions, named);
+		other = touch(mc, named);
 		if (other && other->state != SESSION_FREE) {
 			newer = turn->number != other->number
 					? turn->number > other->number
 					: turn->login_time > other->login_time;
 			give_way(newer ? other : turn);
 		}
+		commit_other(mc, named);
 	}
 	if (newer)
 		mc_index_store(where, turn->index);
@@ -150,9 +166,10 @@ static void void_rested(struct mc *mc, struct device *device)
 
 	if (live == SESSION_NONE || mc_index_load(&device->login) == SESSION_NONE)
 		return;
-	rested = session_touch(mc->host->sessions, live);
+	rested = touch(mc, live);
 	if (rested && rested->state == SESSION_RESTING)
 		mc_void(mc, rested, device);
+	commit_other(mc, live);
 }
 
 void mc_attached(void *state, uint32_t index)

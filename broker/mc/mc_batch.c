@@ -76,8 +76,9 @@ static void look_up(struct mc *mc, struct mc_frame *frame)
 	frame->index = session_find(host->table, frame->name);
 	if (frame->index == SESSION_NONE) {
 		mc_fault(frame, MC_DROP_TOKEN);
-	} else if (frame->index < mc->first_entry || frame->index >= mc->end_entry) {
-		mc_fault(frame, MC_DROP_ELSEWHERE);
+	} else if (!session_take(host->sessions, frame->index) && !mc_over_tcp(frame)) {
+		frame->handed = true;
+		frame->sealed = false;
 	} else {
 		session_prefetch(host->table, frame->index);
 	}
@@ -171,6 +172,10 @@ static void decide(struct mc *mc, struct mc_frame *frame)
 {
 	if (frame->dead)
 		mc_count(mc, MC_DROP_CLOSING);
+	else if (mc->host->waiting && host_keep(mc->host, frame->message))
+		; /* comes again behind its connect */
+	else if (frame->handed)
+		host_hand(mc->host, frame->message, frame->index);
 	else if (mc_over_tcp(frame) && frame->message->peer.listener == mc->login_listener)
 		mc_login(mc, frame);
 	else if (frame->code == MC_CONNECT)

@@ -72,14 +72,18 @@ static bool end_own(
 }
 
 /* End the device's session under an older token, wherever it is; return its connection. */
-static uint32_t end_older(struct mc *mc, struct device *device, uint32_t index)
+static uint32_t end_older(struct mc *mc, struct device *device, uint32_t live, uint32_t index)
 {
-	uint32_t live = mc_index_load(&device->live), connection = 0;
 	struct session_turn *older;
+	uint32_t connection = 0;
 
 	if (live == SESSION_NONE || live == index)
 		return 0;
-	/* One of another worker ends when that finds that the device's record names it no more. */
+	if (!session_owned(mc->host->sessions, live)) {
+		/* It ends when its owner finds that the device's record names it no more. */
+		host_look(mc->host, live);
+		return 0;
+	}
 	older = session_touch(mc->host->sessions, live);
 	if (!older || mc_device(mc, older) != device)
 		return 0;
@@ -90,8 +94,31 @@ static uint32_t end_older(struct mc *mc, struct device *device, uint32_t index)
 	return connection;
 }
 
-static void begin_session(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
-	struct device *device)
+/*
+ * The device's record names this session from here on, unless another worker has granted a login or
+ * accepted a connect meanwhile. The session's number is drawn between looking and naming: who names
+ * later has the higher one.
+ * @logged_in: by a token that was not used yet, else by that of a session that has ended
+ * @older: receives the entry that was named before
+ */
+static bool take_name(
+	struct session_turn *turn, struct device *device, bool logged_in, uint32_t *older)
+{
+	struct mc_names seen = mc_names(device), next = {.live = turn->index};
+
+	do {
+		if (logged_in ? seen.login != turn->index
+			      : seen.login != SESSION_NONE ||
+					(seen.live != turn->index && seen.live != SESSION_NONE))
+			return false;
+		next.login = SESSION_NONE;
+		*older = seen.live;
+		turn->number = __atomic_add_fetch(&device->last_session, 1, __ATOMIC_ACQ_REL);
+	} while (!mc_names_swap(device, &seen, next));
+	return true;
+}
+
+static void begin_session(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn)
 {
 	struct host *host = mc->host;
 	const struct peer *peer = &frame->message->peer;
@@ -99,7 +126,6 @@ static void begin_session(struct mc *mc, const struct mc_frame *frame, struct se
 	turn->state = SESSION_LIVE;
 	turn->generation = (turn->generation + 1) & 0xffffff;
 	turn->progress = (struct session_progress){0};
-	turn->number = __atomic_add_fetch(&device->last_session, 1, __ATOMIC_RELAXED);
 	turn->via = peer->via;
 	turn->connection = mc_over_tcp(frame) ? peer->connection : 0;
 	turn->peer = peer->udp;
@@ -111,9 +137,6 @@ static void begin_session(struct mc *mc, const struct mc_frame *frame, struct se
 	turn->report_tick = 0;
 	turn->flags = 0;
 	turn->code = MC_CONNECT;
-	mc_index_store(&device->live, turn->index);
-	if (mc_index_load(&device->login) == turn->index)
-		mc_index_store(&device->login, SESSION_NONE);
 	if (mc_over_tcp(frame))
 		host_bind(host, peer->connection, session_handle_of(host->sessions, turn));
 }
@@ -122,20 +145,27 @@ static void accept(struct mc *mc, const struct mc_frame *frame, struct session_t
 	struct device *device)
 {
 	uint32_t mine = mc_over_tcp(frame) ? frame->message->peer.connection : 0;
+	bool logged_in = turn->state == SESSION_LOGIN;
 	uint32_t own, older;
 
 	if (!end_own(mc, turn, device, &own)) {
 		refuse(mc, frame, MC_DROP_OWED);
 		return;
 	}
-	older = end_older(mc, device, turn->index);
+	if (!take_name(turn, device, logged_in, &older)) {
+		if (own && own != mine)
+			mc_close(mc, own);
+		refuse(mc, frame, MC_DROP_VOID);
+		return;
+	}
+	older = end_older(mc, device, older, turn->index);
 	if (mine)
 		mc_end_bound(mc, mine); /* a session of another device came over this connection */
 	if (own && own != mine)
 		mc_close(mc, own);
 	if (older && older != mine)
 		mc_close(mc, older);
-	begin_session(mc, frame, turn, device);
+	begin_session(mc, frame, turn);
 	if (!mc_event_online(mc, turn, device, frame)) {
 		mc_count(mc, MC_OWED);
 		turn->flags |= SESSION_OWED_ONLINE;
@@ -147,12 +177,31 @@ static void accept(struct mc *mc, const struct mc_frame *frame, struct session_t
 		mc_end(mc, turn, device, HEARTH_CLOSED, true, &own);
 }
 
+/* A good connect for a session of another worker: the session comes to the connection. */
+static void fetch(struct mc *mc, const struct mc_frame *frame)
+{
+	if (!host_fetch(mc->host, frame->message, frame->index))
+		refuse(mc, frame, MC_DROP_MOVING);
+}
+
+/* What was last committed of another worker's session. */
+static struct session_turn *peek(struct mc *mc, const struct mc_frame *frame,
+	struct session_turn *copy, enum mc_counter *why)
+{
+	*why = MC_DROP_TOKEN;
+	if (session_find(mc->host->table, frame->name) != frame->index ||
+		!session_peek(mc->host->table, frame->index, copy) || copy->state == SESSION_FREE)
+		return NULL;
+	return copy;
+}
+
 void mc_connect(struct mc *mc, struct mc_frame *frame)
 {
 	const struct mc_content *content = &frame->content;
-	struct session_turn *turn;
+	struct session_turn *turn, peeked;
 	struct device *device;
 	enum mc_counter why;
+	bool here;
 
 	if (!frame->fault && !content->named)
 		mc_fault(frame, MC_DROP_MISMATCH);
@@ -162,7 +211,13 @@ void mc_connect(struct mc *mc, struct mc_frame *frame)
 		refuse(mc, frame, frame->fault - 1);
 		return;
 	}
-	turn = mc_turn(mc, frame, &why);
+	here = session_owned(mc->host->sessions, frame->index);
+	/* Of another worker's session its last commit tells whether it is worth fetching; who gets
+	 * it decides. */
+	if (here)
+		turn = mc_turn(mc, frame, &why);
+	else
+		turn = peek(mc, frame, &peeked, &why);
 	device = turn ? mc_device(mc, turn) : NULL;
 	if (!turn) {
 		refuse(mc, frame, why);
@@ -178,7 +233,9 @@ void mc_connect(struct mc *mc, struct mc_frame *frame)
 	} else if (!in_time(mc, content)) {
 		mc_count(mc, MC_CONNECT_TIME);
 		mc_answer_connect(mc, frame, MC_ILLEGAL);
-	} else {
+	} else if (here) {
 		accept(mc, frame, turn, device);
+	} else {
+		fetch(mc, frame);
 	}
 }

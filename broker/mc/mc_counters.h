@@ -41,7 +41,7 @@
 	X(MC_DROP_DEVICE, "drop_unknown_device", "logins of devices that are not provisioned")     \
 	X(MC_DROP_FULL, "drop_login_full", "logins that found no session entry")                   \
 	X(MC_DROP_TOKEN, "drop_unknown_token", "frames whose token names no session")              \
-	X(MC_DROP_ELSEWHERE, "drop_elsewhere", "frames for a session of another worker")           \
+	X(MC_DROP_MOVING, "drop_moving", "connects closed: no room to wait for their session")     \
 	X(MC_DROP_BASE64, "drop_base64", "frames whose data is not canonical Base64")              \
 	X(MC_DROP_BLOCKS, "drop_blocks", "frames whose data is not whole AES blocks")              \
 	X(MC_DROP_PADDING, "drop_padding", "frames whose padding is wrong")                        \

@@ -55,10 +55,8 @@ bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *de
 
 /* No longer good for a connect: by reason, by age, or because a newer login was granted. */
 static enum session_state state_after(const struct mc *mc, const struct session_turn *turn,
-	const struct device *device, enum hearth_reason reason)
+	const struct device *device, bool stays)
 {
-	bool stays = reason == HEARTH_TIMEOUT || reason == HEARTH_CLOSED;
-
 	if (!stays || !device || mc_expired(mc, turn) ||
 		mc_index_load(&device->login) != SESSION_NONE ||
 		mc_index_load(&device->live) != turn->index)
@@ -66,8 +64,9 @@ static enum session_state state_after(const struct mc *mc, const struct session_
 	return SESSION_RESTING;
 }
 
-bool mc_end(struct mc *mc, struct session_turn *turn, struct device *device,
-	enum hearth_reason reason, bool must, uint32_t *connection)
+/* @stays: its token is good for another connect */
+static bool end(struct mc *mc, struct session_turn *turn, struct device *device,
+	enum hearth_reason reason, bool stays, bool must, uint32_t *connection)
 {
 	bool written = !device ||
 		       (mc_settle(mc, turn, device) && mc_event_offline(mc, turn, device, reason));
@@ -87,11 +86,19 @@ bool mc_end(struct mc *mc, struct session_turn *turn, struct device *device,
 		*connection = turn->connection;
 		turn->connection = 0;
 	}
-	turn->state = state_after(mc, turn, device, reason);
+	turn->state = state_after(mc, turn, device, stays);
 	turn->generation = (turn->generation + 1) & 0xffffff;
-	if (turn->state == SESSION_FREE && device && mc_index_load(&device->live) == turn->index)
-		mc_index_store(&device->live, SESSION_NONE);
+	if (turn->state == SESSION_FREE && device)
+		mc_index_drop(&device->live, turn->index);
 	return true;
+}
+
+bool mc_end(struct mc *mc, struct session_turn *turn, struct device *device,
+	enum hearth_reason reason, bool must, uint32_t *connection)
+{
+	bool stays = reason == HEARTH_TIMEOUT || reason == HEARTH_CLOSED;
+
+	return end(mc, turn, device, reason, stays, must, connection);
 }
 
 void mc_end_close(
@@ -109,8 +116,6 @@ static struct session_turn *turn_of(struct mc *mc, session_handle handle)
 {
 	struct session_turn *turn;
 
-	if (session_handle_worker(handle) != mc->host->worker)
-		return NULL;
 	turn = session_touch(mc->host->sessions, session_handle_index(handle));
 	if (!turn || session_handle_of(mc->host->sessions, turn) != handle)
 		return NULL;
@@ -127,10 +132,10 @@ void mc_end_bound(struct mc *mc, uint32_t connection)
 
 void mc_void(struct mc *mc, struct session_turn *turn, struct device *device)
 {
-	if (device && mc_index_load(&device->live) == turn->index)
-		mc_index_store(&device->live, SESSION_NONE);
-	if (device && mc_index_load(&device->login) == turn->index)
-		mc_index_store(&device->login, SESSION_NONE);
+	if (device)
+		mc_index_drop(&device->live, turn->index);
+	if (device)
+		mc_index_drop(&device->login, turn->index);
 	turn->state = SESSION_FREE;
 }
 
@@ -237,6 +242,32 @@ static void visit(void *context, uint32_t index)
 void mc_sweep(void *state, uint32_t budget)
 {
 	session_sweep(((struct mc *)state)->host->sessions, budget, visit, state);
+}
+
+void mc_look(void *state, uint32_t index)
+{
+	visit(state, index);
+}
+
+/*
+ * The connect that asks is authentic and newer than this session (mc_connect.c looked before it
+ * asked): the session ends here, with the event in this worker's ring, and its token goes on.
+ */
+bool mc_release(void *state, uint32_t index)
+{
+	struct mc *mc = state;
+	struct session_turn *turn = session_touch(mc->host->sessions, index);
+	uint32_t connection;
+
+	if (!turn || turn->state == SESSION_FREE)
+		return false;
+	if (turn->state != SESSION_LIVE)
+		return true;
+	if (!end(mc, turn, mc_device(mc, turn), HEARTH_REPLACED, true, false, &connection))
+		return false; /* no room for the event: it is asked again */
+	if (connection)
+		mc_close(mc, connection);
+	return true;
 }
 
 void mc_control(void *state, enum control_op op, session_handle handle)

@@ -16,34 +16,51 @@ static void refuse(struct mc *mc, const struct mc_frame *frame, enum mc_counter 
 static void void_entry(
 	struct mc *mc, struct device *device, uint32_t index, enum session_state state)
 {
-	struct session_turn *turn = session_touch(mc->host->sessions, index);
+	struct session_turn *turn;
 
+	if (!session_owned(mc->host->sessions, index)) {
+		host_look(mc->host, index); /* its owner finds that the device names it no more */
+		return;
+	}
+	turn = session_touch(mc->host->sessions, index);
 	if (turn && turn->state == state && mc_device(mc, turn) == device)
 		mc_void(mc, turn, device);
 }
 
+/* Has a session ended? Of another worker's the last commit tells. */
+static bool rests(struct mc *mc, uint32_t index)
+{
+	struct session_turn peeked, *turn = NULL;
+
+	if (index == SESSION_NONE)
+		return false;
+	if (session_owned(mc->host->sessions, index))
+		turn = session_touch(mc->host->sessions, index);
+	else if (session_peek(mc->host->table, index, &peeked))
+		turn = &peeked;
+	return turn && turn->state == SESSION_RESTING;
+}
+
 /*
  * A new login voids an older one that was not used, and the token of a session that has ended; one
- * that is live goes on until the new token connects. Entries of other workers are only taken out of
- * the device's record: their owners find that, refuse their tokens and free them.
+ * that is live goes on until the new token connects.
  */
 static void take_over(struct mc *mc, struct device *device, uint32_t index)
 {
-	uint32_t login = mc_index_load(&device->login), live = mc_index_load(&device->live);
-	struct session_turn peek;
+	struct mc_names seen = mc_names(device), next;
+	bool rested;
 
-	mc_index_store(&device->login, index);
-	if (login != SESSION_NONE && login != index)
-		void_entry(mc, device, login, SESSION_LOGIN);
-	if (live == index)
-		mc_index_store(&device->live, SESSION_NONE); /* it was reclaimed for this login */
-	if (live == SESSION_NONE || live == index)
-		return;
-	void_entry(mc, device, live, SESSION_RESTING);
-	if (live >= mc->first_entry && live < mc->end_entry)
-		return;
-	if (session_peek(mc->host->table, live, &peek) && peek.state == SESSION_RESTING)
-		mc_index_store(&device->live, SESSION_NONE);
+	do {
+		rested = seen.live != index && rests(mc, seen.live);
+		next = (struct mc_names){.live = seen.live, .login = index};
+		/* the same entry: it was reclaimed for this login */
+		if (rested || seen.live == index)
+			next.live = SESSION_NONE;
+	} while (!mc_names_swap(device, &seen, next));
+	if (seen.login != SESSION_NONE && seen.login != index)
+		void_entry(mc, device, seen.login, SESSION_LOGIN);
+	if (rested)
+		void_entry(mc, device, seen.live, SESSION_RESTING);
 }
 
 void mc_login(struct mc *mc, struct mc_frame *frame)

@@ -23,7 +23,8 @@ struct session_turn *mc_turn(struct mc *mc, const struct mc_frame *frame, enum m
 		return NULL;
 	turn = session_touch(mc->host->sessions, frame->index);
 	if (!turn)
-		*why = MC_DROP_TURN;
+		*why = session_owned(mc->host->sessions, frame->index) ? MC_DROP_TURN
+								       : MC_DROP_NOT_BOUND;
 	return turn && turn->state != SESSION_FREE ? turn : NULL;
 }
 
@@ -215,7 +216,7 @@ void mc_request(struct mc *mc, struct mc_frame *frame)
 	} else if (!device) {
 		mc_count(mc, MC_DROP_GONE);
 	} else if (mc_index_load(&device->live) != turn->index) {
-		/* The device has connected at another worker. */
+		/* The device has connected under another token, at another worker. */
 		mc_end_close(mc, turn, device, HEARTH_REPLACED);
 		mc_count(mc, MC_DROP_NOT_LIVE);
 	} else if (!heard_here(mc, turn, frame)) {

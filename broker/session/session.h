@@ -175,6 +175,9 @@ void session_table_close(struct session_table *table);
 /** session_worker() - worker @worker's range. */
 struct session_worker *session_worker(struct session_table *table, unsigned worker);
 
+/** session_range() - the worker in whose range an entry lies. */
+struct session_worker *session_range(struct session_table *table, uint32_t index);
+
 /** session_worker_random() - draw this worker's keys and tokens from @random from now on. */
 void session_worker_random(struct session_worker *worker, struct random *random);
 

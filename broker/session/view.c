@@ -88,6 +88,11 @@ struct session_worker *session_worker(struct session_table *table, unsigned work
 	return table->workers[worker];
 }
 
+struct session_worker *session_range(struct session_table *table, uint32_t index)
+{
+	return table->workers[index / table->per_worker];
+}
+
 void session_worker_random(struct session_worker *worker, struct random *random)
 {
 	worker->random = random;

@@ -107,7 +107,8 @@ static unsigned fake_pools(struct broker_view *view, unsigned worker, struct poo
 
 static int fake_control(struct broker_view *view, enum control_op op, session_handle handle)
 {
-	return mailbox_post(&fx.mail[session_handle_worker(handle)], (struct mail){op, handle});
+	return mailbox_post(
+		&fx.mail[session_handle_worker(handle)], (struct mail){.op = op, .handle = handle});
 }
 
 static void fake_peer(struct broker_view *view, uint32_t index, char *out, size_t size)

@@ -137,6 +137,30 @@ void host_deadline(struct host *host, uint32_t connection, uint32_t seconds)
 		c->deadline = seconds ? host->clock.tick + seconds : 0;
 }
 
+/* There is one worker here: every session is its own. */
+
+void host_hand(struct host *host, const struct message *message, uint32_t index)
+{
+	fail();
+}
+
+bool host_fetch(struct host *host, const struct message *message, uint32_t index)
+{
+	fail();
+	return false;
+}
+
+bool host_keep(struct host *host, const struct message *message)
+{
+	fail();
+	return false;
+}
+
+void host_look(struct host *host, uint32_t index)
+{
+	fail();
+}
+
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port)
 {

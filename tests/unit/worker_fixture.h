@@ -156,6 +156,8 @@ static inline void rig_attach(struct rig *rig)
 	rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
 	if (!rig->worker)
 		fail_with("worker_new", error);
+	if (workers_attach(&rig->worker, 1, error, sizeof(error)))
+		fail_with("workers_attach", error);
 	for (unsigned i = 0; i < CHUNK_CLASSES; i++)
 		rig->chunks[i] = chunk_free_count(rig->worker->chunks, i);
 }
