@@ -47,6 +47,10 @@ static bool tcp_config_good(const struct tcp_config *config)
 	       config->receive_window <= TCP_WINDOW_MAX && config->send_bytes >= 1 &&
 	       config->send_bytes <= 1u << 30 && config->mss >= TCP_MSS_DEFAULT &&
 	       config->idle_us >= MS && config->idle_us / MS <= INT32_MAX &&
+	       (config->keepalive_us == 0 || config->keepalive_us >= SECOND) &&
+	       config->keepalive_us / MS <= INT32_MAX &&
+	       (config->user_timeout_us == 0 || (config->user_timeout_us >= SECOND &&
+							config->user_timeout_us <= 480 * SECOND)) &&
 	       config->port_count <= TCP_PORTS_MAX && (config->ports || config->port_count == 0) &&
 	       config->chunks;
 }

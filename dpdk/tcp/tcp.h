@@ -118,6 +118,10 @@ struct tcp_up {
  * @mss: largest payload we offer to receive, and send; at least 536. Over IPv6 20 bytes less, and
  *	12 less with timestamps.
  * @idle_us: a connection without any valid segment for so long is reset
+ * @keepalive_us: a peer that was silent for so long is asked whether it is still there; at least
+ *	1 s; 0: never (the default that RFC 9293 3.8.4 demands)
+ * @user_timeout_us: a connection is ended that makes no progress for so long and whose peer does
+ *	not answer (R2 of RFC 1122 4.2.3.5); 1 s to 8 min; 0: 60 s
  * @no_timestamps, @no_sack, @no_scale: options that are neither offered nor agreed to; for tests
  * @ports, @port_count: local ports that listen, network byte order; 0 (one
  *	that only connects) to 64, copied
@@ -134,6 +138,8 @@ struct tcp_config {
 	uint32_t send_bytes;
 	uint16_t mss;
 	uint64_t idle_us;
+	uint64_t keepalive_us;
+	uint32_t user_timeout_us;
 	bool no_timestamps, no_sack, no_scale;
 	const uint16_t *ports;
 	unsigned port_count;
@@ -167,6 +173,11 @@ struct tcp_config {
 	X(TCP_SYN_RESET, "tcp_syn_reset", "handshakes ended by the peer's RST")                    \
 	X(TCP_CHALLENGE_ACK, "tcp_challenge_ack", "challenge ACKs sent (RFC 5961)")                \
 	X(TCP_PROBE_OUT, "tcp_probe_out", "zero-window probes sent")                               \
+	X(TCP_SHUT_OUT, "tcp_shut_out",                                                            \
+		"connections ended that held chunks behind a shut window for longest")             \
+	X(TCP_KEEPALIVE_OUT, "tcp_keepalive_out", "keep-alives sent")                              \
+	X(TCP_KEEPALIVE_DEAD, "tcp_keepalive_dead",                                                \
+		"idle connections ended because no keep-alive was answered")                       \
 	X(TCP_SEND_NO_CHUNK, "tcp_send_no_chunk", "messages refused because no chunk was free")    \
 	X(TCP_FULL_SIDES, "tcp_full_sides",                                                        \
 		"losses or gaps met without a recovery record: all are in use")                    \

@@ -18,12 +18,34 @@ static void window_in(struct tcp_connection *c, const struct tcp_segment *segmen
 		c->max_window = segment->window;
 }
 
+/*
+ * What was sent twice is acknowledged. Whose ACK it is only a timestamp can tell (RFC 7323 4.1);
+ * else Karn's rule holds, and the backed-off RTO stays, within reason. In quiet times one segment a
+ * round trip is timed instead: a sample for each ACK would forget too quickly (RFC 7323 4.2).
+ */
+static void sent_again(
+	const struct tcp *tcp, struct tcp_connection *c, const struct tcp_options *options)
+{
+	if (options && options->has_timestamps && c->flags & TCP_TIMESTAMPS) {
+		uint32_t ms = tcp_timestamp(tcp, &c->flow) - options->echo;
+
+		/* Of the future, or of a time in which nothing can be in flight: a lie. */
+		if (ms <= TCP_RTO_MAX_MS)
+			tcp_rtt_sample(c, ms);
+	}
+	if (c->backoff > TCP_BACKOFF_PROGRESS)
+		c->backoff = TCP_BACKOFF_PROGRESS;
+}
+
 /* SND.UNA < SEG.ACK =< SND.NXT. */
-static void advance(struct tcp *tcp, struct tcp_connection *c, uint32_t ack)
+static void advance(
+	struct tcp *tcp, struct tcp_connection *c, uint32_t ack, const struct tcp_options *options)
 {
 	if (c->flags & TCP_TIMING && !seq_lt(ack, c->mark)) {
 		c->flags &= (uint16_t)~TCP_TIMING;
 		tcp_rtt_sample(c, (uint16_t)(tcp_ms(tcp->now) - c->rtt_start));
+	} else if (c->backoff > 0 || c->flags & (TCP_RECOVERY | TCP_LOSS)) {
+		sent_again(tcp, c, options);
 	}
 	c->snd_una = ack;
 	c->duplicates = 0;
@@ -83,7 +105,7 @@ bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segm
 		    segment->window == c->snd_wnd;
 	window_in(c, segment);
 	if (bytes > 0)
-		advance(tcp, c, segment->ack);
+		advance(tcp, c, segment->ack, options);
 	if (options && options->sack_count > 0 && c->flags & TCP_SACK) {
 		int32_t news = tcp_sack_in(tcp, c, options->sack, options->sack_count);
 

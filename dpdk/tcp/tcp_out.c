@@ -221,6 +221,11 @@ static bool probe_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out 
 	bool blocked = tcp_window_blocked(tcp, c);
 
 	c->flags &= (uint16_t)~TCP_PROBE;
+	if (c->flags & TCP_KEEPALIVE) {
+		segment_out(tcp, c, out, c->snd_nxt - 1, 0, 0);
+		tcp_count(tcp, TCP_KEEPALIVE_OUT);
+		return true;
+	}
 	if (!blocked)
 		return false;
 	segment_out(tcp, c, out, c->snd_una - 1, 0, 0);

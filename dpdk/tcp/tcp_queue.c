@@ -108,7 +108,10 @@ void tcp_commit(struct tcp *tcp, tcp_id id, uint32_t bytes)
 		chunk_put(tcp->config.chunks, chunk);
 	} else {
 		if (c->snd_una == c->snd_end) {
-			uint16_t quiet = (uint16_t)(wheel_tick(tcp->now) - c->timer.since);
+			uint16_t quiet;
+
+			tcp_keepalive_end(c);
+			quiet = (uint16_t)(wheel_tick(tcp->now) - c->timer.since);
 
 			/* RFC 5681 4.1, by the time since the last progress. */
 			if ((uint64_t)quiet << WHEEL_TICK_SHIFT > tcp_rto(c))

@@ -38,7 +38,17 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
  */
 #define TCP_RTO_MIN_MS 200
 #define TCP_RTO_MAX_MS 60000
-#define TCP_GIVE_UP (60 * SECOND) /* without an ACK of anything new: R2 of RFC 1122 4.2.3.5 */
+#define TCP_USER_TIMEOUT (60 * SECOND) /* where the configuration names none */
+#define TCP_RETRIES_MIN 4              /* doublings of the RTO before that may end a connection */
+/*
+ * Karn keeps the backed-off RTO until something that was sent once is measured. Under heavy loss
+ * and without timestamps that is late: an ACK of anything new brings it back to 4 times its base,
+ * which leaves room for a path that has become slower all the same.
+ */
+#define TCP_BACKOFF_PROGRESS 2
+#define TCP_SHUT_TIME (10 * SECOND)    /* a shut window's least, when chunks are short */
+#define TCP_ORPHAN_TIME (600 * SECOND) /* for all that tcp_close() leaves to be sent */
+#define TCP_KEEPALIVE_PROBES 9
 #define TCP_TIME_WAIT_TIME (60 * SECOND) /* 2 MSL with MSL 30 s */
 #define TCP_FIN_WAIT_2_TIME (60 * SECOND)
 #define TCP_SYN_RETRIES 4 /* SYN-ACKs again after 1, 3, 7, 15 s; the record expires after 31 s */
@@ -96,6 +106,7 @@ _Static_assert(sizeof(struct tcp_addresses) == 32, "what IPv6 adds to a record")
 #define TCP_IPV6 0x0400          /* the addresses lie in the record beside */
 #define TCP_TIMESTAMPS 0x0800    /* negotiated: every segment carries them (RFC 7323 3.2) */
 #define TCP_SACK 0x1000          /* negotiated: SACK blocks are sent and believed (RFC 2018) */
+#define TCP_KEEPALIVE 0x2000     /* idle, and the timer waits for the answer to a keep-alive */
 #define TCP_CAREFUL 0x8000       /* a time-out's echoes may look like duplicates (RFC 6582 4.1) */
 /* In SYN-RECEIVED only, where nothing is timed yet: the peer's SYN had a window scale. */
 #define TCP_CONNECT_SCALE TCP_TIMING
@@ -300,6 +311,10 @@ struct tcp {
 	uint32_t time_wait_head, time_wait_tail; /* index + 1, oldest first */
 	uint32_t pending_head, pending_tail;     /* index + 1 */
 	uint32_t sweep_at;
+	/* Of connections whose peer takes nothing, in ms: the longest wait that this round of the
+	 * sweep has met, and the least for which they are ended now. */
+	uint32_t shut_longest, shut_limit;
+	bool shut_measured;
 	uint32_t live;
 	chunk_id abandoned; /* reservations whose connection ended before tcp_commit() */
 	/* TCP_UP_DATA that waits for its tcp_accept() */
@@ -766,10 +781,55 @@ static inline struct tcp_reply *tcp_reply_of(
 /** tcp_reply_out() - the oldest of them, to be sent; there is one. */
 void tcp_reply_out(struct tcp *tcp, struct tcp_out *out);
 
+/* tcp_persist.c */
+
+/** tcp_persist_patient() - @c waits for a window, and its peer, which answers, is waited for. */
+bool tcp_persist_patient(const struct tcp *tcp, const struct tcp_connection *c);
+
+/** tcp_persist_sweep_begin() - a call of the sweep begins. Return: are chunks short? */
+bool tcp_persist_sweep_begin(struct tcp *tcp);
+
+/** tcp_persist_round() - the sweep has come round. */
+void tcp_persist_round(struct tcp *tcp);
+
+/** tcp_persist_shut() - chunks are short: is @c one that holds them longest, to be ended? */
+bool tcp_persist_shut(struct tcp *tcp, struct tcp_connection *c);
+
+/* tcp_keepalive.c */
+
+/** tcp_keepalive_sweep() - nothing came for the configured time: ask, if nothing is under way. */
+void tcp_keepalive_sweep(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_keepalive_due() - an answer is overdue. Return: false if there will be none. */
+bool tcp_keepalive_due(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_keepalive_end() - there is something to send: the timer is that one's. */
+static inline void tcp_keepalive_end(struct tcp_connection *c)
+{
+	if (c->flags & TCP_KEEPALIVE) {
+		c->flags &= (uint16_t) ~(TCP_KEEPALIVE | TCP_PROBE);
+		timer_stop(&c->timer);
+	}
+}
+
 /* tcp_timer.c */
 
 /** tcp_progress() - the peer acknowledged something, or a wait begins: give-up restarts. */
 void tcp_progress(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_stalled() - us without progress; good up to 2^16 ticks (9 min), and asked once a minute. */
+static inline uint64_t tcp_stalled(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	uint16_t ticks = (uint16_t)(wheel_tick(tcp->now) - c->timer.since);
+
+	return (uint64_t)ticks << WHEEL_TICK_SHIFT;
+}
+
+/** tcp_give_up() - us without progress after which a connection may be ended: R2 of RFC 1122. */
+static inline uint64_t tcp_give_up(const struct tcp *tcp)
+{
+	return tcp->config.user_timeout_us ? tcp->config.user_timeout_us : TCP_USER_TIMEOUT;
+}
 
 /** tcp_timer_start() - retransmit or probe after one RTO from now, not past the give-up time. */
 void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c);

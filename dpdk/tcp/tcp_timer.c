@@ -12,21 +12,18 @@ void tcp_progress(struct tcp *tcp, struct tcp_connection *c)
 	c->timer.since = (uint16_t)wheel_tick(tcp->now);
 }
 
-/* Time without progress; good up to 2^16 ticks (9 min), and asked at least once a minute. */
-static uint64_t stalled(const struct tcp *tcp, const struct tcp_connection *c)
-{
-	uint16_t ticks = (uint16_t)(wheel_tick(tcp->now) - c->timer.since);
-
-	return (uint64_t)ticks << WHEEL_TICK_SHIFT;
-}
-
 void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c)
 {
 	uint64_t wait = tcp_rto(c);
-	uint64_t spent = stalled(tcp, c);
-	uint64_t left = spent < TCP_GIVE_UP ? TCP_GIVE_UP - spent : 0;
+	uint64_t spent = tcp_stalled(tcp, c), limit = tcp_give_up(tcp);
 
-	timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + (wait < left ? wait : left));
+	/* Probes come often enough to tell a silent peer from one that answers. */
+	if (c->flags & TCP_PROBE && wait > limit / 4 * 3)
+		wait = limit / 4 * 3;
+	/* Not past the time at which it may be over - unless that has come and more is wanted. */
+	if (spent < limit && wait > limit - spent)
+		wait = limit - spent;
+	timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + wait);
 }
 
 /* The wait is over for good. */
@@ -36,6 +33,17 @@ static void give_up(
 	tcp_tell_closed(tcp, c, up, reason);
 	tcp_count(tcp, reason == TCP_REASON_IDLE ? TCP_IDLE : TCP_TIMED_OUT);
 	tcp_connection_reset(tcp, c);
+}
+
+/*
+ * Has the wait become hopeless? Not by the clock alone: if the worker stood still for a minute, all
+ * connections with something in flight have made no progress for a minute, while their peers' ACKs
+ * wait in the queue. A few retransmissions must have gone unanswered as well (R1 of RFC 1122).
+ */
+static bool hopeless(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return tcp_stalled(tcp, c) >= tcp_give_up(tcp) && c->backoff >= TCP_RETRIES_MIN &&
+	       !tcp_persist_patient(tcp, c);
 }
 
 static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up)
@@ -49,7 +57,14 @@ static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp
 		tcp_connection_free(tcp, c);
 		return;
 	}
-	if (stalled(tcp, c) >= TCP_GIVE_UP) {
+	if (c->flags & TCP_KEEPALIVE) {
+		if (!tcp_keepalive_due(tcp, c)) {
+			tcp_count(tcp, TCP_KEEPALIVE_DEAD);
+			give_up(tcp, c, up, TCP_REASON_TIMEOUT);
+		}
+		return;
+	}
+	if (hopeless(tcp, c)) {
 		give_up(tcp, c, up, TCP_REASON_TIMEOUT);
 		return;
 	}
@@ -60,12 +75,14 @@ static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp
 		if (c->side)
 			tcp_sack_forget(tcp, c);
 		tcp_queue_rewind(c);
-	} else if (tcp_window_blocked(tcp, c)) {
-		c->flags |= TCP_PROBE;
+	} else if (!c->cursor || tcp_window_blocked(tcp, c)) {
+		/* A window, or a FIN that waits for the user's tcp_commit(). */
+		if (c->cursor)
+			c->flags |= TCP_PROBE;
+		else if (!tcp_closing(c))
+			return;
 		if (c->backoff < 15)
 			c->backoff++;
-	} else if (!c->cursor && !tcp_closing(c)) {
-		return;
 	}
 	tcp_timer_start(tcp, c);
 	tcp_pend(tcp, c);
@@ -112,7 +129,9 @@ unsigned tcp_timers(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned b
 	return count;
 }
 
-static void connection_sweep(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up)
+/* @tight: chunks are short. */
+static void connection_sweep(
+	struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up, bool tight)
 {
 	uint32_t now = tcp_ms(tcp->now);
 
@@ -120,7 +139,18 @@ static void connection_sweep(struct tcp *tcp, struct tcp_connection *c, struct t
 		give_up(tcp, c, up, TCP_REASON_IDLE);
 		return;
 	}
+	if (tight && tcp_persist_shut(tcp, c)) {
+		tcp_count(tcp, TCP_SHUT_OUT);
+		give_up(tcp, c, up, TCP_REASON_TIMEOUT);
+		return;
+	}
+	if (tcp->config.keepalive_us && now - c->tick >= tcp->config.keepalive_us / MS)
+		tcp_keepalive_sweep(tcp, c);
 	if (c->deadline && (int32_t)(now - c->deadline) >= 0) {
+		if (c->flags & TCP_ORPHAN) {
+			give_up(tcp, c, up, TCP_REASON_TIMEOUT);
+			return;
+		}
 		c->deadline = 0;
 		up->id = tcp_id_of(tcp, c);
 		up->events = TCP_UP_DEADLINE;
@@ -136,22 +166,26 @@ unsigned tcp_sweep(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned bu
 {
 	uint32_t limit = tcp->connection_slab.fresh;
 	unsigned count = 0;
+	bool tight;
 
 	tcp->now = now;
 	tcp->delivery.id = 0;
+	tight = tcp_persist_sweep_begin(tcp);
 	if (budget > limit)
 		budget = limit;
 	while (budget-- > 0) {
 		struct tcp_connection *c;
 
-		if (tcp->sweep_at >= limit)
+		if (tcp->sweep_at >= limit) {
 			tcp->sweep_at = 0;
+			tcp_persist_round(tcp);
+		}
 		c = &tcp->connections[tcp->sweep_at++];
 		__builtin_prefetch(c + SWEEP_AHEAD);
 		if (c->state == TCP_CLOSED_STATE)
 			continue;
 		memset(&up[count], 0, sizeof(*up));
-		connection_sweep(tcp, c, &up[count]);
+		connection_sweep(tcp, c, &up[count], tight);
 		if (up[count].events)
 			count++;
 	}

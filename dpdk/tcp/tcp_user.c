@@ -23,7 +23,9 @@ void tcp_close(struct tcp *tcp, tcp_id id)
 		return;
 	}
 	c->flags |= TCP_ORPHAN;
-	c->deadline = 0;
+	tcp_keepalive_end(c);
+	/* A peer that takes a byte now and then could keep it for ever. */
+	c->deadline = tcp_ms(tcp->now + TCP_ORPHAN_TIME) | 1;
 	/* "Queue for processing after entering ESTABLISHED state" */
 	if (c->state == TCP_SYN_RECEIVED)
 		return;
