@@ -19,17 +19,22 @@ void stack_up(struct stack *stack, const struct tcp_up *up)
 	const struct stack_user *user = &stack->user;
 	uint8_t events = up->events;
 	struct tcp_tuple tuple;
+	bool open = true; /* the user did not close it in one of these calls */
 
-	if ((events & TCP_UP_OPENED) && tcp_tuple_of(stack->tcp, up->id, &tuple))
+	if ((events & TCP_UP_OPENED) && tcp_tuple_of(stack->tcp, up->id, &tuple)) {
 		user->opened(user->context, up->id, &tuple);
-	if ((events & TCP_UP_DATA) && tcp_user(stack->tcp, up->id)) {
+		open = tcp_user(stack->tcp, up->id);
+	}
+	if ((events & TCP_UP_DATA) && open) {
 		bool taken = user->stream(user->context, up->id, up->data, up->length);
 
+		open = tcp_user(stack->tcp, up->id);
 		tcp_accept(stack->tcp, up->id, taken);
 		if (!taken)
 			events &= (uint8_t)~TCP_UP_FINISHED;
 	}
-	if ((events & TCP_UP_FINISHED) && tcp_user(stack->tcp, up->id))
+	/* Of a connection that was half closed this is the last word: its id is void. */
+	if ((events & TCP_UP_FINISHED) && open)
 		user->finished(user->context, up->id);
 	if (events & TCP_UP_CLOSED)
 		user->closed(user->context, up);

@@ -267,6 +267,14 @@ void tcp_commit(struct tcp *tcp, tcp_id id, uint32_t bytes);
  * that is open goes out, too: its tcp_commit() is still due and the FIN waits for it. */
 void tcp_close(struct tcp *tcp, tcp_id id);
 
+/**
+ * tcp_shutdown() - send what is queued, then FIN, and go on receiving (RFC 9293 3.6: half-close)
+ *
+ * The user goes on hearing of data, of the peer's FIN and of an untimely end. After both FINs the
+ * connection ends by itself, its id is void and nothing more is told.
+ */
+void tcp_shutdown(struct tcp *tcp, tcp_id id);
+
 /** tcp_abort() - send RST, forget the connection. The user is told nothing more of @id. */
 void tcp_abort(struct tcp *tcp, tcp_id id);
 

@@ -70,7 +70,9 @@ static bool advanced(struct tcp *tcp, struct tcp_connection *c)
 	switch (c->state) {
 	case TCP_FIN_WAIT_1:
 		c->state = TCP_FIN_WAIT_2;
-		timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + TCP_FIN_WAIT_2_TIME);
+		/* After tcp_shutdown() the peer may take as long as it likes. */
+		if (c->flags & TCP_ORPHAN)
+			timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + TCP_FIN_WAIT_2_TIME);
 		return true;
 	case TCP_CLOSING:
 		tcp_connection_time_wait(tcp, c);

@@ -12,6 +12,26 @@ static struct tcp_connection *tcp_find_open(struct tcp *tcp, tcp_id id)
 	return c && !(c->flags & TCP_ORPHAN) ? c : NULL;
 }
 
+/* "Queue this until all preceding SENDs have been segmentized, then form a FIN segment and send it.
+ * In any case, enter FIN-WAIT-1 state." */
+static void close_half(struct tcp *tcp, struct tcp_connection *c)
+{
+	c->state = c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;
+	if (c->snd_una == c->snd_end)
+		tcp_progress(tcp, c);
+	if (!timer_armed(&c->timer))
+		tcp_timer_start(tcp, c);
+	tcp_pend(tcp, c);
+}
+
+void tcp_shutdown(struct tcp *tcp, tcp_id id)
+{
+	struct tcp_connection *c = tcp_find_open(tcp, id);
+
+	if (c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT))
+		close_half(tcp, c);
+}
+
 void tcp_close(struct tcp *tcp, tcp_id id)
 {
 	struct tcp_connection *c = tcp_find_open(tcp, id);
@@ -29,14 +49,10 @@ void tcp_close(struct tcp *tcp, tcp_id id)
 	/* "Queue for processing after entering ESTABLISHED state" */
 	if (c->state == TCP_SYN_RECEIVED)
 		return;
-	/* "Queue this until all preceding SENDs have been segmentized, then form a FIN segment and
-	 * send it. In any case, enter FIN-WAIT-1 state." */
-	c->state = c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;
-	if (c->snd_una == c->snd_end)
-		tcp_progress(tcp, c);
-	if (!timer_armed(&c->timer))
-		tcp_timer_start(tcp, c);
-	tcp_pend(tcp, c);
+	if (!tcp_closing(c))
+		close_half(tcp, c);
+	else if (c->state == TCP_FIN_WAIT_2)
+		timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + TCP_FIN_WAIT_2_TIME);
 }
 
 void tcp_abort(struct tcp *tcp, tcp_id id)

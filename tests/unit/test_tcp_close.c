@@ -47,6 +47,55 @@ static void test_passive_close(void **state)
 	rig_end(rig);
 }
 
+/* Half-close: we send no more, the peer may; what it sends is handed up, and so is its FIN. */
+static void test_shutdown(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+
+	tcp_shutdown(rig->tcp, peer.id);
+	tcp_shutdown(rig->tcp, peer.id);
+	assert_int_equal(state_of(rig, &peer), TCP_FIN_WAIT_1);
+	assert_false(message(rig, &peer, 1, 'a'));
+	assert_int_equal(drain(rig), 1);
+	assert_sent(rig, 0, TCP_ACK | TCP_FIN, peer.ack, peer.seq, 0);
+	put_ack(rig, &peer, peer.ack + 1);
+	assert_int_equal(state_of(rig, &peer), TCP_FIN_WAIT_2);
+	/* It may take its time. */
+	pass(rig, 300 * SECOND);
+	assert_non_null(tcp_user(rig->tcp, peer.id));
+	put_next(rig, &peer, TCP_PSH, "late", 4);
+	assert_int_equal(rig->up.events, TCP_UP_DATA);
+	assert_int_equal(drain(rig), 1);
+	assert_sent(rig, 0, TCP_ACK, peer.ack, peer.seq, 0);
+	put_next(rig, &peer, TCP_FIN | TCP_PSH, "bye", 3);
+	assert_int_equal(rig->up.events, TCP_UP_DATA | TCP_UP_FINISHED);
+	assert_int_equal(kind_of(rig, &peer), FLOW_TIME_WAIT);
+	assert_null(tcp_user(rig->tcp, peer.id));
+	assert_int_equal(drain(rig), 1);
+	assert_sent(rig, 0, TCP_ACK, peer.ack, peer.seq, 0);
+	rig_end(rig);
+}
+
+/* Closing after a half-close: the peer's time is limited from then on, its data answered by RST. */
+static void test_shutdown_then_close(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+
+	tcp_shutdown(rig->tcp, peer.id);
+	drain(rig);
+	put_ack(rig, &peer, peer.ack + 1);
+	pass(rig, 100 * SECOND);
+	tcp_close(rig->tcp, peer.id);
+	assert_int_equal(state_of(rig, &peer), TCP_FIN_WAIT_2);
+	pass(rig, 59 * SECOND);
+	assert_int_equal(state_of(rig, &peer), TCP_FIN_WAIT_2);
+	pass(rig, 3 * SECOND);
+	assert_int_equal(kind_of(rig, &peer), FLOW_NONE);
+	rig_end(rig);
+}
+
 /* We close first: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT. */
 static void test_active_close(void **state)
 {
@@ -547,6 +596,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_passive_close),
+		cmocka_unit_test(test_shutdown),
+		cmocka_unit_test(test_shutdown_then_close),
 		cmocka_unit_test(test_active_close),
 		cmocka_unit_test(test_active_close_three_segments),
 		cmocka_unit_test(test_T22_simultaneous_close),
