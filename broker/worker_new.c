@@ -62,6 +62,7 @@ static void stack_setup(const struct worker_setup *setup, struct stack_config *s
 		for (unsigned j = 0; j < port->address_count; j++)
 			link->addresses[j] = (struct stack_address){
 				port->addresses[j].address, port->addresses[j].prefix};
+		link->vlan = port->vlan;
 		link->gateway_count = port->gateway_count;
 		for (unsigned j = 0; j < port->gateway_count; j++) {
 			link->gateways[j] = port->gateways[j].address;

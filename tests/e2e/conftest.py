@@ -24,7 +24,7 @@ def on_terminate(number, frame):
 def remove_leftovers():
     """Rings of test runs that were killed: their names carry the run's process id."""
     for path in pathlib.Path("/dev/shm").glob("hearth-test-*"):
-        if not os.path.exists("/proc/%s/exe" % path.name.split("-")[2]):
+        if path.is_file() and not os.path.exists("/proc/%s/exe" % path.name.split("-")[2]):
             path.unlink(missing_ok=True)
 
 

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Hearth authors
-"""IPv6 beside IPv4, or alone: Linux as the peer, over TAP."""
+"""IPv6 beside IPv4, or alone: Linux as the peer, over TAP and VLANs."""
 
+import fcntl
 import ipaddress
+import os
 import re
+import select
 import shutil
+import socket
+import struct
 import subprocess
+import threading
 
 import pytest
 
 import hearth
 import mcdevice
+from test_ports import veth  # noqa: F401 (a fixture)
 
 BOTH = [hearth.BROKER + "/24", hearth.BROKER6 + "/64"]
 TAP = "net_tap0,iface=hearth0"
@@ -157,3 +164,87 @@ def test_echo(tap):
         assert " 3 received" in result.stdout, result
     result = ping("-s", "1453", "-M", "do", hearth.BROKER6)
     assert result.returncode, "larger than the link"
+
+
+class Tagger(threading.Thread):
+    """A TAP whose frames travel tagged over another interface: for kernels without VLANs."""
+
+    def __init__(self, name, outer, tag):
+        super().__init__(daemon=True)
+        self.tag, self.stopping = tag, threading.Event()
+        self.tap = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(self.tap, 0x400454CA, struct.pack("16sH22x", name.encode(), 0x1002))
+        self.raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.raw.setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA: the kernel takes tags off
+        self.raw.bind((outer, 0))
+
+    def run(self):
+        while not self.stopping.is_set():
+            for source in select.select([self.tap, self.raw], [], [], 0.1)[0]:
+                if source == self.tap:
+                    frame = os.read(self.tap, 2048)
+                    self.raw.send(frame[:12] + struct.pack("!HH", 0x8100, self.tag) + frame[12:])
+                else:
+                    self.inward(*self.raw.recvmsg(2048, 256))
+
+    def inward(self, frame, ancillary, _, source):
+        for _, kind, data in ancillary:
+            status, tag = struct.unpack_from("I12xHxx", data.ljust(24, b"\0"))
+            if source[2] != socket.PACKET_OUTGOING and kind == 8 and status & 0x10 and \
+                    tag & 0xfff == self.tag:
+                os.write(self.tap, frame)
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+        os.close(self.tap)
+        self.raw.close()
+
+
+@pytest.fixture
+def tagged(veth):  # noqa: F811
+    """A port's interface, and a peer of its that speaks VLAN 77."""
+    inner, outer = veth
+    if not shutil.which("ethtool"):
+        pytest.skip("ethtool is not installed: veth would hand over packets without checksums")
+    hearth.ip("link", "set", outer, "up")
+    made = hearth.ip("link", "add", "link", outer, "name", "hearth-t77", "type", "vlan", "id", "77",
+                     check=False)
+    tagger = None
+    if made.returncode:
+        tagger = Tagger("hearth-t77", outer, 77)
+        tagger.start()
+    yield inner, outer, "hearth-t77"
+    if tagger:
+        tagger.stop()
+
+
+def raw_frame(ethertype_and_more):
+    return b"\xff" * 6 + b"\x02\0\0\0\0\x09" + ethertype_and_more.ljust(60, b"\0")
+
+
+def test_vlan_over_veth(tmp_path, tagged):
+    """Both families in a VLAN; what carries another tag, or two, is dropped by name."""
+    inner, outer, name = tagged
+    port = {"device": "net_af_packet0,iface=" + inner, "addresses": BOTH, "vlan": 77}
+    with hearth.Hearth(tmp_path, interface=name, ports=[port]) as broker:
+        broker.provision(4)
+        broker.start()
+        assert broker.ctl_json("status")["ports"][0]["vlan"] == 77
+        kept = []
+        for host, via in ((hearth.BROKER, "tcp"), (hearth.BROKER6, "udp"),
+                          (hearth.BROKER6, "tcp"), (hearth.BROKER, "udp")):
+            device = broker.device(host=host)
+            device.login()
+            device.link = mcdevice.Link((host, hearth.CONNECT), via == "tcp")
+            assert device.request(1004, devVersion="1", model="m")["result"] == 0
+            device.report(1)
+            kept.append(device)
+        before = broker.counters()["drop_vlan"]
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind((outer, 0))
+            for tags in ("8100004e0806", "0800", "8100004d8100004d0800", "810000000800"):
+                raw.send(raw_frame(bytes.fromhex(tags)))
+        broker.wait(lambda: broker.counters()["drop_vlan"] >= before + 3, "drop_vlan")
+        for device in kept:
+            device.heartbeat()
