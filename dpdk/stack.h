@@ -175,9 +175,15 @@ struct stack_config {
 	X(STACK_DROP_IPV4_FRAGMENT, "drop_ipv4_fragment", "IPv4 fragments")                        \
 	X(STACK_DROP_IPV4_PROTOCOL, "drop_ipv4_protocol",                                          \
 		"IPv4 packets of a protocol that is not spoken here")                              \
-	X(STACK_DROP_ICMP, "drop_icmp", "ICMP packets other than a valid echo request")            \
+	X(STACK_DROP_ICMP, "drop_icmp", "ICMP packets of an unknown type or a wrong checksum")     \
 	X(STACK_DROP_ICMP_LIMIT, "drop_icmp_limit",                                                \
-		"echo requests left unanswered by the rate limit")                                 \
+		"echo requests and ICMP errors beyond the rate limit")                             \
+	X(STACK_DROP_ICMP_IGNORED, "drop_icmp_ignored",                                            \
+		"ICMP of no use here: redirect, quench, timestamp, mask, echo reply and such")     \
+	X(STACK_DROP_ICMP_ERROR, "drop_icmp_error",                                                \
+		"ICMP errors that are malformed, nested or quote no packet of ours")               \
+	X(STACK_ICMP_TCP, "icmp_tcp", "ICMP errors that quote a TCP segment of ours")              \
+	X(STACK_ICMP_UDP, "icmp_udp", "ICMP errors that quote a datagram of ours: sessions stay")  \
 	X(STACK_DROP_UDP_MALFORMED, "drop_udp_malformed",                                          \
 		"UDP datagrams with a wrong length or port 0")                                     \
 	X(STACK_DROP_UDP_CHECKSUM, "drop_udp_checksum", "UDP datagrams with a wrong checksum")     \

@@ -65,7 +65,7 @@ struct stack_interface {
 	bool held;
 	struct ip_address destination, next_hop;
 	struct neighbour *neighbour;
-	struct rate_limit answers, defences, echo_answers;
+	struct rate_limit answers, defences, echo_answers, icmp_errors;
 	unsigned unsettled;
 	struct stack_queue queue;
 };

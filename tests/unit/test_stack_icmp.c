@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_stack_icmp.c - echo and its limit; all else of ICMP is dropped (catalogue C2, C3) */
-#include "stack_drop.h"
+/* test_stack_icmp.c - echo and its limit; errors that are believed, all else (C1, C2, C3, C4) */
+#include "icmp_quote.h"
 
 static void icmp_short(struct packet *p, const struct drop *row)
 {
@@ -32,21 +32,38 @@ static void icmp_type(struct packet *p, const struct drop *row)
 	seal_l4(p, 2);
 }
 
+/* @value, @more: a byte of an error about one of our segments, changed */
+static void error_about(struct packet *p, const struct drop *row)
+{
+	make_error(p, 3, 1, 0, 6);
+	p->data[row->value] = (uint8_t)row->more;
+	if (row->value == QUOTE_L4)
+		p->data[row->value + 1] = (uint8_t)row->more;
+	seal_l4(p, 2);
+}
+
 static const struct drop drops[] = {
-	{"C2 port unreachable", icmp_type, STACK_DROP_ICMP, .value = 3, .more = 3},
-	{"C2 fragmentation needed", icmp_type, STACK_DROP_ICMP, .value = 3, .more = 4},
-	{"C2 source quench", icmp_type, STACK_DROP_ICMP, .value = 4, .more = 0},
-	{"C2 redirect", icmp_type, STACK_DROP_ICMP, .value = 5, .more = 1},
-	{"C2 router advertisement", icmp_type, STACK_DROP_ICMP, .value = 9, .more = 0},
-	{"C2 timestamp", icmp_type, STACK_DROP_ICMP, .value = 13, .more = 0},
-	{"C2 mask", icmp_type, STACK_DROP_ICMP, .value = 17, .more = 0},
+	{"C4 unreachable, garbage quoted", icmp_type, STACK_DROP_ICMP_ERROR, .value = 3, .more = 3},
+	{"C4 too big, garbage quoted", icmp_type, STACK_DROP_ICMP_ERROR, .value = 3, .more = 4},
+	{"C2 source quench", icmp_type, STACK_DROP_ICMP_IGNORED, .value = 4, .more = 0},
+	{"C2 redirect", icmp_type, STACK_DROP_ICMP_IGNORED, .value = 5, .more = 1},
+	{"C2 router advertisement", icmp_type, STACK_DROP_ICMP_IGNORED, .value = 9, .more = 0},
+	{"C2 timestamp", icmp_type, STACK_DROP_ICMP_IGNORED, .value = 13, .more = 0},
+	{"C2 mask", icmp_type, STACK_DROP_ICMP_IGNORED, .value = 17, .more = 0},
+	{"unknown type", icmp_type, STACK_DROP_ICMP, .value = 200, .more = 0},
+	{"C4 others' packet quoted", error_about, STACK_DROP_ICMP_ERROR, .value = QUOTE + 15,
+		.more = 9},
+	{"C4 packet to a group quoted", error_about, STACK_DROP_ICMP_ERROR, .value = QUOTE + 16,
+		.more = 224},
+	{"C4 port 0 quoted", error_about, STACK_DROP_ICMP_ERROR, .value = QUOTE_L4, .more = 0},
+	{"C4 protocol quoted", error_about, STACK_DROP_ICMP_ERROR, .value = QUOTE + 9, .more = 50},
 	{"C3 7 bytes", icmp_short, .counter = STACK_DROP_ICMP},
 	{"C3 no bytes", icmp_empty, .counter = STACK_DROP_ICMP},
 	{"C3 checksum", icmp_checksum, STACK_DROP_ICMP, .value = 0},
 	{"C3 checksum, port says good", icmp_checksum, STACK_DROP_ICMP,
 		.value = FRAME_L3_GOOD | FRAME_L4_GOOD},
 	{"C3 code", icmp_type, STACK_DROP_ICMP, .value = 8, .more = 1},
-	{"C3 echo reply", icmp_type, STACK_DROP_ICMP, .value = 0, .more = 0},
+	{"C3 echo reply", icmp_type, STACK_DROP_ICMP_IGNORED, .value = 0, .more = 0},
 };
 
 static void test_every_drop_of_icmp_has_its_name(void **state)
@@ -117,10 +134,73 @@ static void test_echo_flood(void **state)
 	fixture_free(f);
 }
 
+/* C2, D4: errors about what we sent end nothing and are answered with nothing. */
+static void test_C2_errors_are_soft(void **state)
+{
+	struct fixture *f = fixture_make6();
+	struct packet p;
+
+	fixture_start(f);
+	introduce6(f);
+	for (unsigned code = 0; code < 16; code++) {
+		make_error(&p, 3, code, 0, 6);
+		deliver(f, &p);
+		make_error6(&p, 1, code, 0, 6);
+		deliver(f, &p);
+		make_error(&p, 3, code, 0, 17);
+		deliver(f, &p);
+		make_error6(&p, 1, code, 0, 17);
+		deliver(f, &p);
+	}
+	assert_int_equal(counter(f, STACK_ICMP_TCP), 32);
+	assert_int_equal(counter(f, STACK_ICMP_UDP), 32);
+	assert_int_equal(all_drops(f), 0);
+	assert_int_equal(f->links[0].sent_count, 0);
+	assert_int_equal(f->closed, 0);
+	/* From whom it comes does not count, but what it quotes: of the other family nothing. */
+	make_error6(&p, 1, 0, 0, 6);
+	p.data[QUOTE6 + 8 + 15] = 9;
+	seal6(&p, 2);
+	deliver(f, &p);
+	make_error6(&p, 1, 0, 0, 6);
+	memset(p.data + QUOTE6 + 24, 0, 10);
+	memset(p.data + QUOTE6 + 34, 0xff, 2);
+	memcpy(p.data + QUOTE6 + 36, (uint8_t[]){198, 18, 0, 2}, 4);
+	seal6(&p, 2);
+	deliver(f, &p);
+	assert_int_equal(counter(f, STACK_DROP_ICMP_ERROR), 2);
+	assert_canary(f);
+	assert_canary6(f);
+	fixture_free(f);
+}
+
+/* C1: a flood of them is cut off, and silence is all it hears. */
+static void test_C1_flood(void **state)
+{
+	struct fixture *f = fixture_make();
+	struct packet p;
+
+	fixture_start(f);
+	introduce(f);
+	for (unsigned i = 0; i < 2000; i++) {
+		make_error(&p, 3, 4, 1400, 6);
+		arrive(f, 0, &p);
+		if (i % 50 == 49)
+			turn(f);
+	}
+	assert_int_equal(counter(f, STACK_ICMP_TCP), 256);
+	assert_int_equal(counter(f, STACK_DROP_ICMP_LIMIT), 2000 - 256);
+	assert_int_equal(f->links[0].sent_count, 0);
+	assert_canary(f);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_drop_of_icmp_has_its_name),
+		cmocka_unit_test(test_C2_errors_are_soft),
+		cmocka_unit_test(test_C1_flood),
 		cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_echo_flood),
 	};
