@@ -112,7 +112,7 @@ def test_ports_of_both_families_are_shown(tmp_path):
         shown = broker.ctl_json("status")["ports"][0]
         assert shown["addresses"] == addresses and shown["vlan"] is None
         assert shown["gateways"] == port["gateways"]
-        assert "warning" not in broker.log.read_text()
+        assert "has no effect" not in broker.log.read_text()
 
 
 def test_device_that_does_not_exist(tmp_path):
