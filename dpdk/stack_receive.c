@@ -10,6 +10,16 @@
 
 #define PREFETCH_AHEAD 4
 
+/* Bytes for the user, and its answer. @open: receives whether it still has the connection. */
+static bool stream_up(struct stack *stack, const struct tcp_up *up, bool *open)
+{
+	bool taken = stack->user.stream(stack->user.context, up->id, up->data, up->length);
+
+	*open = tcp_user(stack->tcp, up->id);
+	tcp_accept(stack->tcp, up->id, taken);
+	return taken;
+}
+
 /*
  * The user may close the connection in any of these calls; it is told nothing more then. A stream
  * that was refused is not finished yet: its end is sent again with the bytes.
@@ -26,12 +36,15 @@ void stack_up(struct stack *stack, const struct tcp_up *up)
 		open = tcp_user(stack->tcp, up->id);
 	}
 	if ((events & TCP_UP_DATA) && open) {
-		bool taken = user->stream(user->context, up->id, up->data, up->length);
+		struct tcp_up more;
+		bool taken = stream_up(stack, up, &open);
 
-		open = tcp_user(stack->tcp, up->id);
-		tcp_accept(stack->tcp, up->id, taken);
 		if (!taken)
 			events &= (uint8_t)~TCP_UP_FINISHED;
+		while (taken && tcp_more(stack->tcp, up->id, &more)) {
+			taken = stream_up(stack, &more, &open);
+			events |= taken ? more.events & TCP_UP_FINISHED : 0;
+		}
 	}
 	/* Of a connection that was half closed this is the last word: its id is void. */
 	if ((events & TCP_UP_FINISHED) && open)

@@ -395,7 +395,8 @@ void tcp_side_return(struct tcp *tcp, struct tcp_connection *c)
 {
 	const struct tcp_side *side = tcp_side_of(tcp, c);
 
-	if (!side || side->in.count > 0 || side->in.has_fin || side->out.active)
+	if (!side || side->in.count > 0 || side->in.has_fin || side->in.held > 0 ||
+		side->in.duplicate.start != side->in.duplicate.end || side->out.active)
 		return;
 	slab_put(&tcp->side_slab, c->side - 1u);
 	c->side = 0;
@@ -405,6 +406,7 @@ void tcp_side_return(struct tcp *tcp, struct tcp_connection *c)
 static void connection_free(struct tcp *tcp, struct tcp_connection *c)
 {
 	tcp_queue_free(tcp, c);
+	tcp_reassembly_forget(tcp, c);
 	if (c->side)
 		slab_put(&tcp->side_slab, c->side - 1u);
 	c->side = 0;

@@ -160,8 +160,12 @@ struct tcp_config {
 	X(TCP_DROP_NO_CONNECTION, "tcp_drop_no_connection", "segments of an unknown connection")   \
 	X(TCP_DROP_FLAGS, "tcp_drop_flags", "segments whose flags make no sense in the state")     \
 	X(TCP_DROP_OUT_OF_WINDOW, "tcp_drop_out_of_window", "segments outside the receive window") \
+	X(TCP_OUT_OF_ORDER, "tcp_out_of_order", "segments ahead of the next byte that were kept")  \
 	X(TCP_DROP_OUT_OF_ORDER, "tcp_drop_out_of_order",                                          \
-		"segments ahead of the next byte: asked for again")                                \
+		"segments ahead of the next byte, not kept for lack of room: asked for again")     \
+	X(TCP_RETRACTED, "tcp_retracted",                                                          \
+		"stretches of out-of-order bytes given up again for lack of room")                 \
+	X(TCP_DROP_HELD, "tcp_drop_held", "bytes beyond what a user that holds bytes takes")       \
 	X(TCP_DROP_BAD_ACK, "tcp_drop_bad_ack", "segments that acknowledge what was never sent")   \
 	X(TCP_DROP_NO_CHUNK, "tcp_drop_no_chunk", "bytes refused because no chunk was free")       \
 	X(TCP_DROP_AFTER_CLOSE, "tcp_drop_after_close", "bytes that came after the user closed")   \
@@ -244,6 +248,25 @@ tcp_id tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link,
  * tcp_close() may come between the TCP_UP_DATA and this call, which is then still due.
  */
 void tcp_accept(struct tcp *tcp, tcp_id id, bool taken);
+
+/**
+ * tcp_more() - after tcp_accept(true): bytes that had come out of order and are now next
+ * @up: filled like tcp_input()'s; wants its own tcp_accept(). Its @data stays valid until the next
+ *	tcp_output().
+ *
+ * Call until it returns false: then there are none (any more).
+ */
+bool tcp_more(struct tcp *tcp, tcp_id id, struct tcp_up *up);
+
+/**
+ * tcp_hold() - the user keeps @bytes of what it accepted unread: the window offered is so much
+ * smaller until it says otherwise
+ *
+ * For users with a buffer of a fixed size; the others never call it. The right edge once offered
+ * stays, and moves on by a segment or half the window at least (RFC 9293 3.8.6.2.2). Borrows a side
+ * record while @bytes is not 0; where there is none the window stays whole.
+ */
+void tcp_hold(struct tcp *tcp, tcp_id id, uint32_t bytes);
 
 /**
  * tcp_reserve() - room for one message to send

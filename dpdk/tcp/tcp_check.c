@@ -101,6 +101,34 @@ static const char *check_timer(const struct tcp *tcp, const struct tcp_connectio
 	return NULL;
 }
 
+/* The pieces hold the intervals' bytes, each once and in order, and nothing else. */
+static const char *check_pieces(const struct tcp *tcp, const struct tcp_reassembly *in)
+{
+	unsigned count = 0, i = 0;
+	bool hint = in->hint == 0;
+	uint32_t at = in->count ? in->arrived[0].start : 0;
+
+	for (chunk_id id = in->pieces; id; id = tcp_message_at(tcp, id)->next) {
+		const struct tcp_message *piece = tcp_message_at(tcp, id);
+
+		HOLD(i < in->count, "piece of no interval");
+		HOLD(piece->seq == at, "pieces and intervals disagree");
+		HOLD(piece->length > 0 && piece->length <= piece->room, "piece of no good length");
+		HOLD(piece->room + sizeof(*piece) <= chunk_room(tcp->config.chunks, id),
+			"piece longer than its chunk");
+		at += piece->length;
+		if (at == in->arrived[i].end && ++i < in->count)
+			at = in->arrived[i].start;
+		hint |= id == in->hint;
+		count++;
+	}
+	HOLD(i == in->count, "interval without its bytes");
+	HOLD(count == in->piece_count, "pieces are miscounted");
+	HOLD(hint, "hint at a piece that is gone");
+	HOLD(in->count == 0 || in->newest < in->count, "newest interval is none");
+	return NULL;
+}
+
 static const char *check_side(const struct tcp *tcp, const struct tcp_connection *c)
 {
 	const struct tcp_side *side = tcp_side_of(tcp, c);
@@ -119,6 +147,8 @@ static const char *check_side(const struct tcp *tcp, const struct tcp_connection
 			"interval beyond the window");
 		at = range->end;
 	}
+	if (check_pieces(tcp, &side->in))
+		return check_pieces(tcp, &side->in);
 	HOLD(side->out.count <= TCP_SACKED, "too many SACKed ranges");
 	at = c->snd_una;
 	for (unsigned i = 0; i < side->out.count; i++) {

@@ -48,6 +48,8 @@ static void unacceptable_in(struct tcp *tcp, struct tcp_connection *c,
 	const struct tcp_segment *segment, enum tcp_counter why)
 {
 	tcp_count(tcp, why);
+	if (c->flags & TCP_SACK && segment->length > 0 && seq_lt(segment->seq, c->rcv_nxt))
+		tcp_duplicate_note(tcp, c, segment->seq, segment->seq + segment->length);
 	/* Data or FIN again: our ACK was lost; RCV.NXT - 1: a keep-alive or window probe. They are
 	 * always answered. Anything else could be one half of an ACK loop: it is rationed. */
 	if (segment->length > 0 || segment->flags & TCP_FIN || segment->seq == c->rcv_nxt - 1)
@@ -56,18 +58,9 @@ static void unacceptable_in(struct tcp *tcp, struct tcp_connection *c,
 		tcp_challenge(tcp, c);
 }
 
-/* Seventh, process the segment text: the new bytes of it, if they are next in order. */
-static void data_in(struct tcp *tcp, struct tcp_connection *c, const uint8_t *data, uint32_t length,
+void tcp_deliver(struct tcp *tcp, struct tcp_connection *c, const uint8_t *data, uint32_t length,
 	bool fin, struct tcp_up *up)
 {
-	if (c->flags & TCP_WINDOW_CLOSED) {
-		if (!chunk_available(tcp->config.chunks, 1)) {
-			tcp_count(tcp, TCP_DROP_NO_CHUNK);
-			tcp_owe_ack(tcp, c);
-			return;
-		}
-		c->flags &= (uint16_t)~TCP_WINDOW_CLOSED;
-	}
 	up->data = data;
 	up->length = length;
 	tell(c, up, (uint8_t)(TCP_UP_DATA | (fin ? TCP_UP_FINISHED : 0)));
@@ -77,13 +70,48 @@ static void data_in(struct tcp *tcp, struct tcp_connection *c, const uint8_t *da
 	tcp->delivery.up = up;
 }
 
+/* Is there room again since bytes were refused? */
+static bool reopened(struct tcp *tcp, struct tcp_connection *c)
+{
+	if (!chunk_available(tcp->config.chunks, 1))
+		return false;
+	c->flags &= (uint16_t)~TCP_WINDOW_CLOSED;
+	return true;
+}
+
+/* Bytes ahead of the next: each such segment is answered at once (RFC 5681 4.2). */
+static void ahead_in(struct tcp *tcp, struct tcp_connection *c, uint32_t seq, const uint8_t *data,
+	uint32_t length, bool fin)
+{
+	bool kept = !(c->flags & TCP_WINDOW_CLOSED) &&
+		    tcp_reassembly_in(tcp, c, seq, data, length, fin);
+
+	tcp_count(tcp, kept ? TCP_OUT_OF_ORDER : TCP_DROP_OUT_OF_ORDER);
+	tcp_owe_duplicate(tcp, c);
+}
+
+/* The bytes that are next, where some that follow may be here already. */
+static uint32_t beside_kept(
+	struct tcp *tcp, struct tcp_connection *c, const uint8_t *data, uint32_t length, bool *fin)
+{
+	bool follows = *fin;
+	uint32_t gap = tcp_reassembly_gap(tcp, c, length, fin);
+
+	/* What lies beyond them may fill gaps behind; what came first stays. */
+	if (gap < length || (follows && !*fin))
+		(void)tcp_reassembly_in(
+			tcp, c, c->rcv_nxt + gap, data + gap, length - gap, follows);
+	return gap;
+}
+
+/* Seventh, process the segment text. */
 static void text_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
 	struct tcp_up *up)
 {
 	const uint8_t *data = segment->payload;
 	uint32_t seq = segment->seq;
 	uint32_t length = segment->length;
-	uint32_t window = tcp_receive_window(tcp, c->shift);
+	uint32_t window = c->side ? tcp_window_open(tcp, c) : tcp_receive_window(tcp, c->shift);
 	bool fin = segment->flags & TCP_FIN;
 
 	/* What we already have is cut off in front ... */
@@ -91,14 +119,23 @@ static void text_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_
 		uint32_t old = c->rcv_nxt - seq;
 
 		old = old < length ? old : length;
+		if (old > 0 && c->flags & TCP_SACK)
+			tcp_duplicate_note(tcp, c, seq, seq + old);
 		data += old;
 		length -= old;
 		seq += old;
 	}
 	/* ... and what is beyond the window behind. */
 	if (seq - c->rcv_nxt + length > window) {
-		length = window - (seq - c->rcv_nxt);
+		uint32_t ahead = seq - c->rcv_nxt;
+
+		length = ahead < window ? window - ahead : 0;
 		fin = false;
+		if (length == 0) {
+			tcp_count(tcp, TCP_DROP_HELD);
+			tcp_owe_ack(tcp, c);
+			return;
+		}
 	}
 	if (length == 0 && !fin)
 		return;
@@ -114,12 +151,18 @@ static void text_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_
 		return;
 	}
 	if (seq != c->rcv_nxt) {
-		tcp_count(tcp, TCP_DROP_OUT_OF_ORDER);
-		tcp_owe_duplicate(tcp, c);
+		ahead_in(tcp, c, seq, data, length, fin);
 		return;
 	}
 	if (length > 0) {
-		data_in(tcp, c, data, length, fin, up);
+		if (c->flags & TCP_WINDOW_CLOSED && !reopened(tcp, c)) {
+			tcp_count(tcp, TCP_DROP_NO_CHUNK);
+			tcp_owe_ack(tcp, c);
+			return;
+		}
+		if (c->side)
+			length = beside_kept(tcp, c, data, length, &fin);
+		tcp_deliver(tcp, c, data, length, fin, up);
 		return;
 	}
 	tell(c, up, TCP_UP_FINISHED);
@@ -128,6 +171,9 @@ static void text_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_
 
 void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c)
 {
+	/* Nothing can follow it. */
+	tcp_reassembly_forget(tcp, c);
+	tcp_side_return(tcp, c);
 	c->rcv_nxt++;
 	switch (c->state) {
 	case TCP_ESTABLISHED:
@@ -261,6 +307,9 @@ void tcp_accept(struct tcp *tcp, tcp_id id, bool taken)
 		tcp_count(tcp, TCP_DROP_NO_CHUNK);
 		c->flags |= TCP_WINDOW_CLOSED;
 		up->events &= (uint8_t)~TCP_UP_FINISHED;
+		/* What is kept holds chunks: it comes again, too. */
+		tcp_reassembly_forget(tcp, c);
+		tcp_side_return(tcp, c);
 		tcp_owe_ack(tcp, c);
 		return;
 	}

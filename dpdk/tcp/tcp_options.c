@@ -18,6 +18,8 @@
 #define LENGTH_TIMESTAMPS 10
 #define LENGTH_SACK_BLOCK 8
 
+#define OPTIONS_MAX 40
+
 #define PAWS_AGE_MAX (24u * 24 * 3600 * 1000) /* ms */
 
 static uint32_t load32(const uint8_t *at)
@@ -211,10 +213,30 @@ uint8_t tcp_syn_options_write(const struct tcp_syn_options *options, uint8_t *by
 uint8_t tcp_options_write(
 	struct tcp *tcp, struct tcp_connection *c, uint32_t length, uint8_t *bytes)
 {
-	uint8_t used = 0;
+	struct tcp_range blocks[TCP_SACK_BLOCKS];
+	uint32_t room = OPTIONS_MAX;
+	unsigned count, used = 0;
+	uint8_t *at;
 
-	(void)length;
 	if (c->flags & TCP_TIMESTAMPS)
 		used = tcp_timestamps_write(bytes, tcp_timestamp(tcp, &c->flow), c->ts_recent);
-	return used;
+	if (!c->side || !(c->flags & TCP_SACK))
+		return (uint8_t)used;
+	/* Beside text, what its segment leaves free; the timestamps' room is taken off already. */
+	room -= used;
+	if (room > c->mss - length)
+		room = c->mss - length;
+	if (room < 4 + LENGTH_SACK_BLOCK)
+		return (uint8_t)used;
+	count = tcp_sack_blocks(tcp, c, blocks, (room - 4) / LENGTH_SACK_BLOCK);
+	if (count == 0)
+		return (uint8_t)used;
+	at = bytes + used;
+	*at++ = OPTION_NOP;
+	*at++ = OPTION_NOP;
+	*at++ = OPTION_SACK;
+	*at++ = (uint8_t)(2 + LENGTH_SACK_BLOCK * count);
+	for (unsigned i = 0; i < count; i++)
+		at = store32(store32(at, blocks[i].start), blocks[i].end);
+	return (uint8_t)(at - bytes);
 }

@@ -199,19 +199,24 @@ struct tcp_range {
 /**
  * struct tcp_reassembly - what came ahead of the next byte (the receiving half of a side record)
  * @arrived: up to TCP_ARRIVED intervals, in order of sequence number, not touching each other
+ * @pieces: chunks with their bytes (struct tcp_message), in order of sequence number
+ * @hint: the piece that was written to last, where the next search begins; 0: none
+ * @duplicate: bytes that came twice, to be reported once (RFC 2883); empty: none
+ * @held: bytes the user keeps unread; @edge: our right edge, valid while there are some
+ * @fin: number of a FIN that came early, valid with @has_fin
+ * @count: intervals
  * @newest: the one that changed last: the first SACK block (RFC 2018 section 4)
- * @pieces: chunks with their bytes, in order of sequence number
- * @count: intervals; 0: this half is not in use
  */
 #define TCP_ARRIVED 4
 struct tcp_reassembly {
 	struct tcp_range arrived[TCP_ARRIVED];
-	chunk_id pieces;
-	uint32_t fin; /* number of a FIN that came early, valid with has_fin */
+	chunk_id pieces, hint;
+	struct tcp_range duplicate;
+	uint32_t held, edge;
+	uint32_t fin;
 	uint16_t piece_count;
-	uint8_t count, newest;
+	uint8_t count : 4, newest : 4;
 	bool has_fin;
-	uint8_t spare[19];
 };
 _Static_assert(sizeof(struct tcp_reassembly) == 64, "half a side record");
 
@@ -422,10 +427,17 @@ static inline uint16_t tcp_window_field(const struct tcp *tcp, uint8_t shift)
 	return (uint16_t)(tcp_receive_window(tcp, shift) >> (shift >> 4));
 }
 
+/** tcp_window_open() - bytes we take from the peer of @c now, user's holding considered. */
+uint32_t tcp_window_open(const struct tcp *tcp, const struct tcp_connection *c);
+
 /* The window that @c offers with its next segment, as the header has it. */
 static inline uint16_t tcp_offer(const struct tcp *tcp, const struct tcp_connection *c)
 {
-	return c->flags & TCP_WINDOW_CLOSED ? 0 : tcp_window_field(tcp, c->shift);
+	if (c->flags & TCP_WINDOW_CLOSED)
+		return 0;
+	if (c->side)
+		return (uint16_t)(tcp_window_open(tcp, c) >> (c->shift >> 4));
+	return tcp_window_field(tcp, c->shift);
 }
 
 /* The user closed: a FIN follows what is queued. */
@@ -566,6 +578,38 @@ void tcp_connect_due(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *u
 
 /** tcp_fin_in() - the peer's FIN is next in order (RFC 9293 3.10.7.4, step eight); may end @c. */
 void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_deliver() - tell the user of the bytes that are next; its tcp_accept() is due. */
+void tcp_deliver(struct tcp *tcp, struct tcp_connection *c, const uint8_t *data, uint32_t length,
+	bool fin, struct tcp_up *up);
+
+/* tcp_reassembly.c */
+
+/**
+ * tcp_reassembly_in() - keep bytes (and a FIN) ahead of RCV.NXT, within the window
+ * Return: false if there was no room for all of them.
+ */
+bool tcp_reassembly_in(struct tcp *tcp, struct tcp_connection *c, uint32_t seq, const uint8_t *data,
+	uint32_t length, bool fin);
+
+/**
+ * tcp_reassembly_gap() - of @length bytes that are next, where @c has a side record: how many come
+ * before what is kept
+ * @fin: a FIN follows the segment's bytes; receives whether one follows those that are left
+ */
+uint32_t tcp_reassembly_gap(
+	const struct tcp *tcp, const struct tcp_connection *c, uint32_t length, bool *fin);
+
+/** tcp_reassembly_forget() - give back all that is kept: it is no longer reported. */
+void tcp_reassembly_forget(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_duplicate_note() - [start, end) came once more: the next ACK says so (RFC 2883). */
+void tcp_duplicate_note(struct tcp *tcp, struct tcp_connection *c, uint32_t start, uint32_t end);
+
+/** tcp_sack_blocks() - what the next ACK of @c, which has a side record, reports.
+ * Return: blocks, at most @room. */
+unsigned tcp_sack_blocks(
+	struct tcp *tcp, struct tcp_connection *c, struct tcp_range *blocks, unsigned room);
 
 /* tcp_ack.c */
 

@@ -44,6 +44,8 @@ void tcp_close(struct tcp *tcp, tcp_id id)
 	}
 	c->flags |= TCP_ORPHAN;
 	tcp_keepalive_end(c);
+	tcp_reassembly_forget(tcp, c);
+	tcp_side_return(tcp, c);
 	/* A peer that takes a byte now and then could keep it for ever. */
 	c->deadline = tcp_ms(tcp->now + TCP_ORPHAN_TIME) | 1;
 	/* "Queue for processing after entering ESTABLISHED state" */

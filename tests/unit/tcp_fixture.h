@@ -231,6 +231,17 @@ static inline void pass(struct rig *rig, uint64_t us)
 	} while (rig->now < end);
 }
 
+/* Take or refuse what a TCP_UP_DATA brings. */
+static inline void take(struct rig *rig, struct tcp_up *up)
+{
+	assert_true(rig->got_length + up->length <= sizeof(rig->got));
+	if (!rig->refuse) {
+		memcpy(rig->got + rig->got_length, up->data, up->length);
+		rig->got_length += up->length;
+	}
+	tcp_accept(rig->tcp, up->id, !rig->refuse);
+}
+
 /* One raw segment in; data is accepted or refused as the rig says. */
 static inline struct tcp_up *put(struct rig *rig, struct tcp_segment segment)
 {
@@ -239,13 +250,17 @@ static inline struct tcp_up *put(struct rig *rig, struct tcp_segment segment)
 	tcp_prefetch_connection(rig->tcp, hash);
 	tcp_input(rig->tcp, &segment, hash, rig->now, &rig->up);
 	if (rig->up.events & TCP_UP_DATA) {
-		assert_true(rig->got_length + rig->up.length <= sizeof(rig->got));
-		if (!rig->refuse) {
-			memcpy(rig->got + rig->got_length, rig->up.data, rig->up.length);
-			rig->got_length += rig->up.length;
+		struct tcp_up more;
+
+		take(rig, &rig->up);
+		while (!rig->refuse && tcp_more(rig->tcp, rig->up.id, &more)) {
+			assert_true(more.events & TCP_UP_DATA);
+			assert_int_equal(more.id, rig->up.id);
+			take(rig, &more);
+			rig->up.events |= more.events & TCP_UP_FINISHED;
 		}
-		tcp_accept(rig->tcp, rig->up.id, !rig->refuse);
 	}
+	assert_null(tcp_check(rig->tcp));
 	check_invariants(rig);
 	return &rig->up;
 }

@@ -27,21 +27,22 @@ static void test_receive(void **state)
 	for (unsigned i = 0; i < 5; i++)
 		put_raw(rig, &peer, TCP_ACK, peer.seq + 1 + i, peer.ack, "zz", 2);
 	assert_int_equal(rig->up.events, 0);
-	assert_int_equal(count_of(rig, TCP_DROP_OUT_OF_ORDER), 5);
+	assert_int_equal(count_of(rig, TCP_OUT_OF_ORDER), 5);
 	/* Three duplicates, each of its own, make the peer send again at once. */
 	assert_int_equal(drain(rig), 3);
 	for (unsigned i = 0; i < 3; i++)
 		assert_sent(rig, i, TCP_ACK, peer.ack, start + 12, 0);
 	put_next(rig, &peer, TCP_URG | TCP_PSH, "mno", 3); /* T3: urgent bytes are bytes */
-	assert_int_equal(rig->got_length, 15);
-	assert_memory_equal(rig->got, "abcdefghijklmno", 15); /* T7: first received wins */
+	peer.seq += 4;
+	assert_int_equal(rig->got_length, 19);
+	assert_memory_equal(rig->got, "abcdefghijklmzzzzzz", 19); /* T7: first received wins */
 	/* T24: a keep-alive with and without its garbage byte is answered, not delivered. */
 	drain(rig);
 	put_raw(rig, &peer, TCP_ACK, peer.seq - 1, peer.ack, NULL, 0);
 	assert_int_equal(drain(rig), 1);
 	put_raw(rig, &peer, TCP_ACK, peer.seq - 1, peer.ack, "!", 1);
 	assert_int_equal(drain(rig), 1);
-	assert_int_equal(rig->got_length, 15);
+	assert_int_equal(rig->got_length, 19);
 	rig_end(rig);
 }
 
@@ -62,7 +63,7 @@ static void test_receive_window_edge(void **state)
 	assert_int_equal(drain(rig), 1);
 	assert_sent(rig, 0, TCP_ACK, peer.ack, peer.seq, 0);
 	put_raw(rig, &peer, TCP_ACK, peer.seq + 32767, peer.ack, bytes, 1);
-	assert_int_equal(count_of(rig, TCP_DROP_OUT_OF_ORDER), 1);
+	assert_int_equal(count_of(rig, TCP_OUT_OF_ORDER), 1);
 	/* No ACK bit: dropped, not answered. */
 	drain(rig);
 	put_raw(rig, &peer, 0, peer.seq, peer.ack, bytes, 1);
