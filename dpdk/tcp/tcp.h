@@ -176,6 +176,11 @@ struct tcp_config {
 	X(TCP_SYN_EXPIRED, "tcp_syn_expired", "handshakes that were never completed")              \
 	X(TCP_SYN_RESET, "tcp_syn_reset", "handshakes ended by the peer's RST")                    \
 	X(TCP_CHALLENGE_ACK, "tcp_challenge_ack", "challenge ACKs sent (RFC 5961)")                \
+	X(TCP_ICMP_SOFT, "tcp_icmp_soft", "ICMP errors that did not disturb a connection")         \
+	X(TCP_DROP_ICMP, "tcp_drop_icmp", "ICMP errors about nothing that is in flight")           \
+	X(TCP_DROP_TOO_BIG, "tcp_drop_too_big",                                                    \
+		"path MTU messages without use: not smaller, too small, or no recovery record")    \
+	X(TCP_PATH_MTU, "tcp_path_mtu", "times that a path turned out to carry less")              \
 	X(TCP_PROBE_OUT, "tcp_probe_out", "zero-window probes sent")                               \
 	X(TCP_SHUT_OUT, "tcp_shut_out",                                                            \
 		"connections ended that held chunks behind a shut window for longest")             \
@@ -300,6 +305,19 @@ void tcp_shutdown(struct tcp *tcp, tcp_id id);
 
 /** tcp_abort() - send RST, forget the connection. The user is told nothing more of @id. */
 void tcp_abort(struct tcp *tcp, tcp_id id);
+
+enum tcp_icmp { TCP_ICMP_UNREACHABLE, TCP_ICMP_TOO_BIG };
+
+/**
+ * tcp_icmp_input() - an ICMP error that quotes a segment of ours (RFC 5927)
+ * @tuple: of the quoted segment, seen from our end; @seq: its number
+ * @mtu: TCP_ICMP_TOO_BIG: what the next hop takes; 0: it does not say
+ *
+ * No connection ends by it. A smaller path MTU is acted on when the quoted segment turns out to be
+ * lost. Every message is counted once.
+ */
+void tcp_icmp_input(struct tcp *tcp, const struct tcp_tuple *tuple, uint32_t seq,
+	enum tcp_icmp kind, uint32_t mtu, uint64_t now);
 
 /** tcp_user() - the user's TCP_USER_BYTES of a connection; NULL if @id is no longer live. */
 void *tcp_user(struct tcp *tcp, tcp_id id);

@@ -129,6 +129,18 @@ bool tcp_congestion_duplicate(struct tcp_connection *c, bool lost)
 	return true;
 }
 
+void tcp_congestion_resize(struct tcp_connection *c, uint16_t mss)
+{
+	if (c->ssthresh != SSTHRESH_NONE)
+		c->ssthresh = (uint16_t)min_u32(ssthresh_bytes(c) / mss, SSTHRESH_NONE - 1);
+	c->mss = mss;
+	c->cwnd = max_u32(min_u32(c->cwnd, initial_window(c)), mss);
+	c->mark = c->snd_nxt;
+	c->duplicates = 0;
+	c->flags &= (uint16_t) ~(TCP_RECOVERY | TCP_SEND_AGAIN | TCP_TIMING);
+	c->flags |= TCP_LOSS;
+}
+
 void tcp_congestion_timeout(struct tcp_connection *c)
 {
 	/* RFC 5681 3.1: kept when the same segments are lost once more. */

@@ -14,23 +14,49 @@
  * send a message at a time next to nothing.
  */
 
+/* No congestion, then, and the windows are what they were. */
+static bool lost_for_size(
+	struct tcp *tcp, struct tcp_connection *c, uint32_t cwnd, uint16_t ssthresh)
+{
+	uint32_t halved = c->cwnd;
+	uint16_t half = c->ssthresh;
+
+	c->cwnd = cwnd;
+	c->ssthresh = ssthresh;
+	if (tcp_path_lost(tcp, c))
+		return true;
+	c->cwnd = halved;
+	c->ssthresh = half;
+	return false;
+}
+
 void tcp_recovery_duplicate(struct tcp *tcp, struct tcp_connection *c)
 {
 	struct tcp_scoreboard *board = tcp_board(tcp, c);
+
+	uint32_t cwnd = c->cwnd;
+	uint16_t ssthresh = c->ssthresh;
 
 	if (!board || board->count == 0) {
 		/* RFC 6582 3.2 step 2: all that was sent twice is acknowledged, and nothing beyond
 		 * it: this may well be the peer's answer to what it had already. */
 		if (c->flags & TCP_CAREFUL)
 			return;
-		if (tcp_congestion_duplicate(c, false))
-			c->cwnd += 3u * c->mss;
+		if (!tcp_congestion_duplicate(c, false))
+			return;
+		c->cwnd += 3u * c->mss;
+		if (board)
+			lost_for_size(tcp, c, cwnd, ssthresh);
 		return;
 	}
 	/* (2): as good as lost without a third duplicate. (4): once, until all is repaired. */
 	if (board->recovering ||
 		!tcp_congestion_duplicate(c, tcp_sack_lost_edge(c, board) != c->snd_una))
 		return;
+	if (lost_for_size(tcp, c, cwnd, ssthresh))
+		return;
+	/* A message about another segment has to come again. */
+	board->path_mtu = 0;
 	board->recovering = true;
 	board->high_rxt = c->snd_una;
 	board->rescue = c->snd_una;

@@ -86,6 +86,8 @@ void tcp_sack_acked(struct tcp *tcp, struct tcp_connection *c)
 	board->count = (board->count - gone) & 0xf;
 	if (seq_lt(board->high_rxt, c->snd_una))
 		board->high_rxt = c->snd_una;
+	if (!board->recovering)
+		tcp_path_acked(c, board);
 	tcp_board_return(tcp, c);
 }
 

@@ -224,7 +224,8 @@ _Static_assert(sizeof(struct tcp_reassembly) == 64, "half a side record");
  * struct tcp_scoreboard - what the peer has reported out of order (the sending half; RFC 6675)
  * @sacked: up to TCP_SACKED ranges above SND.UNA, in order, not touching each other
  * @high_rxt: highest sequence number sent again in this recovery
- * @rescue: end of the segment sent again by the rescue rule
+ * @rescue: end of the segment sent again by the rescue rule; not @recovering: with a @path_mtu the
+ *	number of the segment that was too big
  * @cursor: the message that @high_rxt lies in; 0: the queue's first
  * @path_mtu: what an ICMP message said, waiting for a loss to confirm it (RFC 5927); 0: nothing
  * @count: ranges; @recovering: this loss recovery goes by the scoreboard; @active: this half is in
@@ -779,6 +780,10 @@ void tcp_congestion_acked(struct tcp_connection *c, uint32_t bytes, uint32_t fli
  */
 bool tcp_congestion_duplicate(struct tcp_connection *c, bool lost);
 
+/** tcp_congestion_resize() - segments of @mss from now on, and all in flight again: it was lost for
+ * its size. The windows stay in bytes, as it was no congestion, but begin with an initial one. */
+void tcp_congestion_resize(struct tcp_connection *c, uint16_t mss);
+
 /** tcp_congestion_timeout() - the retransmission timer expired. */
 void tcp_congestion_timeout(struct tcp_connection *c);
 
@@ -824,6 +829,15 @@ static inline struct tcp_reply *tcp_reply_of(
 
 /** tcp_reply_out() - the oldest of them, to be sent; there is one. */
 void tcp_reply_out(struct tcp *tcp, struct tcp_out *out);
+
+/* tcp_path.c */
+
+/** tcp_path_lost() - the first segment in flight is lost. Return: true if it was too big for the
+ * path: all is sent again, smaller, and there is nothing else to be done about the loss. */
+bool tcp_path_lost(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_path_acked() - SND.UNA has moved: if beyond the segment in question, it was not too big. */
+void tcp_path_acked(const struct tcp_connection *c, struct tcp_scoreboard *board);
 
 /* tcp_persist.c */
 

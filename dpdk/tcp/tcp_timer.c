@@ -70,7 +70,10 @@ static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp
 	}
 	if (c->snd_ptr != c->snd_una) {
 		/* RFC 6298 (5.4) to (5.6); all that was in flight is sent again, in order. */
-		tcp_congestion_timeout(c);
+		if (!c->side || !tcp_path_lost(tcp, c))
+			tcp_congestion_timeout(c);
+		else if (c->backoff < 15)
+			c->backoff++;
 		/* The peer may have thrown away what it reported (RFC 2018 section 8). */
 		if (c->side)
 			tcp_sack_forget(tcp, c);
