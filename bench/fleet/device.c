@@ -11,6 +11,7 @@
 #define LOGIN_WAIT 60.0       /* after each of the first three failures */
 #define LOGIN_WAIT_LONG 600.0 /* after that, unless the platform named an authInterval */
 #define LOGINS_BEFORE_TCP 3
+#define LOGIN_PATIENCE (SECOND / 100)
 
 uint64_t device_scaled(const struct fleet *fleet, double seconds)
 {
@@ -26,11 +27,14 @@ static uint64_t moment(struct fleet *fleet)
 static void enter(struct fleet *fleet, struct device *device, enum state state)
 {
 	unsigned *live = device->tcp ? &fleet->live_tcp : &fleet->live_udp;
+	bool was = device->state != STATE_WAIT && device->state != STATE_LIVE;
+	bool is = state != STATE_WAIT && state != STATE_LIVE;
 
 	if (device->state == STATE_LIVE && state != STATE_LIVE)
 		--*live;
 	else if (device->state != STATE_LIVE && state == STATE_LIVE)
 		++*live;
+	fleet->logging_in += is - was;
 	device->state = state;
 }
 
@@ -181,7 +185,10 @@ void device_timer(struct fleet *fleet, struct device *device)
 {
 	switch (device->state) {
 	case STATE_WAIT:
-		if (device->resume) {
+		/* A platform that stands still is not buried under logins. */
+		if (fleet->logging_in >= fleet->options.logins_at_once) {
+			timer_set(fleet, device, fleet->now + LOGIN_PATIENCE);
+		} else if (device->resume) {
 			device->resume = false;
 			connect_open(fleet, device);
 		} else {

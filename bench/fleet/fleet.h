@@ -79,13 +79,14 @@ struct options {
 	uint64_t reports;   /* per device; 0: no limit */
 	unsigned heartbeat; /* seconds; 0: as the platform says */
 	double ramp;        /* logins/s at the start */
-	double time_scale;  /* factor on the device's own waits (10 s, 60 s, authInterval) */
-	unsigned bytes;     /* pad reports to this many bytes of JSON; 0: as they come */
-	unsigned split;     /* TCP: write frames in pieces of 1..split bytes; 0: whole */
-	unsigned merge;     /* TCP: this many reports in one write */
-	bool use_token;     /* a TCP device that lost its connection tries its token first */
-	bool strict;        /* losses fail the run too, not only wrong answers */
-	bool refusals;      /* 999999 is an expected answer */
+	unsigned logins_at_once;
+	double time_scale; /* factor on the device's own waits (10 s, 60 s, authInterval) */
+	unsigned bytes;    /* pad reports to this many bytes of JSON; 0: as they come */
+	unsigned split;    /* TCP: write frames in pieces of 1..split bytes; 0: whole */
+	unsigned merge;    /* TCP: this many reports in one write */
+	bool use_token;    /* a TCP device that lost its connection tries its token first */
+	bool strict;       /* losses fail the run too, not only wrong answers */
+	bool refusals;     /* 999999 is an expected answer */
 	const char *acknowledged, *sent;
 	const char *json;
 	bool quiet;
@@ -234,6 +235,7 @@ struct fleet {
 	bool draining;
 	bool worked; /* this turn: timers were handled */
 	unsigned live_tcp, live_udp;
+	unsigned logging_in; /* between the first SYN of a login and the answer to a connect */
 	struct figures figures;
 	struct costs costs;
 	FILE *acknowledged, *sent;
@@ -275,7 +277,7 @@ int codec_random(void *out, size_t length);
 /* base64.c */
 /** base64_encode() - standard, padded; @out has room. Return: characters. */
 size_t base64_encode(char *out, const unsigned char *in, size_t length);
-/** base64_decode() - the canonical form only. Return: bytes, 0 if it is not that or does not fit. */
+/** base64_decode() - the canonical form only. Return: bytes; 0 if it is not that, or too long. */
 size_t base64_decode(unsigned char *out, size_t size, const char *text, size_t length);
 
 /* message.c */

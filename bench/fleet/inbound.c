@@ -109,7 +109,7 @@ static void check_read(
 		deviate(fleet, device, TWO_FRAMES, 0, "a read is not one whole frame");
 }
 
-/* Whole frames are taken; what is left of the bytes is kept, unless a frame ended the connection. */
+/* Takes whole frames; keeps what is left of the bytes, unless a frame ended the connection. */
 static void take_frames(
 	struct fleet *fleet, struct device *device, const char *bytes, size_t length)
 {

@@ -125,7 +125,7 @@ static void turn(struct fleet *fleet, uint64_t until)
 	struct device *device;
 	unsigned timers = 0, polls = 0;
 
-	while (fleet->transport->poll(fleet, timer_next(fleet, until)) && polls < POLLS_PER_TURN)
+	while (fleet->transport->poll(fleet, until) && polls < POLLS_PER_TURN)
 		polls++;
 	while (timers++ < TIMERS_PER_TURN && (device = timer_expired(fleet))) {
 		fleet->worked = true;

@@ -44,6 +44,7 @@ static const char usage[] =
 	"  --steady N            stop N seconds after all devices were connected\n"
 	"  --heartbeat S         instead of the platform's heartBeat\n"
 	"  --login-rate R        logins/s at the start (500); --ramp is the same\n"
+	"  --logins-at-once N    logins under way at most; what is due then waits (2000)\n"
 	"  --bytes N             pad status reports to about N bytes of JSON\n"
 	"  --merge N             TCP: N reports in one write (1)\n"
 	"  --split N             TCP: write frames in pieces of 1 to N bytes\n"
@@ -87,6 +88,7 @@ enum {
 	OPTION_STEADY,
 	OPTION_HEARTBEAT,
 	OPTION_RAMP,
+	OPTION_LOGINS_AT_ONCE,
 	OPTION_BYTES,
 	OPTION_MERGE,
 	OPTION_SPLIT,
@@ -124,6 +126,7 @@ static const struct option long_options[] = {
 	{"steady", required_argument, NULL, OPTION_STEADY},
 	{"heartbeat", required_argument, NULL, OPTION_HEARTBEAT},
 	{"login-rate", required_argument, NULL, OPTION_RAMP},
+	{"logins-at-once", required_argument, NULL, OPTION_LOGINS_AT_ONCE},
 	{"ramp", required_argument, NULL, OPTION_RAMP},
 	{"bytes", required_argument, NULL, OPTION_BYTES},
 	{"merge", required_argument, NULL, OPTION_MERGE},
@@ -179,6 +182,7 @@ static int take_number(struct options *options, int option, const char *name)
 		{OPTION_STEADY, 0.1, 1e9},
 		{OPTION_HEARTBEAT, 1, 3600},
 		{OPTION_RAMP, 0.1, 1e6},
+		{OPTION_LOGINS_AT_ONCE, 1, 1e7},
 		{OPTION_BYTES, 0, 40000},
 		{OPTION_MERGE, 1, WINDOW_MAX},
 		{OPTION_SPLIT, 1, FRAME_MAX},
@@ -228,6 +232,9 @@ static int take_number(struct options *options, int option, const char *name)
 		break;
 	case OPTION_RAMP:
 		options->ramp = value;
+		break;
+	case OPTION_LOGINS_AT_ONCE:
+		options->logins_at_once = (unsigned)value;
 		break;
 	case OPTION_BYTES:
 		options->bytes = (unsigned)value;
@@ -321,6 +328,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	*options = (struct options){.tcp_share = -1,
 		.interval = 10,
 		.ramp = 500,
+		.logins_at_once = 2000,
 		.time_scale = 1,
 		.merge = 1,
 		.cpu = -1,

@@ -10,9 +10,9 @@
  * @start: prepare for fleet->count devices. Return: 0, or -errno with one line on stderr.
  * @stop: give everything back; also after a start that failed
  * @run: call @loop(fleet) on the thread that the transport needs. Return: what it returned.
- * @poll: send what waits, wait until @until at most, set fleet->now, hand up what came:
- *	device_opened(), device_lost(), inbound_stream(), inbound_datagram(). Return: more may be
- *	there already.
+ * @poll: send what waits, wait until @until or the next timer at most, set fleet->now, hand up
+ *	what came: device_opened(), device_lost(), inbound_stream(), inbound_datagram(). Return:
+ *	more may be there already.
  * @open: a connection towards @peer; for TCP the outcome comes by device_opened() or device_lost().
  *	Return: 0, or -errno if there will be none.
  * @close: of a connection that may not be there

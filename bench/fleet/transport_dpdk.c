@@ -14,7 +14,7 @@
 
 #define LINK_WAIT (10 * SECOND)
 #define LINK_LINGER (1 * SECOND)
-#define CLOSE_WAIT (2 * SECOND)
+#define CLOSE_WAIT (1 * SECOND)
 #define NEIGHBOURS 64 /* the platform's hosts or a router: few */
 #define SEND_BYTES (4u << 20)
 #define IDLE_US (UINT64_C(86400) * SECOND * 20)
@@ -214,14 +214,21 @@ static int dpdk_start(struct fleet *fleet)
 	return rc;
 }
 
-/* What was closed last goes out, and the broker's word for it comes in. */
+/* What was closed last goes out, and the broker's word for it comes in, as long as any does. */
 static void say_goodbye(struct fleet *fleet)
 {
 	struct dpdk *dpdk = dpdk_of(fleet);
-	uint64_t until = clock_now() + CLOSE_WAIT;
+	uint32_t limit, left = tcp_connections(dpdk->tcp, &limit), before;
+	uint64_t until;
 
-	while (tcp_connections(dpdk->tcp, &(uint32_t){0}) > 0 && fleet->now < until)
-		dpdk_poll(fleet, until);
+	do {
+		before = left;
+		until = clock_now() + CLOSE_WAIT;
+		while (left > 0 && fleet->now < until) {
+			dpdk_poll(fleet, until);
+			left = tcp_connections(dpdk->tcp, &limit);
+		}
+	} while (left > 0 && left < before);
 }
 
 static void dpdk_stop(struct fleet *fleet)
@@ -246,10 +253,30 @@ static void dpdk_stop(struct fleet *fleet)
 	fleet->carrier = NULL;
 }
 
+/** struct errand - what the polling thread is sent to do */
+struct errand {
+	struct fleet *fleet;
+	int (*loop)(void *);
+	bool done;
+};
+
+static int do_errand(void *argument)
+{
+	struct errand *errand = argument;
+	int rc = errand->loop(errand->fleet);
+
+	__atomic_store_n(&errand->done, true, __ATOMIC_RELEASE);
+	return rc;
+}
+
+/* eal_wait() spins: on a small machine that would cost the others a CPU. */
 static int dpdk_run(struct fleet *fleet, int (*loop)(void *))
 {
-	int rc = eal_launch(0, loop, fleet);
+	struct errand errand = {fleet, loop, false};
+	int rc = eal_launch(0, do_errand, &errand);
 
+	while (rc == 0 && !__atomic_load_n(&errand.done, __ATOMIC_ACQUIRE))
+		usleep(10000);
 	return rc ? rc : eal_wait();
 }
 

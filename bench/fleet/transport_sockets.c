@@ -174,6 +174,7 @@ static bool sockets_poll(struct fleet *fleet, uint64_t until)
 	struct epoll_event events[EVENTS_MAX];
 	int wait = 0, n, i;
 
+	until = timer_next(fleet, until);
 	if (until > fleet->now)
 		wait = (int)((until - fleet->now + 999) / 1000);
 	n = epoll_wait(epoll_of(fleet), events, EVENTS_MAX, wait);
