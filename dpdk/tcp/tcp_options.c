@@ -69,8 +69,10 @@ static bool option_read(const uint8_t *at, unsigned length, struct tcp_options *
 		options->has_scale = true;
 		return true;
 	case OPTION_SACK_PERMITTED:
-		options->sack_permitted = length == LENGTH_SACK_PERMITTED;
-		return options->sack_permitted;
+		if (length != LENGTH_SACK_PERMITTED)
+			return false;
+		options->sack_permitted = true;
+		return true;
 	case OPTION_SACK:
 		return sack_read(at, length, options);
 	case OPTION_TIMESTAMPS:
