@@ -14,7 +14,7 @@ fi
 
 PACKAGES_BUILD=(meson ninja-build gcc libc6-dev pkg-config libdpdk-dev libmbedtls-dev liburcu-dev liblmdb-dev
 	libyaml-dev libjansson-dev libcmocka-dev libipsec-mb-dev iproute2 util-linux python3)
-PACKAGES_CHECK=(clang clang-format dpdk-dev python3-pytest python3-cryptography
+PACKAGES_CHECK=(clang clang-format libclang-rt-14-dev liblwip-dev dpdk-dev python3-pytest python3-cryptography
 	strace ethtool iputils-ping)
 
 say() {
@@ -52,7 +52,8 @@ install_missing() {
 	rm -f "$log"
 }
 
-# build DIRECTORY [MESON-OPTION...] - sets it up once, then compiles what changed; says so only then
+# build DIRECTORY [MESON-OPTION...] - sets it up once, then compiles what changed ($TARGETS, or all);
+# says so only then
 build() {
 	local directory=$ROOT/$1 log=$ROOT/$1/build.log began=$SECONDS
 	shift
@@ -65,7 +66,8 @@ build() {
 			return 1
 		fi
 	fi
-	if ! ninja -C "$directory" >"$log" 2>&1; then
+	# shellcheck disable=SC2086
+	if ! ninja -C "$directory" ${TARGETS:-} >"$log" 2>&1; then
 		grep -v '^\[' "$log" | head -n 60 >&2
 		return 1
 	fi
