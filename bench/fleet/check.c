@@ -106,7 +106,7 @@ static void check_login(
 	const char *token = json_string_value(json_object_get(answer, "token"));
 	const char *tcp = json_string_value(json_object_get(answer, "tcpHost"));
 	const char *udp = json_string_value(json_object_get(answer, "udpHost"));
-	struct sockaddr_in ignored;
+	struct endpoint ignored;
 
 	if (!key || strlen(key) != KEY_BYTES)
 		deviate(fleet, device, BAD_MEMBER, code, "sessionKey is not 16 characters");

@@ -96,9 +96,8 @@ static void on_datagram(void *context, const struct datagram *datagram)
 	/* As a kernel socket that is connected, it hears its peer only. */
 	if (index >= fleet->count || device->stream || !device->udp_peer ||
 		device->incarnation % SOURCE_PORTS != incarnation ||
-		ip_v4(&datagram->path.remote) !=
-			fleet->peers[device->udp_peer - 1].sin_addr.s_addr ||
-		datagram->path.remote_port != fleet->peers[device->udp_peer - 1].sin_port) {
+		!ip_equal(&datagram->path.remote, &fleet->peers[device->udp_peer - 1].address) ||
+		datagram->path.remote_port != fleet->peers[device->udp_peer - 1].port) {
 		count(fleet, DPDK_STRAY);
 		return;
 	}
@@ -120,13 +119,13 @@ void dpdk_user(struct fleet *fleet, struct stack_user *user)
 
 static tcp_id connect_from(struct fleet *fleet, const struct device *device, peer_id peer)
 {
-	const struct sockaddr_in *address = &fleet->peers[peer - 1];
+	const struct endpoint *to = &fleet->peers[peer - 1];
 	struct dpdk *dpdk = dpdk_of(fleet);
 	struct owner owner = {(uint32_t)(device - fleet->devices), device->serial};
 	struct source source = source_of(&dpdk->first, owner.index, device->incarnation);
-	struct tcp_tuple tuple = {.remote = ip_from_v4(address->sin_addr.s_addr),
+	struct tcp_tuple tuple = {.remote = to->address,
 		.local = source.address,
-		.remote_port = address->sin_port,
+		.remote_port = to->port,
 		.local_port = source.port};
 	uint8_t user[TCP_USER_BYTES] = {0};
 
@@ -161,13 +160,13 @@ void dpdk_close(struct fleet *fleet, struct device *device)
 static void send_datagram(
 	struct fleet *fleet, struct device *device, const char *frame, size_t length)
 {
-	const struct sockaddr_in *peer = &fleet->peers[device->udp_peer - 1];
+	const struct endpoint *peer = &fleet->peers[device->udp_peer - 1];
 	struct dpdk *dpdk = dpdk_of(fleet);
 	struct source source =
 		source_of(&dpdk->first, (uint32_t)(device - fleet->devices), device->incarnation);
-	struct udp_path path = {.remote = ip_from_v4(peer->sin_addr.s_addr),
+	struct udp_path path = {.remote = peer->address,
 		.local = source.address,
-		.remote_port = peer->sin_port,
+		.remote_port = peer->port,
 		.local_port = source.port};
 	unsigned ticket;
 	uint8_t *room = stack_datagram(dpdk->stack, &path, (uint32_t)length, &ticket);

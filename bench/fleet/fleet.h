@@ -216,6 +216,12 @@ struct costs {
 	struct costs_sample began, steady, ended;
 };
 
+/** struct endpoint - where the platform is; @port in network byte order */
+struct endpoint {
+	struct ip_address address;
+	uint16_t port;
+};
+
 struct fleet {
 	struct options options;
 	struct device *devices;
@@ -224,7 +230,7 @@ struct fleet {
 	struct wheel *wheel;
 	const struct transport *transport;
 	void *carrier; /* the transport's */
-	struct sockaddr_in peers[PEERS_MAX];
+	struct endpoint peers[PEERS_MAX];
 	unsigned peer_count;
 	peer_id login;
 	char *text; /* of the devices file: ids and PINs lie in it */
@@ -361,11 +367,11 @@ void buffer_add(struct buffer **buffer, const char *bytes, size_t length);
 void out_of_memory(void) __attribute__((noreturn));
 
 /* peer.c */
-/** peer_find() - the endpoint named by "a.b.c.d:port", made if new; 0 if it is none, or one too
+/** peer_find() - the endpoint named by "a.b.c.d:port" or "[v6]:port", made if new; 0 if it is none, or one too
  * many. */
 peer_id peer_find(struct fleet *fleet, const char *text);
-/** peer_address() - "a.b.c.d:port"; false if it is not that. */
-bool peer_address(const char *text, struct sockaddr_in *address);
+/** peer_address() - "a.b.c.d:port" or "[v6]:port"; false if it is not that. */
+bool peer_address(const char *text, struct endpoint *endpoint);
 
 /* timer.c */
 /** timer_init() - start the wheel at fleet->now. Return: 0 or -ENOMEM. */

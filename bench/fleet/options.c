@@ -263,7 +263,7 @@ static int take_number(struct options *options, int option, const char *name)
 
 static int take(struct options *options, int option, const char *name)
 {
-	struct sockaddr_in login;
+	struct endpoint login;
 	bool yes;
 
 	switch (option) {
@@ -283,8 +283,8 @@ static int take(struct options *options, int option, const char *name)
 		if (peer_address(optarg, &login))
 			return 0;
 		fprintf(stderr,
-			"hearth-fleet: --login is an IPv4 address and port, as "
-			"198.18.0.1:7700, not '%s'\n",
+			"hearth-fleet: --login is an address and port, as 198.18.0.1:7700 or "
+			"[fd77::1]:7700, not '%s'\n",
 			optarg);
 		return -EINVAL;
 	case OPTION_DEVICES:
@@ -354,6 +354,12 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (options->login && !!options->device != options->has_address) {
 		fputs("hearth-fleet: --via dpdk:DEVICE and --address go together\n", stderr);
+		return -EINVAL;
+	}
+	if (options->device && options->login[0] == '[') {
+		fputs("hearth-fleet: --via dpdk speaks IPv4: give --login an IPv4 address, or use "
+		      "--via sockets\n",
+			stderr);
 		return -EINVAL;
 	}
 	if (options->like == LIKE_FIRMWARE && options->merge > 1) {

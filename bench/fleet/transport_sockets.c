@@ -35,19 +35,37 @@ static void watch(struct fleet *fleet, struct device *device, int operation, boo
 	device->want_write = writing;
 }
 
+/* Return: how much of @out the socket calls are to look at. */
+static socklen_t socket_address(const struct endpoint *endpoint, struct sockaddr_in6 *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (ip_is_v4(&endpoint->address)) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = endpoint->port;
+		v4->sin_addr.s_addr = ip_v4(&endpoint->address);
+		return sizeof(*v4);
+	}
+	out->sin6_family = AF_INET6;
+	out->sin6_port = endpoint->port;
+	memcpy(&out->sin6_addr, &endpoint->address, sizeof(out->sin6_addr));
+	return sizeof(*out);
+}
+
 static int sockets_open(struct fleet *fleet, struct device *device, peer_id peer, bool tcp)
 {
-	const struct sockaddr_in *address = &fleet->peers[peer - 1];
+	struct sockaddr_in6 address;
+	const socklen_t length = socket_address(&fleet->peers[peer - 1], &address);
 	const int on = 1;
-	int fd =
-		socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(address.sin6_family,
+		(tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
 	if (tcp)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) &&
-		errno != EINPROGRESS) {
+	if (connect(fd, (const struct sockaddr *)&address, length) && errno != EINPROGRESS) {
 		int error = -errno;
 
 		close(fd);

@@ -352,7 +352,8 @@ class Feed:
 class Fleet:
     """hearth-fleet in the background."""
 
-    def __init__(self, hearth, count, *options, name="fleet"):
+    def __init__(self, hearth, count, *options, name="fleet", login="%s:%d" % (BROKER, LOGIN)):
+        self.login = login
         self.directory = hearth.directory
         self.csv = hearth.directory / (name + ".csv")
         self.summary_path = hearth.directory / (name + ".json")
@@ -375,7 +376,7 @@ class Fleet:
     def start(self):
         with open(self.output, "wb") as out:
             self.process = subprocess.Popen(
-                [paths.HEARTH_FLEET, "--login", "%s:%d" % (BROKER, LOGIN), "--devices", self.csv,
+                [paths.HEARTH_FLEET, "--login", self.login, "--devices", self.csv,
                  "--json", self.summary_path, "--acknowledged", self.acknowledged_path,
                  "--sent", self.sent_path, *map(str, self.options)],
                 stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_us)

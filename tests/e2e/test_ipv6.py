@@ -139,6 +139,21 @@ def test_restart_keeps_udp_sessions(tap, orderly):
     hearth.check_feed(feed.events)
 
 
+def test_fleet(tap):
+    """Half TCP, half UDP: every report acknowledged once, and once in the feed."""
+    fleet = hearth.Fleet(tap, 50, "--tcp-share", 50, "--interval", 0.2, "--seconds", 3, "--strict",
+                         login="[%s]:%d" % (hearth.BROKER6, hearth.LOGIN)).generate()
+    tap.ctl("device", "import", fleet.csv)
+    feed = tap.feed()
+    status, summary = fleet.start().wait()
+    assert status == 0, summary
+    events = feed.quiet(0.5)
+    reports = hearth.reports_in(events)
+    assert sorted(reports) == sorted(fleet.acknowledged()) and len(reports) > 400
+    assert all(event["peer"].startswith("[fd77::") for event in events)
+    hearth.check_feed(events)
+
+
 def test_ipv6_alone(tmp_path):
     port = {"device": TAP, "addresses": [hearth.BROKER6 + "/64"]}
     with hearth.Hearth(tmp_path, ports=[port]) as broker:
