@@ -381,34 +381,34 @@ unsigned tcp_sack_blocks(
 	return count;
 }
 
-/* Bytes to our right edge where the user keeps some of what it was given (RFC 9293 3.8.6.2.2). */
-static uint32_t window_held(
-	const struct tcp *tcp, const struct tcp_connection *c, struct tcp_reassembly *in)
+uint32_t tcp_window_open(const struct tcp *tcp, const struct tcp_connection *c)
 {
-	uint32_t whole = tcp_receive_window(tcp, c->shift);
+	const struct tcp_side *side = tcp_side_of(tcp, c);
+
+	if (!side || side->in.held == 0)
+		return tcp_receive_window(tcp, c->shift);
+	return seq_lt(c->rcv_nxt, side->in.edge) ? side->in.edge - c->rcv_nxt : 0;
+}
+
+/* RFC 9293 3.8.6.2.2: our right edge never moves back, and not forward in silly little steps.
+ * Return: whether it moved. */
+static bool edge_move(const struct tcp *tcp, const struct tcp_connection *c,
+	struct tcp_reassembly *in, uint32_t whole)
+{
 	uint32_t edge = c->rcv_nxt + (in->held < whole ? whole - in->held : 0);
 	uint32_t step = whole / 2 < tcp->config.mss ? whole / 2 : tcp->config.mss;
 
-	/* It never moves back, and not forward in silly little steps. */
-	if ((int32_t)(edge - in->edge) >= (int32_t)step)
-		in->edge = edge;
-	return seq_lt(c->rcv_nxt, in->edge) ? in->edge - c->rcv_nxt : 0;
-}
-
-uint32_t tcp_window_open(const struct tcp *tcp, const struct tcp_connection *c)
-{
-	struct tcp_side *side = tcp_side_of(tcp, c);
-
-	if (side && side->in.held > 0)
-		return window_held(tcp, c, &side->in);
-	return tcp_receive_window(tcp, c->shift);
+	if ((int32_t)(edge - in->edge) < (int32_t)step)
+		return false;
+	in->edge = edge;
+	return true;
 }
 
 void tcp_hold(struct tcp *tcp, tcp_id id, uint32_t bytes)
 {
 	struct tcp_connection *c = tcp_find(tcp, id);
 	struct tcp_side *side = c ? tcp_side_of(tcp, c) : NULL;
-	uint32_t before, whole;
+	uint32_t whole;
 
 	if (!c || c->flags & TCP_ORPHAN || ((!side || side->in.held == 0) && bytes == 0))
 		return;
@@ -420,12 +420,11 @@ void tcp_hold(struct tcp *tcp, tcp_id id, uint32_t bytes)
 	/* What was promised when all of it was still free. */
 	if (side->in.held == 0)
 		side->in.edge = c->rcv_nxt + (bytes < whole ? whole - bytes : 0);
-	before = side->in.edge;
 	side->in.held = bytes;
-	if (bytes > 0)
-		window_held(tcp, c, &side->in);
-	/* The peer may wait for just this. */
-	if (bytes == 0 || side->in.edge != before)
+	/* The peer may wait for just this - unless it has said that it sends no more. */
+	if (edge_move(tcp, c, &side->in, whole) &&
+		(c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 ||
+			c->state == TCP_FIN_WAIT_2))
 		tcp_owe_ack(tcp, c);
 	tcp_side_return(tcp, c);
 }

@@ -412,6 +412,41 @@ static void test_hold(void **state)
 	rig_end(rig);
 }
 
+/* The edge moves by what the user says and by nothing else; little that was read is no news. */
+static void test_hold_edge(void **state)
+{
+	static uint8_t bytes[16384];
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+
+	put_next(rig, &peer, 0, bytes, 16384);
+	tcp_hold(rig->tcp, peer.id, 16384);
+	drain(rig);
+	/* Two segments of a burst, the user speaks after both. */
+	put_next(rig, &peer, 0, bytes, 10000);
+	put_next(rig, &peer, 0, bytes, 6384);
+	tcp_hold(rig->tcp, peer.id, 32768);
+	assert_int_equal(drain(rig), 1);
+	assert_int_equal(rig->sent[0].out.window, 0);
+	tcp_hold(rig->tcp, peer.id, 0);
+	assert_int_equal(drain(rig), 1);
+	assert_int_equal(rig->sent[0].out.window, 32768);
+	/* All of a little is read at once. */
+	put_next(rig, &peer, 0, bytes, 100);
+	tcp_hold(rig->tcp, peer.id, 100);
+	drain(rig);
+	tcp_hold(rig->tcp, peer.id, 0);
+	assert_int_equal(drain(rig), 0);
+	assert_int_equal(rig->tcp->side_slab.used, 0);
+	/* The peer has nothing more to send: no update, however much is read. */
+	put_next(rig, &peer, TCP_FIN, bytes, 16384);
+	tcp_hold(rig->tcp, peer.id, 16384);
+	drain(rig);
+	tcp_hold(rig->tcp, peer.id, 0);
+	assert_int_equal(drain(rig), 0);
+	rig_end(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_random_order),
 		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_hold_edge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
