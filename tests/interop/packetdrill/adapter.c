@@ -194,6 +194,7 @@ static int wire_in(struct adapter *adapter, const void *packet, size_t count)
 {
 	if (!socket_world(adapter, NULL))
 		return -1;
+	adapter->world_used = true;
 	if (!world_in(adapter->world, packet, count)) {
 		errno = EMSGSIZE;
 		return -1;

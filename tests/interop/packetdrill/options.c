@@ -122,7 +122,7 @@ static int stack_option(
 	}
 }
 
-int option_set(
+static int set_one(
 	struct adapter *adapter, int fd, int level, int name, const void *value, socklen_t length)
 {
 	struct tool_socket *socket = socket_at(adapter, fd);
@@ -154,6 +154,18 @@ int option_set(
 	if (remembered(level, name) >= 0)
 		socket->options[remembered(level, name)] = number;
 	return 0;
+}
+
+/* A listening socket's options may still shape the stack as long as nothing has come to it. */
+int option_set(
+	struct adapter *adapter, int fd, int level, int name, const void *value, socklen_t length)
+{
+	struct tool_socket *socket = socket_at(adapter, fd);
+
+	if (!socket || set_one(adapter, fd, level, name, value, length) < 0)
+		return -1;
+	adapter->world_stale = true;
+	return socket->kind == SOCKET_LISTENING && !socket_world(adapter, socket) ? -1 : 0;
 }
 
 int option_fcntl(struct adapter *adapter, int fd, int command, long argument)

@@ -135,13 +135,28 @@ static void heard_opened(void *context, tcp_id id, const struct tcp_tuple *tuple
 	tcp_abort(stack_tcp(world_stack(adapter->world)), id);
 }
 
+void socket_hold(struct adapter *adapter, const struct tool_socket *socket)
+{
+	struct tcp *tcp = stack_tcp(world_stack(adapter->world));
+	uint32_t window = adapter->world_window, beyond;
+	struct tcp_info info;
+
+	if (!socket->id || !tcp_info(tcp, socket->id, &info))
+		return;
+	if (!info.rcv_scale && window > UINT16_MAX)
+		window = UINT16_MAX;
+	/* What the buffer holds beyond the largest window there can be does not count. */
+	beyond = socket->rx_size > window ? socket->rx_size - window : 0;
+	tcp_hold(tcp, socket->id, socket->rx_count > beyond ? socket->rx_count - beyond : 0);
+}
+
 /* No room: the bytes are refused, and the peer sends them again once the script has read. */
 static bool heard_stream(void *context, tcp_id id, const uint8_t *data, uint32_t length)
 {
 	struct adapter *adapter = context;
 	struct tool_socket *socket = socket_of(adapter, id);
 
-	if (!socket || socket->read_shut)
+	if (!socket)
 		return true;
 	if (length > socket->rx_size - socket->rx_count)
 		return false;
@@ -149,6 +164,16 @@ static bool heard_stream(void *context, tcp_id id, const uint8_t *data, uint32_t
 	socket->rx_count += length;
 	socket->changes++;
 	return true;
+}
+
+/* Between what came and what leaves: the bytes are accepted now. */
+static void heard_all(void *context)
+{
+	struct adapter *adapter = context;
+
+	for (unsigned i = 0; i < SOCKETS_MAX && adapter->world; i++)
+		if (adapter->sockets[i].kind == SOCKET_CONNECTED)
+			socket_hold(adapter, &adapter->sockets[i]);
 }
 
 static void heard_finished(void *context, tcp_id id)
@@ -185,11 +210,6 @@ static void heard_deadline(void *context, tcp_id id)
 
 /* The world. */
 
-static bool world_busy(struct adapter *adapter)
-{
-	return tcp_connections(stack_tcp(world_stack(adapter->world)), NULL) > 0;
-}
-
 bool socket_world(struct adapter *adapter, const struct tool_socket *socket)
 {
 	static const struct tool_socket nobody;
@@ -203,8 +223,10 @@ bool socket_world(struct adapter *adapter, const struct tool_socket *socket)
 	struct world_settings settings = adapter->settings;
 
 	/* One port of one stack: a script has no more. */
-	if (adapter->world && (!socket || adapter->world_port == port || world_busy(adapter)))
+	if (adapter->world && (!socket || adapter->world_used ||
+				      (adapter->world_port == port && !adapter->world_stale)))
 		return true;
+	adapter->world_stale = false;
 	if (!socket)
 		socket = &nobody;
 	if (socket->maxseg && !settings.mss)
@@ -212,8 +234,9 @@ bool socket_world(struct adapter *adapter, const struct tool_socket *socket)
 	if (socket->rx_size && !settings.window)
 		settings.window = socket->rx_size;
 	world_free(adapter->world);
-	adapter->world = world_new(&settings, &socket->local, port, &user, adapter->now);
+	adapter->world = world_new(&settings, &socket->local, port, &user, heard_all, adapter->now);
 	adapter->world_port = port;
+	adapter->world_window = settings.window ? settings.window : WORLD_WINDOW;
 	if (!adapter->world)
 		errno = EINVAL;
 	return adapter->world != NULL;

@@ -74,6 +74,8 @@ struct tool_socket {
 /**
  * struct adapter - one tool, one script
  * @now: the script's clock, microseconds
+ * @world_window: the largest window it offers
+ * @world_used: a packet came, its settings stand; @world_stale: they have changed before that
  * @owner: the tool's main thread, whose sleeping moves the clock
  * @waiting: a blocking call, made by another thread, that has not returned:
  *	@ready, @argument: what it waits for; @until: or for how long
@@ -87,6 +89,8 @@ struct adapter {
 	struct world_settings settings;
 	struct world *world;
 	uint16_t world_port;
+	uint32_t world_window;
+	bool world_used, world_stale;
 	struct tool_socket sockets[SOCKETS_MAX];
 	struct {
 		bool (*ready)(struct adapter *adapter, void *argument);
@@ -139,6 +143,9 @@ short socket_events(struct adapter *adapter, const struct tool_socket *socket);
 
 /** socket_outstanding() - bytes written and not yet acknowledged. */
 uint32_t socket_outstanding(struct adapter *adapter, const struct tool_socket *socket);
+
+/** socket_hold() - tell the stack how much waits unread, so that it offers that much less. */
+void socket_hold(struct adapter *adapter, const struct tool_socket *socket);
 
 /** socket_push() - hand waiting pieces of all sockets to the stack. Return: whether any went. */
 bool socket_push(struct adapter *adapter);

@@ -19,6 +19,14 @@ static size_t bytes_of(const struct iovec *parts, size_t count)
 	return sum;
 }
 
+static bool is_bad(const struct iovec *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!parts[i].iov_base && parts[i].iov_len > 0)
+			return true;
+	return false;
+}
+
 static uint64_t patience(const struct tool_socket *socket, int flags)
 {
 	return socket->flags & O_NONBLOCK || flags & MSG_DONTWAIT ? 0 : CLOCK_FOREVER;
@@ -63,6 +71,10 @@ ssize_t stream_read(
 	}
 	if (socket->rx_count == 0)
 		return read_end(socket);
+	if (is_bad(parts, count)) {
+		errno = EFAULT;
+		return -1;
+	}
 	for (size_t i = 0; i < count && taken < socket->rx_count; i++) {
 		size_t part = socket->rx_count - taken;
 
@@ -74,6 +86,7 @@ ssize_t stream_read(
 	if (!(flags & MSG_PEEK)) {
 		socket->rx_count -= taken;
 		memmove(socket->rx, socket->rx + taken, socket->rx_count);
+		socket_hold(adapter, socket);
 		clock_settle(adapter);
 	}
 	return taken;
@@ -201,6 +214,10 @@ ssize_t stream_write(
 		return -1;
 	if (flags & MSG_OOB) {
 		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (is_bad(parts, count)) {
+		errno = EFAULT;
 		return -1;
 	}
 	if (socket->kind == SOCKET_FRESH || socket->kind == SOCKET_LISTENING) {

@@ -29,6 +29,8 @@ struct world {
 	struct ip_address addresses[2];
 	unsigned address_count;
 	uint64_t introduced;
+	void (*received)(void *context);
+	void *context;
 	uint64_t ahead; /* what the stack's clock shows beyond the script's */
 };
 
@@ -110,6 +112,11 @@ static void tcp_config(struct world *world, const struct world_settings *setting
 	tcp->send_bytes = or_default(settings->send_bytes, 1 << 20);
 	tcp->mss = (uint16_t)settings->mss; /* 0: what the link carries */
 	tcp->idle_us = (uint64_t)or_default(settings->idle_ms, 7 * 86400 * 1000) * MS;
+	tcp->keepalive_us = (uint64_t)settings->keepalive_ms * MS;
+	tcp->user_timeout_us = settings->user_timeout_ms * MS;
+	tcp->no_timestamps = settings->no_timestamps != 0;
+	tcp->no_sack = settings->no_sack != 0;
+	tcp->no_scale = settings->no_scale != 0;
 	tcp->ports = port;
 	tcp->port_count = 1;
 	key_fill(world, &tcp->flow_key);
@@ -145,7 +152,7 @@ static void warm_up(struct world *world)
 }
 
 struct world *world_new(const struct world_settings *settings, const struct ip_address *local,
-	uint16_t port, const struct stack_user *user, uint64_t now)
+	uint16_t port, const struct stack_user *user, void (*received)(void *context), uint64_t now)
 {
 	static const struct chunk_pool_config chunks = {.count = {4096, 1024, 256, 64}};
 	struct world *world = calloc(1, sizeof(*world));
@@ -173,6 +180,8 @@ struct world *world_new(const struct world_settings *settings, const struct ip_a
 	world->stack = stack_new(config, 1000 * (uint64_t)SECOND);
 	if (world->stack) {
 		warm_up(world);
+		world->received = received;
+		world->context = user->context;
 		world->ahead -= now;
 		world->wire.tso = settings->tso != 0;
 	} else {
@@ -213,6 +222,8 @@ void world_turn(struct world *world, uint64_t now)
 	for (unsigned i = 0; i < TURNS_MAX; i++) {
 		world->wire.sent = 0;
 		stack_receive(world->stack, clock);
+		if (world->received)
+			world->received(world->context);
 		stack_transmit(world->stack, clock);
 		stack_timers(world->stack, clock);
 		stack_transmit(world->stack, clock);

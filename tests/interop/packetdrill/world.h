@@ -36,11 +36,13 @@ bool world_settings_parse(struct world_settings *settings, const char *flags);
  * world_new() - a stack with addresses of both families, whose router is known already
  * @local: an address of ours beside the default ones; all zero: none
  * @port: listens, network byte order
+ * @received: called with the user's context in each turn between receiving and sending
  * @now: microseconds on the script's clock
  * Return: NULL if the settings are out of range.
  */
 struct world *world_new(const struct world_settings *settings, const struct ip_address *local,
-	uint16_t port, const struct stack_user *user, uint64_t now);
+	uint16_t port, const struct stack_user *user, void (*received)(void *context),
+	uint64_t now);
 
 /** world_free() - NULL is allowed. */
 void world_free(struct world *world);
