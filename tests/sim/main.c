@@ -19,8 +19,8 @@ struct options {
 	const struct profile *profile;
 	enum against against;
 	uint64_t seed, connections, worlds;
-	bool trace, quiet, exhaust, tamper;
-	const char *scenario;
+	bool trace, quiet, exhaust, tamper, table;
+	const char *scenario, *table_file;
 };
 
 /** struct tally - what a run has seen */
@@ -45,6 +45,7 @@ static void usage(FILE *to)
 		"  --worlds N          so many worlds instead\n"
 		"  --tamper[=NAME]     run the tampering scenarios, or one of them\n"
 		"  --exhaust           let every allocation fail once\n"
+		"  --table[=FILE]      throughput by loss and buffer size; compared with FILE\n"
 		"  --trace             print every frame\n"
 		"  --quiet             only what is wrong, and the last line\n"
 		"  --help              this\n"
@@ -84,7 +85,7 @@ static struct options options_read(int argc, char **argv)
 	static const struct option words[] = {{"against", 1, 0, 'a'}, {"profile", 1, 0, 'p'},
 		{"seed", 1, 0, 's'}, {"connections", 1, 0, 'n'}, {"worlds", 1, 0, 'w'},
 		{"trace", 0, 0, 't'}, {"tamper", 2, 0, 'r'}, {"exhaust", 0, 0, 'x'},
-		{"quiet", 0, 0, 'q'}, {"help", 0, 0, 'h'}, {0}};
+		{"table", 2, 0, 'b'}, {"quiet", 0, 0, 'q'}, {"help", 0, 0, 'h'}, {0}};
 	struct options o = {.profile = profile_find("swarm"), .seed = 1, .connections = 20000};
 	int word;
 
@@ -113,6 +114,10 @@ static struct options options_read(int argc, char **argv)
 		case 'r':
 			o.tamper = true;
 			o.scenario = optarg;
+			break;
+		case 'b':
+			o.table = true;
+			o.table_file = optarg;
 			break;
 		case 'x':
 			o.exhaust = true;
@@ -232,12 +237,14 @@ static int run(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = options_read(argc, argv);
-	const char *why = o.against == AGAINST_SELF ? NULL : lwip_there();
+	const char *why = o.against == AGAINST_SELF && !o.table ? NULL : lwip_there();
 
 	if (why) {
 		printf("skipped: %s\n", why);
 		return 77;
 	}
+	if (o.table)
+		return o.table_file ? table_compare(o.table_file) : table_write(stdout) > 0;
 	if (o.tamper)
 		return tamper_run(o.against, o.scenario, o.trace) > 0;
 	if (o.exhaust)

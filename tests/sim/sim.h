@@ -306,6 +306,9 @@ struct world {
 /** world_new() - ends and wires as planned, conversations yet without plans of their own. */
 struct world *world_new(const struct world_plan *plan);
 
+/** world_until() - until all is over (true), or the next event is later than @until. */
+bool world_until(struct world *world, uint64_t until);
+
 /** world_run() - until all is over, or something is wrong. Return: world->failed is false. */
 bool world_run(struct world *world);
 void world_free(struct world *world);

@@ -15,8 +15,11 @@ unsigned tamper_run(enum against against, const char *name, bool trace);
  * Return: worlds that failed. */
 unsigned exhaust_run(enum against against);
 
-/** table_run() - throughput by loss rate and buffer size, as text to @out. */
-void table_run(FILE *out);
+/** table_write() - throughput by loss rate and buffer size, as text. Return: cells that failed. */
+unsigned table_write(FILE *out);
+
+/** table_compare() - is it what the file at @path says? Return: 0, or 1 with the difference told. */
+unsigned table_compare(const char *path);
 
 /** plain_world() - plan_plain() made into a world whose conversation begins after 3 s. */
 struct world *plain_world(const struct world_plan *plan, const struct side_plan *client,

@@ -141,20 +141,16 @@ struct world *world_new(const struct world_plan *plan)
 	return world;
 }
 
-bool world_run(struct world *world)
+bool world_until(struct world *world, uint64_t until)
 {
-	while (!world->failed) {
+	while (!world->failed && !all_over(world)) {
 		uint64_t next[SIM_ENDS], at;
 
-		if (all_over(world))
-			break;
 		for (unsigned i = 0; i < SIM_ENDS; i++)
 			next[i] = end_next(world, world->ends[i]);
 		at = next[0] < next[1] ? next[0] : next[1];
-		if (at - world->plan.start > world->plan.bound) {
-			unfinished(world);
-			break;
-		}
+		if (at > until)
+			return false;
 		world->now = at;
 		for (unsigned i = 0; i < SIM_ENDS && !world->failed; i++)
 			if (next[i] == at) {
@@ -162,6 +158,13 @@ bool world_run(struct world *world)
 				world->events++;
 			}
 	}
+	return true;
+}
+
+bool world_run(struct world *world)
+{
+	if (!world_until(world, world->plan.start + world->plan.bound))
+		unfinished(world);
 	for (unsigned i = 0; i < world->plan.talk_count && !world->failed; i++)
 		talk_judge(&world->talks[i]);
 	return !world->failed;
