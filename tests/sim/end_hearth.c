@@ -330,6 +330,14 @@ static const struct end_ops hearth_ops = {
 	.free = hearth_free,
 };
 
+/* 198.18.0.1 and .2, fd77::1 and ::2 */
+static struct ip_address address(unsigned who, bool ipv6)
+{
+	if (ipv6)
+		return (struct ip_address){{htonl(0xfd770000), 0, 0, htonl(1 + who)}};
+	return ip_from_v4(htonl(0xc6120001 + who));
+}
+
 static void chunks_new(struct hearth *hearth)
 {
 	struct chunk_pool_config config = {.poison = true};
@@ -370,9 +378,9 @@ struct end *hearth_new(struct world *world, unsigned who, const struct hearth_pl
 		.reserve = link_reserve,
 		.send = link_send};
 	config.links[0].link = &hearth->link;
-	config.links[0].address_count = 1;
-	config.links[0].addresses[0] = (struct stack_address){
-		ip_from_v4(htonl(0xc6120001 + who)), 24}; /* 198.18.0.1, .2 */
+	config.links[0].address_count = 2;
+	config.links[0].addresses[0] = (struct stack_address){address(who, false), 24};
+	config.links[0].addresses[1] = (struct stack_address){address(who, true), 64};
 	config.tcp = (struct tcp_config){.connections = plan->connections,
 		.embryonic = plan->embryonic,
 		.time_wait = plan->time_wait,

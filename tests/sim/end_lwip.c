@@ -236,11 +236,6 @@ static uint64_t lwip_next(const struct end *end)
 	return ms == 0xffffffff ? SIM_NEVER : end->now + ms * SIM_MS;
 }
 
-static bool lwip_idle(const struct end *end)
-{
-	return !*lwip->calls->active && !*lwip->calls->time_wait;
-}
-
 static void lwip_free(struct end *end)
 {
 	lwip_stop();
@@ -259,7 +254,6 @@ static const struct end_ops lwip_ops = {
 	.close = lwip_close,
 	.abort = lwip_abort,
 	.took = lwip_took,
-	.idle = lwip_idle,
 	.free = lwip_free,
 };
 

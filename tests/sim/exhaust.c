@@ -32,6 +32,7 @@ static uint64_t attempt(enum against against, const struct attempt *a, unsigned 
 	plan.weather[0].loss = plan.weather[1].loss = a->loss;
 	plan.talk_count = 2;
 	world = plain_world(&plan, &client_plan, &server_plan);
+	world->talks[1].ipv6 = true;
 	end = world->ends[a->end];
 	if (a->chunks) {
 		end->fail_chunk_at = a->at;
@@ -99,8 +100,10 @@ static bool small_pools(enum against against, unsigned size)
 			h->chunks[j] = size * (4 - j);
 	}
 	world = plain_world(&plan, &client_plan, &server_plan);
-	for (unsigned i = 0; i < plan.talk_count; i++)
+	for (unsigned i = 0; i < plan.talk_count; i++) {
+		world->talks[i].ipv6 = i % 2;
 		world->talks[i].begins += i * 2 * SIM_SECOND;
+	}
 	good = world_run(world);
 	if (!good)
 		printf("FAILED: pools of %u: %s\n", size, world->why);

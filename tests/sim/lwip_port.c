@@ -147,9 +147,6 @@ static bool load(void)
 		return false;
 	LWIP_CALLS(LWIP_RESOLVE)
 #undef LWIP_RESOLVE
-	if (!resolve((void **)&image.calls.active, "tcp_active_pcbs") ||
-		!resolve((void **)&image.calls.time_wait, "tcp_tw_pcbs"))
-		return false;
 	if (dlinfo(image.library, RTLD_DI_LINKMAP, &map) != 0 ||
 		!dl_iterate_phdr(find_data, (void *)map->l_addr) || image.bytes == 0) {
 		image.why = "the variables of liblwip.so.0 cannot be found";

@@ -56,12 +56,11 @@
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
 
-/** struct lwip_calls - what is called of it; two of its variables */
+/** struct lwip_calls - what is called of it */
 struct lwip_calls {
 #define LWIP_MEMBER(name) __typeof__(name) *name;
 	LWIP_CALLS(LWIP_MEMBER)
 #undef LWIP_MEMBER
-	struct tcp_pcb **active, **time_wait;
 };
 
 /**

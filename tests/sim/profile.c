@@ -265,6 +265,9 @@ struct world *profile_world(const struct profile *profile, enum against against,
 	for (unsigned i = 0; i < SIM_ENDS; i++) {
 		draw_weather(&plan.weather[i], plan.faults, &random, plan.start);
 		draw_hearth(&plan.hearth[i], &plan, &random);
+		/* lwIP keeps its segment size and sends fragments, which we drop. */
+		if (against == (i == SIM_CLIENT ? AGAINST_LWIP_CLIENT : AGAINST_LWIP_SERVER))
+			plan.weather[i].mtu = 0;
 	}
 	world = world_new(&plan);
 	spread = sim_below(&random, 10 * SIM_SECOND);
@@ -273,6 +276,7 @@ struct world *profile_world(const struct profile *profile, enum against against,
 
 		/* Behind the ends' first words about their addresses. */
 		talk->begins = plan.start + 3 * SIM_SECOND + sim_below(&random, spread + 1);
+		talk->ipv6 = sim_below(&random, 2);
 		draw_side(&talk->sides[0], &plan, &random);
 		draw_side(&talk->sides[1], &plan, &random);
 		draw_farewells(talk, &plan, &random);

@@ -21,7 +21,6 @@
 #define SIM_PORT 7700        /* the server's */
 #define SIM_FIRST_PORT 20000 /* the first conversation's client port, others follow */
 #define SIM_TALKS_MAX 1024
-#define SIM_IPV6 0 /* are conversations over IPv6, too? */
 
 enum { SIM_CLIENT, SIM_SERVER, SIM_ENDS };
 
@@ -204,7 +203,8 @@ void talk_judge(const struct talk *talk);
  * @finish: end the side's own direction only; NULL: cannot
  * @close, @abort: end the connection; close returns false where it has to be tried again
  * @took: @bytes that talk_data() kept are used up; NULL: it has no use for that
- * @idle: nothing is left of any connection: every pool is back at its start
+ * @idle: nothing is left of any connection: every pool is back at its start; NULL: that is not
+ *	asked of it (lwIP's persist timer can keep a closed connection for ever)
  * @check: the stack's invariants; NULL or what is wrong
  */
 struct end_ops {

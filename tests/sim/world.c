@@ -72,6 +72,11 @@ static void end_turn(struct world *world, struct end *end)
 			end->who == SIM_CLIENT ? "client" : "server", wrong);
 }
 
+static bool idle(const struct end *end)
+{
+	return !end->ops->idle || end->ops->idle(end);
+}
+
 static bool all_over(const struct world *world)
 {
 	for (unsigned i = 0; i < world->plan.talk_count; i++) {
@@ -82,7 +87,7 @@ static bool all_over(const struct world *world)
 			return false;
 	}
 	for (unsigned i = 0; i < SIM_ENDS; i++)
-		if (!world->ends[i]->ops->idle(world->ends[i]))
+		if (!idle(world->ends[i]))
 			return false;
 	return true;
 }
@@ -105,7 +110,7 @@ static void unfinished(struct world *world)
 			return;
 		}
 	for (unsigned i = 0; i < SIM_ENDS; i++)
-		if (!world->ends[i]->ops->idle(world->ends[i]))
+		if (!idle(world->ends[i]))
 			world_fail(world, "%s: not all is back in its pool",
 				i == SIM_CLIENT ? "client" : "server");
 }
