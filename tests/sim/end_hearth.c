@@ -123,13 +123,19 @@ bool hearth_chunk_fails(void)
 	       end->chunk_calls < end->fail_chunk_at + end->fail_chunks;
 }
 
-bool hearth_isn(const struct siphash_key *key, uint64_t *f)
+bool hearth_keyed(const struct siphash_key *key, uint64_t word0, uint64_t word1, uint64_t *f)
 {
 	struct hearth *hearth = turning;
 	uint32_t wanted;
 
 	if (!hearth || !hearth->plan.wrap || memcmp(key, &hearth->isn_key, sizeof(*key)) != 0)
 		return false;
+	if (word1 >> 63) {
+		/* Timestamps pass 2^32 in the flow's first 20 s: the same start at each call. */
+		wanted = (uint32_t)(sim_mix(word0 ^ word1) % 20000);
+		*f = -wanted - (uint32_t)(hearth->end.world->plan.start / SIM_MS);
+		return true;
+	}
 	wanted = (uint32_t)-sim_between(&hearth->dice, 1, hearth->plan.wrap);
 	*f = wanted - (uint32_t)(hearth->end.now / 4);
 	return true;
@@ -211,6 +217,14 @@ static void fill(struct random *random, void *out, size_t length)
 
 /* What a side does. */
 
+/* 198.18.0.1 and .2, fd77::1 and ::2 */
+static struct ip_address address(unsigned who, bool ipv6)
+{
+	if (ipv6)
+		return (struct ip_address){{htonl(0xfd770000), 0, 0, htonl(1 + who)}};
+	return ip_from_v4(htonl(0xc6120001 + who));
+}
+
 static struct hearth *of_side(const struct side *side)
 {
 	return (struct hearth *)side->end;
@@ -218,8 +232,15 @@ static struct hearth *of_side(const struct side *side)
 
 static bool hearth_connect(struct side *side)
 {
-	world_fail(side->talk->world, "no active open yet");
-	return false;
+	struct hearth *hearth = of_side(side);
+	bool ipv6 = side->talk->ipv6;
+	struct tcp_tuple tuple = {.remote = address(!side->who, ipv6),
+		.local = address(side->who, ipv6),
+		.remote_port = htons(SIM_PORT),
+		.local_port = htons((uint16_t)(SIM_FIRST_PORT + side->talk->index))};
+	uint32_t user[TCP_USER_BYTES / sizeof(uint32_t)] = {side->talk->index + 1};
+
+	return stack_connect(hearth->stack, 0, &tuple, user) != 0;
 }
 
 static bool hearth_send(struct side *side, const uint8_t *data, uint32_t length)
@@ -330,14 +351,6 @@ static const struct end_ops hearth_ops = {
 	.free = hearth_free,
 };
 
-/* 198.18.0.1 and .2, fd77::1 and ::2 */
-static struct ip_address address(unsigned who, bool ipv6)
-{
-	if (ipv6)
-		return (struct ip_address){{htonl(0xfd770000), 0, 0, htonl(1 + who)}};
-	return ip_from_v4(htonl(0xc6120001 + who));
-}
-
 static void chunks_new(struct hearth *hearth)
 {
 	struct chunk_pool_config config = {.poison = true};
@@ -390,6 +403,9 @@ struct end *hearth_new(struct world *world, unsigned who, const struct hearth_pl
 		.send_bytes = plan->send_bytes,
 		.mss = plan->mss,
 		.idle_us = plan->idle_us,
+		.no_timestamps = plan->no_timestamps,
+		.no_sack = plan->no_sack,
+		.no_scale = plan->no_scale,
 		.ports = ports,
 		.port_count = 1,
 		.chunks = hearth->pool};

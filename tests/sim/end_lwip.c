@@ -56,7 +56,8 @@ static err_t link_init(struct netif *netif)
 	netif->mtu = 1500;
 	netif->hwaddr_len = 6;
 	memcpy(netif->hwaddr, (const uint8_t[6]){2, 0, 0, 0, 0, (uint8_t)(lwip->end.who + 1)}, 6);
-	netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+	netif->flags =
+		NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
 	return ERR_OK;
 }
 

@@ -18,6 +18,7 @@ struct attempt {
 	bool chunks; /* else: link buffers */
 	uint64_t at, calls;
 	uint32_t loss;
+	bool trace;
 };
 
 /* Runs it. Return: calls of that kind that were made; 0: it failed. */
@@ -33,6 +34,7 @@ static uint64_t attempt(enum against against, const struct attempt *a, unsigned 
 	plan.talk_count = 2;
 	world = plain_world(&plan, &client_plan, &server_plan);
 	world->talks[1].ipv6 = true;
+	world->trace = a->trace;
 	end = world->ends[a->end];
 	if (a->chunks) {
 		end->fail_chunk_at = a->at;
@@ -58,9 +60,9 @@ static bool ours(enum against against, unsigned end)
 	return against != (end == SIM_CLIENT ? AGAINST_LWIP_CLIENT : AGAINST_LWIP_SERVER);
 }
 
-static unsigned every_call(enum against against, unsigned *failed)
+static unsigned every_call(enum against against, unsigned *failed, bool trace)
 {
-	static const uint64_t lengths[] = {1, 2, 17};
+	static const uint64_t lengths[] = {1, 2, 4};
 	unsigned worlds = 0;
 
 	for (unsigned i = 0; i < SIM_ENDS * 2 * 3 * 2; i++) {
@@ -73,8 +75,15 @@ static unsigned every_call(enum against against, unsigned *failed)
 		if (!ours(against, a.end))
 			continue;
 		for (a.at = 1; a.at <= calls && *failed < 10; a.at++) {
+			unsigned before = *failed;
+
 			calls = attempt(against, &a, failed);
 			worlds++;
+			if (trace && *failed > before) {
+				a.trace = true;
+				attempt(against, &a, failed);
+				return worlds;
+			}
 		}
 	}
 	return worlds;
@@ -111,9 +120,9 @@ static bool small_pools(enum against against, unsigned size)
 	return good;
 }
 
-unsigned exhaust_run(enum against against)
+unsigned exhaust_run(enum against against, bool trace)
 {
-	unsigned failed = 0, worlds = every_call(against, &failed);
+	unsigned failed = 0, worlds = every_call(against, &failed, trace);
 
 	for (unsigned size = 1; size <= 12; size++, worlds++)
 		failed += !small_pools(against, size);

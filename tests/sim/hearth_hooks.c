@@ -19,5 +19,5 @@ uint64_t __wrap_siphash_16(const struct siphash_key *key, uint64_t word0, uint64
 {
 	uint64_t f;
 
-	return hearth_isn(key, &f) ? f : __real_siphash_16(key, word0, word1);
+	return hearth_keyed(key, word0, word1, &f) ? f : __real_siphash_16(key, word0, word1);
 }

@@ -10,6 +10,10 @@
 /** hearth_chunk_fails() - is this chunk_get() the one that has to fail? */
 bool hearth_chunk_fails(void);
 
-/** hearth_isn() - the keyed part of an initial sequence number (RFC 6528) such that the number
- * begins where the plan wants it. Return: false if @key is another key, or nothing is planned. */
-bool hearth_isn(const struct siphash_key *key, uint64_t *f);
+/**
+ * hearth_keyed() - what the numbers of a flow are made from, such that they begin where the plan
+ * wants it: the keyed part of its initial sequence number (RFC 6528), or of its timestamps (RFC
+ * 7323 section 5.4), whose words have bit 63 of @word1 set
+ * Return: false if @key is another key, or nothing is planned.
+ */
+bool hearth_keyed(const struct siphash_key *key, uint64_t word0, uint64_t word1, uint64_t *f);

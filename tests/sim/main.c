@@ -248,6 +248,6 @@ int main(int argc, char **argv)
 	if (o.tamper)
 		return tamper_run(o.against, o.scenario, o.trace) > 0;
 	if (o.exhaust)
-		return exhaust_run(o.against) > 0;
+		return exhaust_run(o.against, o.trace) > 0;
 	return run(&o);
 }

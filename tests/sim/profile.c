@@ -117,7 +117,12 @@ static void draw_hearth(
 		.mtu = 1500,
 		.idle_us = 600 * SIM_SECOND,
 		.chunks = {40 * talks + 200, 20 * talks + 100, 4 * talks + 40, talks / 4 + 8},
-		.wrap = plan->faults & FAULT_WRAP ? sim_between(random, 1, 30000) : 0};
+		.wrap = plan->faults & FAULT_WRAP ? sim_between(random, 1, 30000) : 0,
+		.no_timestamps = sim_below(random, 4) == 0,
+		.no_sack = sim_below(random, 4) == 0,
+		.no_scale = sim_below(random, 4) == 0};
+	if (sim_below(random, 4) == 0)
+		h->receive_window = sim_between(random, 65536, 1 << 20);
 	if (plan->faults & FAULT_WINDOW)
 		h->receive_window = sim_between(random, 536, 9000);
 	if (plan->faults & FAULT_TINY) {

@@ -12,8 +12,8 @@
 unsigned tamper_run(enum against against, const char *name, bool trace);
 
 /** exhaust_run() - each allocation fails once, in a world of its own, and pools of every small size.
- * Return: worlds that failed. */
-unsigned exhaust_run(enum against against);
+ * @trace: the first world that fails once more with all frames. Return: worlds that failed. */
+unsigned exhaust_run(enum against against, bool trace);
 
 /** table_write() - throughput by loss rate and buffer size, as text. Return: cells that failed. */
 unsigned table_write(FILE *out);
