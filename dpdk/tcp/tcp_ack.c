@@ -12,7 +12,11 @@ static void window_in(struct tcp_connection *c, const struct tcp_segment *segmen
 	/* A probe's backoff was the peer's wish, not loss: it ends with the wait. */
 	if (segment->window > c->snd_wnd && c->snd_ptr == c->snd_una && !(c->flags & TCP_LOSS))
 		c->backoff = 0;
-	c->snd_wl1 = segment->seq;
+	/*
+	 * What came out of order does not count as newer: if the user takes none of it, our peer's
+	 * next ACKs carry a number before it again, and the window in them would never be believed.
+	 */
+	c->snd_wl1 = seq_lt(c->rcv_nxt, segment->seq) ? c->rcv_nxt : segment->seq;
 	c->snd_wnd = segment->window;
 	if (c->max_window < segment->window)
 		c->max_window = segment->window;

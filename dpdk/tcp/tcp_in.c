@@ -14,7 +14,8 @@ static void tell(const struct tcp_connection *c, struct tcp_up *up, uint8_t even
 /*
  * "There are four cases for the acceptability test for an incoming segment". The window is always
  * the configured one, also while we offer none: what lies in it was promised before, and its ACKs
- * and RSTs must be seen (RFC 9293: "special allowance should be made").
+ * and RSTs must be seen (RFC 9293: "special allowance should be made"). So must the ACKs of a peer
+ * that has filled the window: without text, its right edge is part of it.
  */
 static bool acceptable(
 	const struct tcp *tcp, const struct tcp_connection *c, const struct tcp_segment *segment)
@@ -23,7 +24,7 @@ static bool acceptable(
 	uint32_t length = segment->length + !!(segment->flags & TCP_FIN);
 	uint32_t first = segment->seq - c->rcv_nxt;
 
-	return first < window || (length > 0 && first + length - 1 < window);
+	return first < window + !length || (length > 0 && first + length - 1 < window);
 }
 
 /* Second, check the RST bit, with the rules of RFC 5961 section 3.2. */
