@@ -27,6 +27,7 @@ struct hearth {
 	struct hearth_plan plan;
 	struct chunk_pool *pool;
 	void *pool_memory;
+	size_t pool_bytes;
 	struct flight *held[STACK_BURST];
 	unsigned held_count;
 	unsigned reserved;
@@ -334,7 +335,7 @@ static void hearth_free(struct end *end)
 
 	stack_free(hearth->stack);
 	chunk_pool_fini(hearth->pool);
-	free(hearth->pool_memory);
+	memory_unmap(hearth->pool_memory, hearth->pool_bytes);
 	free(hearth);
 }
 
@@ -354,12 +355,10 @@ static const struct end_ops hearth_ops = {
 static void chunks_new(struct hearth *hearth)
 {
 	struct chunk_pool_config config = {.poison = true};
-	size_t bytes;
 
 	memcpy(config.count, hearth->plan.chunks, sizeof(config.count));
-	bytes = (chunk_pool_bytes(&config) + 63) & ~(size_t)63;
-	hearth->pool_memory = aligned_alloc(64, bytes);
-	memset(hearth->pool_memory, 0, bytes);
+	hearth->pool_bytes = chunk_pool_bytes(&config);
+	hearth->pool_memory = memory_map(hearth->pool_bytes, false);
 	hearth->pool = chunk_pool_init(hearth->pool_memory, &config);
 }
 

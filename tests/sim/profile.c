@@ -116,7 +116,8 @@ static void draw_hearth(
 		.mss = (uint16_t)sim_between(random, 536, 1460),
 		.mtu = 1500,
 		.idle_us = 600 * SIM_SECOND,
-		.chunks = {40 * talks + 200, 20 * talks + 100, 4 * talks + 40, talks / 4 + 8},
+		/* Room for all that may wait behind shut windows: short pools are FAULT_TINY. */
+		.chunks = {1200 * talks, 300 * talks, 80 * talks, 8},
 		.wrap = plan->faults & FAULT_WRAP ? sim_between(random, 1, 30000) : 0,
 		.no_timestamps = sim_below(random, 4) == 0,
 		.no_sack = sim_below(random, 4) == 0,
@@ -125,6 +126,9 @@ static void draw_hearth(
 		h->receive_window = sim_between(random, 65536, 1 << 20);
 	if (plan->faults & FAULT_WINDOW)
 		h->receive_window = sim_between(random, 536, 9000);
+	if (plan->faults & FAULT_CROWD)
+		memcpy(h->chunks, (uint32_t[]){60 * talks, 40 * talks, 8 * talks, 8},
+			sizeof(h->chunks));
 	if (plan->faults & FAULT_TINY) {
 		h->time_wait = 1 + sim_below(random, 4);
 		h->sides = 1 + sim_below(random, 4);
@@ -162,6 +166,8 @@ static void draw_side(struct side *side, const struct world_plan *plan, struct s
 	p->message = longest[sim_below(random, sizeof(longest) / sizeof(longest[0]))];
 	if (p->message < 300 && p->total > 4000)
 		p->total /= 16;
+	if (p->message < 40 && p->total > 1000)
+		p->total = 1000;
 	if (sim_chance(random, 40 * PERCENT) && p->total / p->message < 200)
 		p->pace = sim_between(random, 100, 50000);
 	if (plan->faults & FAULT_WINDOW) {

@@ -87,7 +87,7 @@ static const struct tamper tampers[] = {
 	{"reorder-first-three",
 		{{.match = IS_DATA, .first = 1, .action = DELAY, .value = 8 * SIM_MS},
 			{.match = IS_DATA, .first = 1, .action = DELAY, .value = 4 * SIM_MS}},
-		TALK(40000), 4, SECONDS(4)},
+		TALK(40000), 4, SECONDS(6)},
 	{"last-first",
 		{{.match = IS_DATA, .skip = 5, .first = 4, .action = DELAY, .value = 30 * SIM_MS}},
 		DOWN(60000), 4, SECONDS(6)},
