@@ -15,6 +15,7 @@
 #define FRAME_L4_FILL 0x0020 /* TCP or UDP checksum; the field holds the pseudo-header sum */
 #define FRAME_L4_UDP 0x0040  /* FRAME_L4_FILL is for UDP (else TCP) */
 #define FRAME_IPV6 0x0080    /* an IPv6 packet (else IPv4) */
+#define FRAME_URGENT 0x0100  /* leaves before those without this, where not all can */
 
 /** Longest Ethernet frame, without FCS, that the stack builds or accepts (one VLAN tag counted). */
 #define LINK_FRAME_MAX 1518
@@ -51,9 +52,10 @@ struct frame {
  * @receive: fills up to @max frames, returns how many; they stay valid until @release
  * @release: gives all frames of the last @receive back
  * @reserve: points up to @count frames at empty buffers of LINK_FRAME_MAX bytes; returns how many.
- *	Up to LINK_RESERVED_MAX may be reserved at a time, in several calls.
- * @send: sends the first @count reserved frames in order (length 0: not sent, given back); returns
- *	how many left the port - the others are dropped and given back. The stack always sends all
+ *	Up to LINK_RESERVED_MAX may be reserved at a time, in several calls: so many are kept for
+ *	this link alone, whatever still waits to be sent.
+ * @send: sends the first @count reserved frames, the urgent ones first, else in order (length 0:
+ *	not sent, given back); returns how many left the port - the others are dropped and given back. The stack always sends all
  *	that it has reserved.
  *
  * Implemented by port.c on DPDK, by tests and simulators on plain memory. Single-threaded.

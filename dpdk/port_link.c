@@ -124,17 +124,15 @@ static unsigned transmit(struct port_queue *queue, struct rte_mbuf **mbufs, unsi
 	return sent;
 }
 
-static unsigned link_send(struct link *link, struct frame *frames, unsigned count)
+/* The frames with @urgent or without, behind the first @wanted of @mbufs; empty ones are freed. */
+static unsigned gather(struct port_queue *queue, const struct frame *frames, unsigned count,
+	uint16_t urgent, struct rte_mbuf **mbufs, unsigned wanted)
 {
-	struct port_queue *queue = (struct port_queue *)link;
-	struct rte_mbuf *mbufs[LINK_RESERVED_MAX];
-	unsigned wanted = 0;
-
-	if (count > queue->reserved_count)
-		count = queue->reserved_count;
 	for (unsigned i = 0; i < count; i++) {
 		struct rte_mbuf *mbuf = queue->reserved[i];
 
+		if ((frames[i].flags & FRAME_URGENT) != urgent)
+			continue;
 		if (frames[i].length == 0) {
 			rte_pktmbuf_free(mbuf);
 			continue;
@@ -142,6 +140,20 @@ static unsigned link_send(struct link *link, struct frame *frames, unsigned coun
 		fill_in(mbuf, &frames[i]);
 		mbufs[wanted++] = mbuf;
 	}
+	return wanted;
+}
+
+static unsigned link_send(struct link *link, struct frame *frames, unsigned count)
+{
+	struct port_queue *queue = (struct port_queue *)link;
+	struct rte_mbuf *mbufs[LINK_RESERVED_MAX];
+	unsigned wanted;
+
+	if (count > queue->reserved_count)
+		count = queue->reserved_count;
+	/* A ring that is nearly full takes what comes first. */
+	wanted = gather(queue, frames, count, FRAME_URGENT, mbufs, 0);
+	wanted = gather(queue, frames, count, 0, mbufs, wanted);
 	queue->reserved_count -= count;
 	memmove(queue->reserved, queue->reserved + count,
 		queue->reserved_count * sizeof(queue->reserved[0]));

@@ -14,6 +14,8 @@
 #define STACK_BURST 64
 /** Frames that may wait for the end of a turn, per link. */
 #define STACK_QUEUE 256
+/** Of these, places that only ACKs, RSTs, SYN-ACKs, ARP and neighbour discovery get. */
+#define STACK_RESERVE 32
 #define STACK_LINKS_MAX 8
 #define STACK_ADDRESSES_MAX 8
 #define STACK_GATEWAYS_MAX 4

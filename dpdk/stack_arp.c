@@ -16,7 +16,7 @@ static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static void send_arp(struct stack *stack, struct stack_interface *interface,
 	const uint8_t destination[6], const struct arp_packet *packet)
 {
-	struct frame *frame = stack_queue_frame(stack, interface);
+	struct frame *frame = stack_queue_frame(stack, interface, true);
 
 	if (!frame)
 		return;

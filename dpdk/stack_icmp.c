@@ -26,7 +26,7 @@ static void send_echo_reply(
 
 	if (!mac)
 		return;
-	frame = stack_queue_frame(stack, interface);
+	frame = stack_queue_frame(stack, interface, false);
 	if (!frame)
 		return;
 	icmp_echo_reply(

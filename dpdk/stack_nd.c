@@ -26,7 +26,7 @@ static void send_nd(struct stack *stack, struct stack_interface *interface, cons
 	const struct nd_message *message)
 {
 	const struct stack_headers headers = {source, destination, PROTOCOL_ICMPV6, ND_HOPS};
-	struct frame *frame = stack_queue_frame(stack, interface);
+	struct frame *frame = stack_queue_frame(stack, interface, true);
 	uint8_t body[ND_MESSAGE_MAX], group[6];
 	size_t length;
 

@@ -314,9 +314,15 @@ struct stack_headers {
 /** Hop limit and time to live of what is not neighbour discovery. */
 #define STACK_HOPS 64
 
-/** stack_queue_frame() - one empty frame at the end of a link's queue; NULL (and a counter) when
- * the queue or the port's buffers are used up. Its length is 0 until the caller sets it. */
-struct frame *stack_queue_frame(struct stack *stack, struct stack_interface *interface);
+/**
+ * stack_queue_frame() - one empty frame at the end of a link's queue
+ * @urgent: control traffic, which keeps a reserve that payload cannot take
+ *
+ * Return: it, of length 0 until the caller sets it; NULL (and a counter) when the queue or the
+ * port's buffers are used up.
+ */
+struct frame *stack_queue_frame(
+	struct stack *stack, struct stack_interface *interface, bool urgent);
 
 /** stack_build_ether() - write the Ethernet header. Return: what follows it. */
 uint8_t *stack_build_ether(struct frame *frame, const struct stack_interface *interface,

@@ -12,18 +12,19 @@
 #define SEGMENT_BATCH 32
 #define SEGMENTS_PER_TURN 512
 
-struct frame *stack_queue_frame(struct stack *stack, struct stack_interface *interface)
+struct frame *stack_queue_frame(struct stack *stack, struct stack_interface *interface, bool urgent)
 {
 	struct stack_queue *queue = &interface->queue;
 	struct frame *frame = &queue->frames[queue->count];
 
-	if (queue->count == STACK_QUEUE ||
+	/* A link keeps a buffer for every place: who has the one has the other. */
+	if (queue->count >= (urgent ? STACK_QUEUE : STACK_QUEUE - STACK_RESERVE) ||
 		interface->link->reserve(interface->link, frame, 1) != 1) {
 		stack_count(stack, STACK_DROP_TX_BUFFER);
 		return NULL;
 	}
 	frame->length = 0;
-	frame->flags = 0;
+	frame->flags = urgent ? FRAME_URGENT : 0;
 	queue->room[queue->count++] = 0;
 	return frame;
 }
@@ -64,12 +65,12 @@ uint8_t *stack_build_ip(struct stack *stack, struct frame *frame,
 		stack_build_ether(frame, interface, mac, v4 ? ETHER_TYPE_IPV4 : ETHER_TYPE_IPV6);
 
 	if (v4) {
-		frame->flags = interface->link->offload & FRAME_L3_FILL;
+		frame->flags |= interface->link->offload & FRAME_L3_FILL;
 		frame->l3_length = sizeof(struct ipv4_header);
 		ipv4_build((void *)ip, ip_v4(headers->source), ip_v4(headers->destination),
-			headers->protocol, payload, next_id(stack), frame->flags);
+			headers->protocol, payload, next_id(stack), frame->flags & FRAME_L3_FILL);
 	} else {
-		frame->flags = FRAME_IPV6;
+		frame->flags |= FRAME_IPV6;
 		frame->l3_length = sizeof(struct ipv6_header);
 		ipv6_build((void *)ip, headers->source, headers->destination, headers->protocol,
 			payload, headers->hops);
@@ -105,7 +106,7 @@ uint8_t *stack_datagram(
 	mac = stack_next_hop(stack, path->link, &path->remote, false);
 	if (!mac)
 		return NULL;
-	frame = stack_queue_frame(stack, interface);
+	frame = stack_queue_frame(stack, interface, false);
 	if (!frame)
 		return NULL;
 	udp = (void *)stack_build_ip(stack, frame, interface, mac, &headers, sizeof(*udp) + bytes);
@@ -157,22 +158,37 @@ void stack_datagram_commit(struct stack *stack, unsigned ticket, uint32_t bytes)
 	frame->length = (uint16_t)(frame->l2_length + frame->l3_length + sizeof(*udp) + bytes);
 }
 
+/* Bytes of the first @left frames with @urgent or without; counts @left down. */
+static uint64_t bytes_of(const struct stack_queue *queue, uint16_t urgent, unsigned *left)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i<queue->count && * left> 0; i++) {
+		const struct frame *frame = &queue->frames[i];
+
+		if (frame->length == 0 || (frame->flags & FRAME_URGENT) != urgent)
+			continue;
+		bytes += frame->length;
+		(*left)--;
+	}
+	return bytes;
+}
+
 /* Hands a link's queue to its port. Return: frames that left. */
 static unsigned flush(struct stack *stack, struct stack_interface *interface)
 {
 	struct stack_queue *queue = &interface->queue;
-	unsigned wanted = 0, sent, counted = 0;
-	uint64_t bytes = 0;
+	unsigned wanted = 0, sent, left;
+	uint64_t bytes;
 
 	if (queue->count == 0)
 		return 0;
 	for (unsigned i = 0; i < queue->count; i++)
 		wanted += queue->frames[i].length > 0;
 	sent = interface->link->send(interface->link, queue->frames, queue->count);
-	for (unsigned i = 0; i < queue->count && counted < sent; i++) {
-		bytes += queue->frames[i].length;
-		counted += queue->frames[i].length > 0;
-	}
+	left = sent;
+	bytes = bytes_of(queue, FRAME_URGENT, &left);
+	bytes += bytes_of(queue, 0, &left);
 	queue->count = 0;
 	counter_add(&stack->counters[STACK_TX_FRAMES], sent);
 	counter_add(&stack->counters[STACK_TX_BYTES], bytes);
@@ -184,6 +200,12 @@ static unsigned flush(struct stack *stack, struct stack_interface *interface)
 static bool is_stateless(uint8_t flags)
 {
 	return (flags & TCP_RST) || (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
+/* What carries bytes or the end of them keeps its order; all else is control. */
+static bool is_control(const struct tcp_out *out)
+{
+	return out->length == 0 && !(out->flags & TCP_FIN);
 }
 
 static void send_segment(struct stack *stack, const struct tcp_out *out)
@@ -203,7 +225,7 @@ static void send_segment(struct stack *stack, const struct tcp_out *out)
 	mac = stack_next_hop(stack, out->link, &out->tuple.remote, is_stateless(out->flags));
 	if (!mac)
 		return;
-	frame = stack_queue_frame(stack, interface);
+	frame = stack_queue_frame(stack, interface, is_control(out));
 	if (!frame)
 		return;
 	segment_build(
@@ -217,7 +239,8 @@ static unsigned make_room(struct stack *stack)
 	unsigned sent = 0;
 
 	for (unsigned i = 0; i < stack->interface_count; i++)
-		if (stack->interfaces[i].queue.count + 2 * SEGMENT_BATCH > STACK_QUEUE)
+		if (stack->interfaces[i].queue.count + 2 * SEGMENT_BATCH >
+			STACK_QUEUE - STACK_RESERVE)
 			sent += flush(stack, &stack->interfaces[i]);
 	return sent;
 }
@@ -233,9 +256,11 @@ unsigned stack_transmit(struct stack *stack, uint64_t now)
 	for (unsigned total = 0; total < SEGMENTS_PER_TURN && count == SEGMENT_BATCH;
 		total += count) {
 		sent += make_room(stack);
-		/* A port that takes no more now would only lose what TCP can as well keep. */
-		if (stack->counters[STACK_DROP_TX_FULL] + stack->counters[STACK_DROP_TX_BUFFER] !=
-			dropped)
+		/* A port that takes no more now would only lose what TCP can as well keep: but
+		 * what datagrams filled must not silence its ACKs. */
+		if (total > 0 && stack->counters[STACK_DROP_TX_FULL] +
+						 stack->counters[STACK_DROP_TX_BUFFER] !=
+					 dropped)
 			break;
 		count = tcp_output(stack->tcp, now, batch, SEGMENT_BATCH);
 		for (unsigned i = 0; i < count; i++)

@@ -27,8 +27,9 @@ struct fake_link {
 	struct frame held[STACK_BURST];
 	unsigned held_count;
 	uint8_t tx[LINK_RESERVED_MAX][LINK_FRAME_MAX];
-	unsigned reserved, buffers;              /* buffers: how many may be reserved */
-	unsigned takes;                          /* frames that a send() lets through */
+	unsigned reserved, buffers;    /* buffers: how many may be reserved */
+	unsigned reserves, fail_every; /* calls of reserve(); every so manieth fails, 0: none */
+	unsigned takes;                /* frames that a send() lets through */
 	void (*sending)(struct fake_link *fake); /* told before they leave; may be NULL */
 	void *context;                           /* its own */
 	struct {
@@ -86,6 +87,9 @@ static inline unsigned fake_reserve(struct link *link, struct frame *frames, uns
 	unsigned i;
 
 	assert_true(fake->reserved + count <= LINK_RESERVED_MAX);
+	fake->reserves++;
+	if (fake->fail_every && fake->reserves % fake->fail_every == 0)
+		return 0;
 	for (i = 0; i < count && fake->reserved < fake->buffers; i++) {
 		memset(fake->tx[fake->reserved], 0xa5, LINK_FRAME_MAX);
 		frames[i].data = fake->tx[fake->reserved++];
@@ -96,16 +100,24 @@ static inline unsigned fake_reserve(struct link *link, struct frame *frames, uns
 static inline unsigned fake_send(struct link *link, struct frame *frames, unsigned count)
 {
 	struct fake_link *fake = (struct fake_link *)link;
-	unsigned sent = 0;
+	unsigned sent = 0, urgent = 0;
 
 	assert_int_equal(count, fake->reserved);
 	if (fake->sending)
 		fake->sending(fake);
 	fake->reserved = 0;
+	for (unsigned i = 0; i < count; i++)
+		urgent += frames[i].length > 0 && (frames[i].flags & FRAME_URGENT);
 	for (unsigned i = 0; i < count; i++) {
+		bool first = frames[i].flags & FRAME_URGENT;
+
 		assert_ptr_equal(frames[i].data, fake->tx[i]);
 		assert_true(frames[i].length <= LINK_FRAME_MAX);
-		if (frames[i].length == 0 || sent == fake->takes)
+		if (frames[i].length == 0)
+			continue;
+		/* Where not all can leave, the urgent ones do. */
+		urgent -= first;
+		if (sent == fake->takes || (!first && fake->takes - sent <= urgent))
 			continue;
 		sent++;
 		if (fake->sent_count == SENT_MAX)
