@@ -5,6 +5,7 @@
 
 #include "broker_state.h"
 #include "eal.h"
+#include "worker_mesh.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -133,21 +134,25 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 	const struct config *config = broker->config;
 	const size_t sessions =
 		session_entries(broker->table, NULL) * session_entry_bytes(broker->table);
-	char pools[768];
+	const size_t between = worker_mesh_bytes(setup->count);
+	char pools[768], forward[64] = "";
 
 	pools_text(broker->threads[0].worker, pools, sizeof(pools));
 	broker_say(broker, "memory of each worker, records (MiB): %s", pools);
+	if (between)
+		snprintf(forward, sizeof(forward), ", rings between workers (%.1f MiB)",
+			(double)between / 1048576);
 	snprintf(broker->memory_line, sizeof(broker->memory_line),
 		"%u worker%s of %.1f MiB (%u TCP connections in all), %u sessions of %zu bytes "
-		"(%.1f MiB), %u devices (%.1f MiB), rings of %.0f MiB each; %.1f MiB in all, "
-		"beside DPDK's own %u",
+		"(%.1f MiB), %u devices (%.1f MiB), event rings of %.0f MiB each%s; %.1f MiB in "
+		"all, beside DPDK's own %u",
 		setup->count, setup->count == 1 ? "" : "s", (double)worker_bytes(setup) / 1048576,
 		config->limits.connections, session_entries(broker->table, NULL),
 		session_entry_bytes(broker->table), (double)sessions / 1048576,
 		config->limits.devices, (double)registry_bytes(broker->registry) / 1048576,
-		(double)config->feed.bytes / 1048576,
+		(double)config->feed.bytes / 1048576, forward,
 		(double)(setup->count * (worker_bytes(setup) + config->feed.bytes) + sessions +
-			 registry_bytes(broker->registry)) /
+			 registry_bytes(broker->registry) + between) /
 			1048576,
 		config->memory.megabytes);
 	broker_say(broker, "memory: %s", broker->memory_line);
