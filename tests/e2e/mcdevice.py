@@ -107,6 +107,9 @@ class Link:
         self.socket.settimeout(timeout)
         if source:
             self.socket.bind(source)
+        host, _, scope = address[0].partition("%")
+        if scope:
+            address = (host, address[1], 0, socket.if_nametoindex(scope))
         self.socket.connect(address)
         if tcp:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

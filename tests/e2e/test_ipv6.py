@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -232,6 +233,39 @@ def tagged(veth):  # noqa: F811
     yield inner, outer, "hearth-t77"
     if tagger:
         tagger.stop()
+
+
+def link_local_of(broker):
+    """Its link-local address, from what it announces in its first seconds."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86DD)) as raw:
+        raw.bind((broker.interface, 0))
+        raw.settimeout(10)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            frame = raw.recv(2048)
+            if frame[20] == 58 and frame[54] == 136 and frame[62:64] == b"\xfe\x80":
+                return str(ipaddress.ip_address(frame[62:78]))
+    raise AssertionError("it announced no link-local address")
+
+
+def test_link_local(tmp_path):
+    """Devices on the link need no other address of ours, nor of theirs; answers come from it."""
+    with both(tmp_path) as broker:
+        broker.provision(4)
+        broker.start()
+        host = "%s%%%s" % (link_local_of(broker), broker.interface)
+        kept = []
+        for via in ("tcp", "udp"):
+            device = broker.device(host=host)
+            device.login()
+            device.link = mcdevice.Link((host, hearth.CONNECT), via == "tcp")
+            assert device.request(1004, devVersion="1", model="m")["result"] == 0
+            device.report(1)
+            kept.append(device)
+        peer = broker.ctl_json("session", kept[1].id)["session"]["peer"]
+        assert peer.startswith("[fe80::")
+        for device in kept:
+            device.heartbeat()
 
 
 def raw_frame(ethertype_and_more):
