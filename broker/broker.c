@@ -5,9 +5,9 @@
 
 #include "broker_state.h"
 #include "eal.h"
-#include "worker_mesh.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +158,45 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 	broker_say(broker, "memory: %s", broker->memory_line);
 }
 
+/* Another worker has the same CPU: who has nothing to do lets the other go on. */
+static bool shares_cpu(const struct config *config, unsigned worker)
+{
+	for (unsigned i = 0; i < config->worker_count; i++) {
+		if (i != worker && config->workers[i] == config->workers[worker])
+			return true;
+	}
+	return false;
+}
+
+/* What each worker owns at first; a session goes where its device connects. */
+static void say_workers(struct broker *broker, const struct worker_setup *setup)
+{
+	uint32_t range;
+
+	if (setup->count == 1)
+		return;
+	session_entries(broker->table, &range);
+	for (unsigned i = 0; i < setup->count; i++)
+		broker_say(broker,
+			"worker %u on CPU %u%s: queue %u of every port, flows by hash, "
+			"session entries %u to %u",
+			i, broker->config->workers[i], broker->threads[i].shares ? " (shared)" : "",
+			i, i * range, (i + 1) * range - 1);
+}
+
+static int make_mesh(struct broker *broker, struct worker_setup *setup, char *error, size_t size)
+{
+	if (setup->count == 1)
+		return 0;
+	broker->mesh = worker_mesh_new(setup->count, setup->huge);
+	setup->mesh = broker->mesh;
+	if (broker->mesh)
+		return 0;
+	snprintf(error, size, "no memory for the rings between %u workers: %s", setup->count,
+		strerror(errno));
+	return -errno;
+}
+
 static int make_workers(struct broker *broker, char *error, size_t size)
 {
 	struct worker_setup setup = {.config = broker->config,
@@ -171,12 +210,15 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	uint32_t attached = 0;
 	struct turn_clock now;
-	int rc;
+	int rc = make_mesh(broker, &setup, error, size);
 
+	if (rc)
+		return rc;
 	for (unsigned i = 0; i < setup.count; i++) {
 		struct broker_thread *thread = &broker->threads[i];
 
 		thread->broker = broker;
+		thread->shares = shares_cpu(broker->config, i);
 		thread->random = random_system_new();
 		if (!thread->random) {
 			snprintf(error, size, "no random numbers: %s", strerror(errno));
@@ -199,6 +241,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 	for (unsigned i = 0; i < setup.count; i++)
 		attached += worker_attached(workers[i]);
 	say_memory(broker, &setup);
+	say_workers(broker, &setup);
 	if (feed_attached(broker->feed) || session_table_attached(broker->table))
 		broker_say(broker, "attached to %s: %u sessions go on", broker->config->feed.path,
 			attached);
@@ -214,7 +257,8 @@ static int worker_main(void *argument)
 	urcu_qsbr_register_thread();
 	while (!__atomic_load_n(&broker->stop, __ATOMIC_RELAXED)) {
 		clock_read(&broker->clock, &now);
-		worker_turn(thread->worker, &now);
+		if (!worker_turn(thread->worker, &now) && thread->shares)
+			sched_yield();
 	}
 	urcu_qsbr_unregister_thread();
 	return 0;
@@ -321,6 +365,7 @@ void broker_stop(struct broker *broker)
 		worker_free(broker->threads[i].worker);
 		random_system_free(broker->threads[i].random);
 	}
+	worker_mesh_free(broker->mesh);
 	for (unsigned i = 0; i < broker->config->port_count; i++)
 		port_close(broker->ports[i]);
 	if (broker->eal_started)

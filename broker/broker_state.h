@@ -8,6 +8,7 @@
 #include "port.h"
 #include "rss.h"
 #include "worker.h"
+#include "worker_mesh.h"
 
 #include <limits.h>
 
@@ -16,7 +17,7 @@ struct broker_thread {
 	struct broker *broker;
 	struct worker *worker;
 	struct random *random;
-	bool running;
+	bool shares; /* its CPU with another worker */
 };
 
 struct broker {
@@ -32,6 +33,7 @@ struct broker {
 	struct control *control;
 	struct rss rss;
 	struct port *ports[CONFIG_PORTS_MAX];
+	struct worker_mesh *mesh; /* NULL: there is one worker */
 	struct broker_thread threads[CONFIG_WORKERS_MAX];
 	uint64_t first_session, id_limit;
 	bool eal_started, store_is_new, launched;

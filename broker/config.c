@@ -73,19 +73,17 @@ static int read_workers(
 		if (rc < 0)
 			return rc;
 		for (unsigned j = 0; j < i; j++) {
-			if (config->workers[j] == cpu)
-				return config_refuse(reader, value,
-					"%s is CPU %u, which has a worker already: name each once",
-					item, (unsigned)cpu);
+			if (config->workers[j] != cpu)
+				continue;
+			config_warn(reader, value,
+				"%s is CPU %u, which has a worker already: they take turns, and "
+				"more CPUs would be faster",
+				item, (unsigned)cpu);
+			break;
 		}
 		config->workers[i] = (unsigned)cpu;
 		config->worker_count = i + 1;
 	}
-	/* Nothing hands a packet to the worker that owns it, or a neighbour to all of them. */
-	if (count > 1)
-		return config_refuse(reader, config_item(reader, node, 1),
-			"%s has %d CPUs, this version runs one worker: name one CPU, like [1]",
-			name, count);
 	return 0;
 }
 

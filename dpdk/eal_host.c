@@ -184,10 +184,6 @@ int eal_lcores(const unsigned *workers, unsigned count, const cpu_set_t *allowed
 			print_cpus(allowed, error, size);
 			return -EINVAL;
 		}
-		if (!CPU_ISSET(cpu, &rest)) {
-			snprintf(error, size, "workers: CPU %u is named twice", cpu);
-			return -EINVAL;
-		}
 		CPU_CLR(cpu, &rest);
 	}
 	if (CPU_COUNT(&rest) == 0)

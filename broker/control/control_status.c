@@ -74,6 +74,16 @@ static double microseconds(uint64_t cycles, const struct turn_view *turns)
 	return turns->tsc_hz ? (double)cycles * 1e6 / (double)turns->tsc_hz : 0;
 }
 
+/* Sessions that a worker owns, wherever their entries lie. */
+static json_t *owned_json(struct broker_view *view, unsigned worker)
+{
+	struct session_counts counts = session_counts(session_worker(view->table, worker));
+
+	return json_pack("{s:I, s:I, s:I, s:I}", "live_tcp", (json_int_t)counts.live_tcp,
+		"live_udp", (json_int_t)counts.live_udp, "login", (json_int_t)counts.login,
+		"resting", (json_int_t)counts.resting);
+}
+
 static json_t *worker_json(struct broker_view *view, unsigned worker)
 {
 	struct turn_view turns = {0};
@@ -91,7 +101,8 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 		json_object_set_new(stages, stage_info[i].name, json_real(cycles));
 	}
 	total = (double)busy + (double)turns.idle_cycles;
-	return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o, s:o}",
+	return json_pack(
+		"{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o, s:o, s:o}",
 		"worker", (int)worker, "cpu",
 		worker < view->config->worker_count ? (int)view->config->workers[worker] : -1,
 		"turns", (json_int_t)turns.turns, "busy_turns", (json_int_t)turns.busy_turns,
@@ -100,7 +111,8 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 		"stages", stages, "gaps", (json_int_t)turns.gaps, "gap_us",
 		microseconds(turns.gap_cycles, &turns), "gap_longest_us",
 		microseconds(turns.gap_longest_cycles, &turns), "pools",
-		pools_json(view, worker, false), "counters", counters_json(view, worker, false));
+		pools_json(view, worker, false), "counters", counters_json(view, worker, false),
+		"sessions", owned_json(view, worker));
 }
 
 /* State and counters of a port that is open. */

@@ -280,6 +280,7 @@ static void request_text(const struct device_side *d, uint32_t code, uint16_t se
 
 struct event {
 	bool there;
+	unsigned worker;
 	struct hearth_record record;
 	char device[DEVICE_ID_MAX + 1];
 	char payload[4096];
@@ -296,6 +297,7 @@ static struct event read_event(struct hearth_feed *reader)
 	if (!rc)
 		return event;
 	event.there = true;
+	event.worker = item.worker;
 	event.record = *item.record;
 	memcpy(event.device, item.device, item.record->device_length);
 	assert_true(item.record->payload_length < sizeof(event.payload));

@@ -220,6 +220,21 @@ static void test_working_directory(void **state)
 	config_free(config);
 }
 
+/* Workers may share a CPU: worth a word, not a refusal. */
+static void test_a_cpu_with_two_workers(void **state)
+{
+	char error[512];
+	struct config *config = load("workers: [1,\n  0, 1]\n" PORTS MC, error);
+
+	if (!config)
+		fail_msg("%s", error);
+	assert_int_equal(config->worker_count, 3);
+	assert_int_equal(config->workers[2], 1);
+	assert_int_equal(warning_count, 1);
+	assert_non_null(strstr(warnings[0], ":2: workers[2] is CPU 1, which has a worker already"));
+	config_free(config);
+}
+
 static void test_warnings(void **state)
 {
 	char error[512];
@@ -251,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_advertise_ipv6),
 		cmocka_unit_test(test_working_directory),
+		cmocka_unit_test(test_a_cpu_with_two_workers),
 		cmocka_unit_test(test_warnings),
 	};
 

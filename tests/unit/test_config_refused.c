@@ -117,8 +117,6 @@ static const struct {
 	{"workers: 1\n" PORTS MC, 1, "workers is \"1\": it must be a list of CPU numbers like [1]"},
 	{"workers: []\n" PORTS MC, 1, "workers has 0 entries: it must have 1..64"},
 	{"workers: [1024]\n" PORTS MC, 1, "workers[0] is out of range with \"1024\""},
-	{"workers: [1,\n  2, 1]\n" PORTS MC, 2, "workers[2] is CPU 1, which has a worker already"},
-	{"workers: [1,\n  0]\n" PORTS MC, 2, "workers has 2 CPUs, this version runs one worker"},
 	{"workers: [one]\n" PORTS MC, 1, "workers[0] is \"one\""},
 	{"workers:\n- 0\n- 1-3\n" PORTS MC, 3, "workers[1] is \"1-3\""},
 	/* ports */

@@ -434,16 +434,16 @@ static void test_sizes_that_cannot_be_are_refused(void **state)
 	char error[256] = "";
 
 	rig_open(rig);
-	setup = rig_setup(rig);
+	setup = rig_setup(rig, 0);
 	rig->config.limits.connections = 1u << 25;
 	assert_null(worker_new(&setup, &rig->clock, error, sizeof(error)));
 	assert_non_null(strstr(error, "limits.connections"));
 	rig->config.limits.connections = 1024;
-	rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
+	rig->team[0] = rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
 	assert_non_null(rig->worker);
 	assert_true(worker_bytes(&setup) > sizeof(struct worker));
 	for (unsigned i = 0; i < CHUNK_CLASSES; i++)
-		rig->chunks[i] = chunk_free_count(rig->worker->chunks, i);
+		rig->team_chunks[0][i] = chunk_free_count(rig->worker->chunks, i);
 	rig->reader = hearth_feed_open(rig->ring_path, 0, error, sizeof(error));
 	rig_free(rig);
 }

@@ -329,8 +329,8 @@ static void test_a_damaged_ring_is_refused_with_its_remedy(void **state)
 	}
 	fclose(file);
 	rig_open(rig);
-	setup = rig_setup(rig);
-	rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
+	setup = rig_setup(rig, 0);
+	rig->team[0] = rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
 	assert_non_null(rig->worker);
 	assert_int_equal(workers_attach(&rig->worker, 1, error, sizeof(error)), -EBADMSG);
 	assert_non_null(strstr(error, "hearth-feed"));

@@ -125,7 +125,7 @@ static void test_pools(void **state)
 	struct rig *rig = *state;
 	struct gadget a = GADGET(rig, SIDE_A);
 	struct pool_view pools[WORKER_POOLS_MAX];
-	struct worker_setup setup = rig_setup(rig);
+	struct worker_setup setup = rig_setup(rig, 0);
 	unsigned count = worker_pools(rig->worker, pools);
 	size_t bytes = 0;
 

@@ -42,9 +42,25 @@ struct gadget {
 	uint16_t port;
 };
 
-/** struct rig - a worker and all around it */
+#define RIG_WORKERS_MAX 4
+#define RIG_ROUNDS 12
+
+/**
+ * struct rig - a worker, or several, and all around it
+ * @link: what the devices send and get; with one worker it is the worker's
+ * @queues: with several, a queue for each: frames go to them as @queue says
+ * @team: the workers; @worker is the first
+ * @queue: the queue that a frame comes by; NULL: any
+ */
 struct rig {
 	struct fake_link link;
+	unsigned count;
+	struct fake_link *queues[RIG_WORKERS_MAX];
+	struct worker *team[RIG_WORKERS_MAX];
+	struct worker_mesh *mesh;
+	unsigned (*queue)(struct rig *rig, const struct frame *frame);
+	bool stalled[RIG_WORKERS_MAX];
+	uint32_t team_chunks[RIG_WORKERS_MAX][CHUNK_CLASSES];
 	struct random random;
 	uint64_t seed;
 	struct config config;
@@ -57,7 +73,6 @@ struct rig {
 	struct hearth_feed *reader;
 	struct worker *worker;
 	struct turn_clock clock;
-	uint32_t chunks[CHUNK_CLASSES]; /* free at the start */
 	struct flow *flows[FLOWS_MAX];
 	unsigned flow_count, flows_made;
 	struct {
@@ -100,11 +115,13 @@ static inline uint32_t now_of(const struct rig *rig)
 	return (uint32_t)(rig->clock.unix_ms / 1000);
 }
 
-static inline struct worker_setup rig_setup(struct rig *rig)
+static inline struct worker_setup rig_setup(struct rig *rig, unsigned number)
 {
 	return (struct worker_setup){.config = &rig->config,
-		.count = 1,
-		.links = {&rig->link.link},
+		.number = number,
+		.count = rig->count,
+		.mesh = rig->mesh,
+		.links = {rig->count == 1 ? &rig->link.link : &rig->queues[number]->link},
 		.rss = &rig->rss,
 		.table = rig->table,
 		.registry = rig->registry,
@@ -119,11 +136,11 @@ static inline void rig_open(struct rig *rig)
 	char error[256];
 	struct session_config session = {.path = rig->session_path,
 		.entries = rig->config.limits.sessions + rig->config.limits.pending_logins,
-		.workers = 1,
+		.workers = rig->count,
 		.random = &rig->random};
 	struct feed_config feed = {.path = rig->ring_path,
 		.bytes = rig->config.feed.bytes,
-		.workers = 1,
+		.workers = rig->count,
 		.first_id = 4096,
 		.id_limit = UINT64_MAX};
 
@@ -139,8 +156,14 @@ static inline void rig_open(struct rig *rig)
 
 static inline void rig_close(struct rig *rig)
 {
-	worker_free(rig->worker);
+	for (unsigned i = 0; i < rig->count; i++) {
+		worker_free(rig->team[i]);
+		rig->team[i] = NULL;
+		rig->stalled[i] = false;
+	}
 	rig->worker = NULL;
+	worker_mesh_free(rig->mesh);
+	rig->mesh = NULL;
 	registry_free(rig->registry);
 	feed_close(rig->feed);
 	session_table_close(rig->table);
@@ -152,18 +175,25 @@ static inline void rig_attach(struct rig *rig)
 	char error[256];
 
 	rig_open(rig);
-	setup = rig_setup(rig);
-	rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
-	if (!rig->worker)
-		fail_with("worker_new", error);
-	if (workers_attach(&rig->worker, 1, error, sizeof(error)))
+	if (rig->count > 1) {
+		rig->mesh = worker_mesh_new(rig->count, false);
+		assert_non_null(rig->mesh);
+	}
+	for (unsigned i = 0; i < rig->count; i++) {
+		setup = rig_setup(rig, i);
+		rig->team[i] = worker_new(&setup, &rig->clock, error, sizeof(error));
+		if (!rig->team[i])
+			fail_with("worker_new", error);
+		for (unsigned j = 0; j < CHUNK_CLASSES; j++)
+			rig->team_chunks[i][j] = chunk_free_count(rig->team[i]->chunks, j);
+	}
+	rig->worker = rig->team[0];
+	if (workers_attach(rig->team, rig->count, error, sizeof(error)))
 		fail_with("workers_attach", error);
-	for (unsigned i = 0; i < CHUNK_CLASSES; i++)
-		rig->chunks[i] = chunk_free_count(rig->worker->chunks, i);
 }
 
-/* A rig whose configuration may still be changed before rig_start(). */
-static inline struct rig *rig_make(void)
+/* Several workers on one wire; their configuration may still be changed before rig_start(). */
+static inline struct rig *rig_make_team(unsigned count)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	uint8_t key[RSS_KEY_BYTES];
@@ -175,15 +205,21 @@ static inline struct rig *rig_make(void)
 	rig_set_clock(rig, START_US);
 	do
 		rig_fill(&rig->random, key, sizeof(key));
-	while (rss_init(&rig->rss, key, 1));
+	while (rss_init(&rig->rss, key, count));
 	link_make(&rig->link, 1);
+	rig->count = count;
+	for (unsigned i = 0; i < count && count > 1; i++) {
+		rig->queues[i] = calloc(1, sizeof(*rig->queues[i]));
+		assert_non_null(rig->queues[i]);
+		link_make(rig->queues[i], 1);
+	}
 	rig->link.context = rig;
 	configure_mc(&rig->config);
 	rig->config.limits.devices = 1024;
 	rig->config.limits.sessions = 200;
 	rig->config.limits.pending_logins = 56;
 	rig->config.limits.connections = 1024;
-	rig->config.worker_count = 1;
+	rig->config.worker_count = count;
 	rig->config.port_count = 1;
 	rig->config.ports[0].address_count = 1;
 	rig->config.ports[0].addresses[0] = (struct config_address){ip_from_v4(OUR_ADDRESS), 24};
@@ -200,6 +236,11 @@ static inline struct rig *rig_make(void)
 	provision_all(rig->store);
 	urcu_qsbr_register_thread();
 	return rig;
+}
+
+static inline struct rig *rig_make(void)
+{
+	return rig_make_team(1);
 }
 
 /* ---- time, and what the link carries ---- */
@@ -312,17 +353,79 @@ static inline void absorb_frame(struct rig *rig, const uint8_t *frame, uint32_t 
 	memcpy(rig->datagrams[rig->datagram_count++].data, l4 + 8, l4_length - 8);
 }
 
-/* One turn of the worker, and what left in it taken in. */
-static inline bool rig_turn(struct rig *rig)
+/* What the devices sent goes to the workers' queues. */
+static inline void rig_spread(struct rig *rig)
 {
+	for (unsigned i = 0; i < rig->link.rx_count; i++) {
+		const struct frame *frame = &rig->link.rx[i];
+		struct fake_link *to =
+			rig->queues[rig->queue ? rig->queue(rig, frame) : draw(rig, rig->count)];
+
+		if (to->rx_count == STACK_BURST) {
+			free(frame->data); /* the queue overflows */
+			continue;
+		}
+		to->rx[to->rx_count++] = *frame;
+	}
+	rig->link.rx_count = 0;
+}
+
+/* A turn of one worker of several. Return: was it busy? */
+static inline bool team_turn(struct rig *rig, unsigned number)
+{
+	struct fake_link *link = rig->queues[number];
 	bool busy;
 
+	rig_spread(rig);
+	link->sent_count = 0;
+	link->takes = rig->link.takes;
+	link->buffers = rig->link.buffers;
+	busy = worker_turn(rig->team[number], &rig->clock);
+	assert_int_equal(link->held_count, 0);
+	assert_int_equal(link->reserved, 0);
+	assert_true(link->sent_count < SENT_MAX);
+	for (unsigned i = 0; i < link->sent_count; i++)
+		absorb_frame(rig, link->sent[i].data, link->sent[i].frame.length);
+	return busy;
+}
+
+static inline void flows_acknowledge(struct rig *rig);
+
+/* Turns of all workers that are not stalled, until none has anything to do. */
+static inline bool team_rounds(struct rig *rig)
+{
+	bool busy = true, any = false;
+
+	for (unsigned round = 0; busy && round < RIG_ROUNDS; round++) {
+		flows_acknowledge(rig);
+		busy = false;
+		for (unsigned i = 0; i < rig->count; i++) {
+			if (!rig->stalled[i])
+				busy |= team_turn(rig, i);
+		}
+		any |= busy;
+	}
+	return any;
+}
+
+static inline void flows_acknowledge(struct rig *rig)
+{
 	for (unsigned i = 0; i < rig->flow_count; i++) {
 		struct flow *flow = rig->flows[i];
 
 		if (flow->owes_ack && !flow->silent && rig->link.rx_count < STACK_BURST)
 			flow_next(flow, 0, NULL, 0);
 	}
+}
+
+/* One turn of the worker, and what left in it taken in; of several until they are quiet. */
+static inline bool rig_turn(struct rig *rig)
+{
+	bool busy;
+
+	if (rig->count > 1)
+		return team_rounds(rig);
+	flows_acknowledge(rig);
 	rig->link.sent_count = 0;
 	busy = worker_turn(rig->worker, &rig->clock);
 	assert_int_equal(rig->link.held_count, 0);
@@ -370,6 +473,8 @@ static inline void rig_restart(struct rig *rig)
 	for (unsigned i = 0; i < rig->flow_count; i++)
 		rig->flows[i]->silent = true;
 	link_fini(&rig->link);
+	for (unsigned i = 0; i < rig->count && rig->count > 1; i++)
+		link_fini(rig->queues[i]);
 	rig_attach(rig);
 	rig_introduce(rig);
 }
@@ -387,8 +492,9 @@ static inline void assert_chunks(const struct rig *rig, unsigned used)
 {
 	uint32_t sum = 0;
 
-	for (unsigned i = 0; i < CHUNK_CLASSES; i++)
-		sum += rig->chunks[i] - chunk_free_count(rig->worker->chunks, i);
+	for (unsigned i = 0; i < rig->count; i++)
+		for (unsigned j = 0; j < CHUNK_CLASSES; j++)
+			sum += rig->team_chunks[i][j] - chunk_free_count(rig->team[i]->chunks, j);
 	assert_int_equal(sum, used);
 }
 
@@ -407,13 +513,18 @@ static inline void rig_free(struct rig *rig)
 		flow->silent = true;
 	}
 	rig_pass(rig, 2 * SECOND, 100 * MS);
-	assert_int_equal(tcp_connections(rig->worker->tcp, NULL), 0);
+	for (unsigned i = 0; i < rig->count; i++)
+		assert_int_equal(tcp_connections(rig->team[i]->tcp, NULL), 0);
 	assert_chunks(rig, 0);
 	hearth_feed_close(rig->reader);
 	rig_close(rig);
 	store_close(rig->store);
 	urcu_qsbr_unregister_thread();
 	link_fini(&rig->link);
+	for (unsigned i = 0; i < rig->count && rig->count > 1; i++) {
+		link_fini(rig->queues[i]);
+		free(rig->queues[i]);
+	}
 	for (unsigned i = 0; i < rig->flow_count; i++)
 		free(rig->flows[i]);
 	nftw(rig->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
