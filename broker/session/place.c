@@ -114,6 +114,8 @@ void slab_place_store(
 			peer.local |= side_place(
 				&worker->sides[turn->index], before, entry->place, address);
 		place = place_of(peer);
+	} else {
+		return; /* a kill before its life is stored leaves it live, and where it was */
 	}
 	/* the address is there before it is named */
 	__atomic_store_n(&entry->place, place, __ATOMIC_RELEASE);
