@@ -63,7 +63,8 @@ static void test_without_large_chunks_segments_are_refused_until_there_are(void 
 	live_tcp(&a);
 	hoarders_live(rig, hoarders);
 	hoard(hoarders);
-	assert_int_equal(chunk_free_count(rig->worker->chunks, 3), rig->team_chunks[0][3] - HOARDERS);
+	assert_int_equal(
+		chunk_free_count(rig->worker->chunks, 3), rig->team_chunks[0][3] - HOARDERS);
 	assert_int_equal(rig->team_chunks[0][3], HOARDERS);
 	refused = rig->worker->stream_counters[STREAM_REFUSE_CHUNK];
 	a.side.sequence++;
