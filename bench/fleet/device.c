@@ -11,7 +11,6 @@
 #define LOGIN_WAIT 60.0       /* after each of the first three failures */
 #define LOGIN_WAIT_LONG 600.0 /* after that, unless the platform named an authInterval */
 #define LOGINS_BEFORE_TCP 3
-#define LOGIN_PATIENCE (SECOND / 100)
 
 uint64_t device_scaled(const struct fleet *fleet, double seconds)
 {
@@ -181,19 +180,41 @@ void device_live(struct fleet *fleet, struct device *device, const json_t *answe
 	device_rearm(fleet, device);
 }
 
-void device_timer(struct fleet *fleet, struct device *device)
+/* Its timer is out of the wheel: the link is free for the queue. */
+static void queue_up(struct fleet *fleet, struct device *device)
 {
-	switch (device->state) {
-	case STATE_WAIT:
-		/* A platform that stands still is not buried under logins. */
-		if (fleet->logging_in >= fleet->options.logins_at_once) {
-			timer_set(fleet, device, fleet->now + LOGIN_PATIENCE);
-		} else if (device->resume) {
+	uint32_t number = (uint32_t)(device - fleet->devices) + 1;
+
+	device->next = 0;
+	if (fleet->queue_tail)
+		fleet->devices[fleet->queue_tail - 1].next = number;
+	else
+		fleet->queue_head = number;
+	fleet->queue_tail = number;
+}
+
+void device_next_logins(struct fleet *fleet)
+{
+	while (fleet->queue_head && fleet->logging_in < fleet->options.logins_at_once) {
+		struct device *device = &fleet->devices[fleet->queue_head - 1];
+
+		fleet->queue_head = device->next;
+		if (!fleet->queue_head)
+			fleet->queue_tail = 0;
+		if (device->resume) {
 			device->resume = false;
 			connect_open(fleet, device);
 		} else {
 			login_open(fleet, device);
 		}
+	}
+}
+
+void device_timer(struct fleet *fleet, struct device *device)
+{
+	switch (device->state) {
+	case STATE_WAIT:
+		queue_up(fleet, device);
 		break;
 	case STATE_LOGIN:
 		transport_close(fleet, device);

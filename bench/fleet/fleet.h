@@ -241,6 +241,7 @@ struct fleet {
 	bool draining;
 	bool worked; /* this turn: timers were handled */
 	unsigned live_tcp, live_udp;
+	uint32_t queue_head, queue_tail; /* those whose login is due: index + 1 */
 	unsigned logging_in; /* between the first SYN of a login and the answer to a connect */
 	struct figures figures;
 	struct costs costs;
@@ -315,6 +316,9 @@ json_int_t check_answer(
 void device_start(struct fleet *fleet, struct device *device, uint64_t when);
 /** device_timer() - its wake time has come. */
 void device_timer(struct fleet *fleet, struct device *device);
+/** device_next_logins() - begin those that are due, as many as may be under way at once: a platform
+ * that stands still is not buried under logins. */
+void device_next_logins(struct fleet *fleet);
 /** device_opened() - its TCP connection is established. */
 void device_opened(struct fleet *fleet, struct device *device);
 /** device_lost() - its connection ended or could not be made. */

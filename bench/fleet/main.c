@@ -131,6 +131,7 @@ static void turn(struct fleet *fleet, uint64_t until)
 		fleet->worked = true;
 		device_timer(fleet, device);
 	}
+	device_next_logins(fleet);
 	/* Whoever reads the lists may rely on every line up to the last turn. */
 	if (fleet->acknowledged)
 		fflush(fleet->acknowledged);
