@@ -80,13 +80,17 @@ void tcp_recovery_acked(struct tcp *tcp, struct tcp_connection *c, uint32_t byte
 }
 
 /* The message that @seq lies in. In a recovery holes are met in ascending order, so that from the
- * cursor on every message is passed once. */
+ * cursor on every message is passed once; only what is rescued may lie before it. */
 static const struct tcp_message *message_of(const struct tcp *tcp, const struct tcp_connection *c,
 	struct tcp_scoreboard *board, uint32_t seq, bool move)
 {
 	chunk_id id = board->cursor ? board->cursor : c->head;
 	const struct tcp_message *message = tcp_message_at(tcp, id);
 
+	if (seq_lt(seq, message->seq)) {
+		id = c->head;
+		message = tcp_message_at(tcp, id);
+	}
 	while (seq_leq(message->seq + message->length, seq)) {
 		id = message->next;
 		message = tcp_message_at(tcp, id);
