@@ -437,10 +437,19 @@ void tcp_connection_unpend(struct tcp *tcp, struct tcp_connection *c)
 
 void tcp_connection_reset(struct tcp *tcp, struct tcp_connection *c)
 {
+	struct tcp_reply *reply = NULL;
+
 	/* In SYN-SENT there is nobody yet whom it could concern. */
-	if (c->state != TCP_SYN_SENT && tcp_reply_of(tcp, tcp_ref_of(tcp, c), c->link,
-						TCP_RST | TCP_ACK, c->snd_nxt, c->rcv_nxt))
+	if (c->state != TCP_SYN_SENT)
+		reply = tcp_reply_of(tcp, tcp_ref_of(tcp, c), c->link, TCP_RST | TCP_ACK,
+			c->snd_nxt, c->rcv_nxt);
+	if (reply) {
 		tcp_count(tcp, TCP_RESET_OUT);
+		/* RFC 7323 3.2: "the TSopt SHOULD be sent in an <RST> segment" */
+		if (c->flags & TCP_TIMESTAMPS)
+			reply->options_length = tcp_timestamps_write(
+				reply->options, tcp_timestamp(tcp, &c->flow), c->ts_recent);
+	}
 	tcp_connection_free(tcp, c);
 }
 

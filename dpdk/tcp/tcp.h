@@ -198,6 +198,8 @@ struct tcp_config {
 		"connections of ours not begun: the flow is in use")                               \
 	X(TCP_TIME_WAIT_SHORT, "tcp_time_wait_short",                                              \
 		"TIME-WAIT records that gave way to a newer one")                                  \
+	X(TCP_DROP_RESET_LIMIT, "tcp_drop_reset_limit",                                            \
+		"segments of no connection left unanswered: too many RSTs")                        \
 	X(TCP_DROP_REPLY, "tcp_drop_reply",                                                        \
 		"SYN-ACKs, RSTs and ACKs to no connection: too many in one turn")
 COUNTER_ENUM(tcp_counter, TCP_COUNTERS, TCP_COUNTER_COUNT);

@@ -206,19 +206,49 @@ static bool timestamps_in(struct tcp *tcp, struct tcp_connection *c,
 	case TCP_PAWS_GOOD:
 		break;
 	}
+	return true;
+}
+
+/* A segment without RST and SYN. Return: false if it is dropped. */
+static bool segment_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
+	struct tcp_up *up)
+{
+	struct tcp_options options;
+	const struct tcp_options *seen = NULL;
+	bool newest;
+
+	/* First, check the sequence number. */
+	if (!acceptable(tcp, c, segment)) {
+		unacceptable_in(tcp, c, segment, TCP_DROP_OUT_OF_WINDOW);
+		return false;
+	}
+	if (c->flags & (TCP_TIMESTAMPS | TCP_SACK)) {
+		tcp_options_read(segment->options, segment->options_length, &options);
+		seen = &options;
+		if (c->flags & TCP_TIMESTAMPS && !timestamps_in(tcp, c, segment, seen))
+			return false;
+	}
+	if (!(segment->flags & TCP_ACK)) {
+		tcp_count(tcp, TCP_DROP_FLAGS);
+		return false;
+	}
 	/* RFC 7323 4.3 (2): only of a segment that reaches Last.ACK.sent: that is RCV.NXT, or,
 	 * while an ACK is owed, a number before it that the first segment of the turn reached. */
-	if (seq_leq(segment->seq, c->rcv_nxt) && !(c->flags & TCP_ACK_OWED))
-		c->ts_recent = options->value;
+	newest = c->flags & TCP_TIMESTAMPS && seq_leq(segment->seq, c->rcv_nxt) &&
+		 !(c->flags & TCP_ACK_OWED);
+	if (!tcp_ack_in(tcp, c, segment, seen))
+		return false;
+	/* Not before: a stranger who guesses RCV.NXT does not know what we have sent. */
+	if (newest)
+		c->ts_recent = options.value;
+	/* Sixth, the URG bit: ignored, urgent bytes are bytes like others (RFC 6093). */
+	text_in(tcp, c, segment, up);
 	return true;
 }
 
 static void connection_in(struct tcp *tcp, struct tcp_connection *c,
 	const struct tcp_segment *segment, struct tcp_up *up)
 {
-	struct tcp_options options;
-	const struct tcp_options *seen = NULL;
-
 	up->id = tcp_id_of(tcp, c);
 	if (segment->flags & TCP_RST) {
 		reset_in(tcp, c, segment, up);
@@ -230,25 +260,8 @@ static void connection_in(struct tcp *tcp, struct tcp_connection *c,
 		tcp_challenge(tcp, c);
 		return;
 	}
-	/* First, check the sequence number. */
-	if (!acceptable(tcp, c, segment)) {
-		unacceptable_in(tcp, c, segment, TCP_DROP_OUT_OF_WINDOW);
-		return;
-	}
-	if (c->flags & (TCP_TIMESTAMPS | TCP_SACK)) {
-		tcp_options_read(segment->options, segment->options_length, &options);
-		seen = &options;
-		if (c->flags & TCP_TIMESTAMPS && !timestamps_in(tcp, c, segment, seen))
-			return;
-	}
-	if (!(segment->flags & TCP_ACK)) {
-		tcp_count(tcp, TCP_DROP_FLAGS);
-		return;
-	}
-	if (!tcp_ack_in(tcp, c, segment, seen))
-		return;
-	/* Sixth, the URG bit: ignored, urgent bytes are bytes like others (RFC 6093). */
-	text_in(tcp, c, segment, up);
+	if (!segment_in(tcp, c, segment, up))
+		tcp_reset_charge(tcp, segment);
 }
 
 void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash, uint64_t now,

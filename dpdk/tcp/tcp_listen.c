@@ -22,23 +22,6 @@ static bool tcp_listens(const struct tcp *tcp, uint16_t port)
 	return false;
 }
 
-void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment)
-{
-	uint32_t length = segment->length;
-	const struct tcp_reply *queued;
-
-	if (segment->flags & TCP_RST)
-		return;
-	length += !!(segment->flags & TCP_SYN) + !!(segment->flags & TCP_FIN);
-	if (segment->flags & TCP_ACK)
-		queued = tcp_reply(tcp, &segment->tuple, segment->link, TCP_RST, segment->ack, 0);
-	else
-		queued = tcp_reply(tcp, &segment->tuple, segment->link, TCP_RST | TCP_ACK, 0,
-			segment->seq + length);
-	if (queued)
-		tcp_count(tcp, TCP_RESET_OUT);
-}
-
 /* It carries no more options than the SYN did. */
 static void tcp_syn_ack(struct tcp *tcp, const struct tcp_embryonic *e)
 {
@@ -198,11 +181,14 @@ struct tcp_connection *tcp_embryonic_in(
 	/* First, the sequence number: nothing before it has been received. */
 	if (offset >= tcp_receive_window(tcp, e->shift)) {
 		tcp_count(tcp, TCP_DROP_OUT_OF_WINDOW);
+		tcp_reset_charge(tcp, segment);
 		embryonic_challenge(tcp, e);
 		return NULL;
 	}
-	if (e->timestamps && !embryonic_paws(tcp, e, segment))
+	if (e->timestamps && !embryonic_paws(tcp, e, segment)) {
+		tcp_reset_charge(tcp, segment);
 		return NULL;
+	}
 	/* Fifth, the ACK: "if the ACK bit is off, drop the segment" */
 	if (!(segment->flags & TCP_ACK)) {
 		tcp_count(tcp, TCP_DROP_FLAGS);

@@ -43,24 +43,6 @@ void tcp_owe_duplicate(struct tcp *tcp, struct tcp_connection *c)
 	tcp_pend(tcp, c);
 }
 
-void tcp_challenge(struct tcp *tcp, struct tcp_connection *c)
-{
-	uint8_t second = tcp->now / SECOND % 32;
-
-	/* An ACK is on its way already: it says the same. */
-	if (c->flags & TCP_ACK_OWED)
-		return;
-	if (c->challenge_second != second) {
-		c->challenge_second = second;
-		c->challenges = 0;
-	}
-	if (c->challenges == TCP_CHALLENGES)
-		return;
-	c->challenges++;
-	tcp_count(tcp, TCP_CHALLENGE_ACK);
-	tcp_owe_ack(tcp, c);
-}
-
 /* Header of a segment of @c with @length bytes of text; it carries our ACK, so none is owed any more. */
 static void segment_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
 	uint32_t seq, uint8_t flags, uint32_t length)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "flow_table.h"
+#include "net/rate_limit.h"
 #include "tcp.h"
 #include "timer_wheel.h"
 
@@ -52,7 +53,7 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
 #define TCP_TIME_WAIT_TIME (60 * SECOND) /* 2 MSL with MSL 30 s */
 #define TCP_FIN_WAIT_2_TIME (60 * SECOND)
 #define TCP_SYN_RETRIES 4 /* SYN-ACKs again after 1, 3, 7, 15 s; the record expires after 31 s */
-#define TCP_CHALLENGES 5  /* challenge ACKs of a connection in a second; at most 7 */
+#define TCP_CHALLENGES 5  /* challenge ACKs in the life of a handshake; at most 7 */
 #define TCP_REPLIES 512   /* answers to strangers that may wait for tcp_output() */
 #define TCP_PORTS_MAX 64
 #define TCP_QUANTUM 16     /* segments of one connection before the next has its turn */
@@ -330,6 +331,7 @@ struct tcp {
 		bool fin;
 		struct tcp_up *up;
 	} delivery;
+	struct rate_limit resets;
 	uint32_t reply_head, reply_count;
 	struct tcp_reply replies[TCP_REPLIES];
 	struct timer_wheel wheel;
@@ -523,9 +525,6 @@ uint32_t tcp_isn(const struct tcp *tcp, const struct tcp_flow *flow);
  * else it carries is ignored: the peer sends it again. */
 void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
 
-/** tcp_refuse() - RST to a segment that should not exist (RFC 9293 3.10.7.1); none to an RST. */
-void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment);
-
 /** tcp_closed_in() - a segment of a flow that has no record: states CLOSED and LISTEN. */
 void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash);
 
@@ -551,6 +550,19 @@ static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_conne
 	tcp_tuple_at(tcp, tcp_ref_of(tcp, c), &up->tuple);
 	memcpy(up->user, c->user, sizeof(up->user));
 }
+
+/* tcp_challenge.c */
+
+/** tcp_challenge() - a challenge ACK, unless there were too many this second (RFC 5961 section 7) */
+void tcp_challenge(struct tcp *tcp, struct tcp_connection *c);
+
+/** tcp_refuse() - RST to a segment that should not exist (RFC 9293 3.10.7.1), unless there were too
+ * many; none to an RST. */
+void tcp_refuse(struct tcp *tcp, const struct tcp_segment *segment);
+
+/** tcp_reset_charge() - @segment is dropped where without the record that it met it would have been
+ * refused: it takes its share of the RSTs as if it had been. Return: there was some left. */
+bool tcp_reset_charge(struct tcp *tcp, const struct tcp_segment *segment);
 
 /* tcp_time_wait.c */
 
@@ -800,9 +812,6 @@ void tcp_owe_ack(struct tcp *tcp, struct tcp_connection *c);
 
 /** tcp_owe_duplicate() - an ACK of its own leaves for each call (up to 3 in a turn). */
 void tcp_owe_duplicate(struct tcp *tcp, struct tcp_connection *c);
-
-/** tcp_challenge() - a challenge ACK, unless there were too many this second (RFC 5961, 7) */
-void tcp_challenge(struct tcp *tcp, struct tcp_connection *c);
 
 /** tcp_window_blocked() - what is next to send waits for the window, nothing is in flight. */
 bool tcp_window_blocked(const struct tcp *tcp, const struct tcp_connection *c);

@@ -71,6 +71,7 @@ void tcp_time_wait_in(
 	if (reopen(tcp, w, segment, hash))
 		return;
 	tcp_count(tcp, TCP_DROP_NO_CONNECTION);
+	tcp_reset_charge(tcp, segment);
 	/* "The only thing that can arrive in this state is a retransmission of the remote FIN.
 	 * Acknowledge it, and restart the 2 MSL timeout." A bare ACK is left unanswered: two ends
 	 * that disagree about numbers would go on for ever. */
