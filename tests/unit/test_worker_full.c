@@ -201,6 +201,60 @@ static void test_sessions(void **state)
 	rig_free(rig);
 }
 
+/* Loss is met without a recovery record, all being in use elsewhere: slower, never wrong. */
+static void test_recovery_records(void **state)
+{
+	struct rig *rig = rig_of(2048, 0);
+	struct gadget canary = GADGET(rig, SIDE_CANARY), a = GADGET(rig, SIDE_A);
+	const uint32_t limit = pool(rig, "recovery").limit;
+	struct frame_text frame;
+	uint32_t seq;
+
+	live_tcp(&canary);
+	live_tcp(&a);
+	for (unsigned i = 0; i < limit + 20; i++) {
+		struct flow *flow = flow_open(rig, CONNECT_PORT);
+
+		flow_raw(flow, TCP_ACK, flow->seq + 100, flow->ack, "a gap is before it", 18);
+		rig_turn(rig);
+		flow_forget(flow);
+		if (i % 100 == 0)
+			canary_goes_on(&canary);
+	}
+	assert_int_equal(pool(rig, "recovery").used, limit);
+	assert_true(tcp_counted(rig, TCP_FULL_SIDES) >= 20);
+	for (unsigned i = 0; i < 5; i++) {
+		a.side.sequence++;
+		long_report(&a, 6000, &frame);
+		/* the second segment of them is late */
+		seq = a.flow->seq;
+		flow_raw(a.flow, TCP_ACK, seq, a.flow->ack, frame.text, 1400);
+		for (uint32_t at = 2800; at < frame.length; at += 1400)
+			flow_raw(a.flow, TCP_ACK, seq + at, a.flow->ack, frame.text + at,
+				frame.length - at < 1400 ? frame.length - at : 1400);
+		canary_goes_on(&canary);
+		expect_silence(&a);
+		assert_int_equal(a.flow->acked, seq + 1400);
+		/* and then comes, with what could not be kept behind it */
+		for (uint32_t at = 1400; at < frame.length; at += 1400)
+			flow_raw(a.flow, TCP_ACK, seq + at, a.flow->ack, frame.text + at,
+				frame.length - at < 1400 ? frame.length - at : 1400);
+		a.flow->seq = seq + frame.length;
+		rig_turn(rig);
+		expect_answer_to(&a, 2007, 0, a.side.sequence);
+		expect_long_event(rig);
+	}
+	/* their connections find no session in time */
+	for (unsigned i = 0; i < 4; i++) {
+		rig_pass(rig, 30 * SECOND, 100 * MS);
+		good_request(&canary, 1000);
+		good_request(&a, 1000);
+	}
+	assert_int_equal(pool(rig, "recovery").used, 0);
+	assert_int_equal(pool(rig, "connections").used, 2);
+	rig_free(rig);
+}
+
 /* No buffer to send with: answers are lost as on the network, by name, and come when repeated. */
 static void test_datagram_buffers(void **state)
 {
@@ -236,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_handshakes),
 		cmocka_unit_test(test_time_wait),
 		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_recovery_records),
 		cmocka_unit_test(test_datagram_buffers),
 	};
 
