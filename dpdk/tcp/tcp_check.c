@@ -104,7 +104,7 @@ static const char *check_timer(const struct tcp *tcp, const struct tcp_connectio
 /* The pieces hold the intervals' bytes, each once and in order, and nothing else. */
 static const char *check_pieces(const struct tcp *tcp, const struct tcp_reassembly *in)
 {
-	unsigned count = 0, i = 0;
+	unsigned count = 0, i = 0, named = 0;
 	bool hint = in->hint == 0;
 	uint32_t at = in->count ? in->arrived[0].start : 0;
 
@@ -125,7 +125,9 @@ static const char *check_pieces(const struct tcp *tcp, const struct tcp_reassemb
 	HOLD(i == in->count, "interval without its bytes");
 	HOLD(count == in->piece_count, "pieces are miscounted");
 	HOLD(hint, "hint at a piece that is gone");
-	HOLD(in->count == 0 || in->newest < in->count, "newest interval is none");
+	for (unsigned place = 0; place < in->count; place++)
+		named |= 1u << (in->order >> 2 * place & 3);
+	HOLD(named == (1u << in->count) - 1, "SACK order names no interval, or one twice");
 	return NULL;
 }
 

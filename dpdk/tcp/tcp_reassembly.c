@@ -129,6 +129,46 @@ static uint32_t pieces_add(struct tcp *tcp, struct tcp_reassembly *in, uint32_t 
 	return done;
 }
 
+/*
+ * The order in which intervals changed, two bits each. Indices move where intervals come and go.
+ */
+_Static_assert(TCP_ARRIVED == 4, "an index takes two bits");
+
+static unsigned order_at(const struct tcp_reassembly *in, unsigned place)
+{
+	return in->order >> 2 * place & 3;
+}
+
+/* Interval @index of @count is gone. */
+static void order_remove(struct tcp_reassembly *in, unsigned index)
+{
+	unsigned order = 0, places = 0;
+
+	for (unsigned place = 0; place < TCP_ARRIVED; place++) {
+		unsigned at = order_at(in, place);
+
+		if (at != index)
+			order |= (at > index ? at - 1 : at) << 2 * places++;
+	}
+	in->order = (uint8_t)order;
+}
+
+/* Interval @index is new, or has changed. */
+static void order_first(struct tcp_reassembly *in, unsigned index, bool new)
+{
+	unsigned order = index, places = 1;
+
+	for (unsigned place = 0; place < TCP_ARRIVED && places < TCP_ARRIVED; place++) {
+		unsigned at = order_at(in, place);
+
+		if (new &&at >= index)
+			order |= (at + 1u) % TCP_ARRIVED << 2 * places++;
+		else if (at != index)
+			order |= at << 2 * places++;
+	}
+	in->order = (uint8_t)order;
+}
+
 /* Forget the interval that is furthest from RCV.NXT. */
 static void retract(struct tcp *tcp, struct tcp_reassembly *in)
 {
@@ -146,8 +186,7 @@ static void retract(struct tcp *tcp, struct tcp_reassembly *in)
 		in->piece_count--;
 		id = next;
 	}
-	if (in->newest >= in->count)
-		in->newest = in->count ? in->count - 1 : 0;
+	order_remove(in, in->count);
 	tcp_count(tcp, TCP_RETRACTED);
 }
 
@@ -168,14 +207,16 @@ static void interval_add(struct tcp_reassembly *in, uint32_t start, uint32_t end
 			in->count--;
 			memmove(&in->arrived[i + 1], &in->arrived[i + 2],
 				(in->count - i - 1u) * sizeof(in->arrived[0]));
+			order_remove(in, i + 1);
 		}
+		order_first(in, i, false);
 	} else {
 		memmove(&in->arrived[i + 1], &in->arrived[i],
 			(in->count - i) * sizeof(in->arrived[0]));
 		in->arrived[i] = (struct tcp_range){start, end};
 		in->count++;
+		order_first(in, i, true);
 	}
-	in->newest = (uint8_t)i;
 }
 
 /* Does [start, end), of which nothing is there, touch an interval? */
@@ -215,9 +256,17 @@ static bool gap_add(struct tcp *tcp, struct tcp_reassembly *in, uint32_t seq, co
 	}
 }
 
-/* Store what is missing of [seq, seq + length), which lies ahead of RCV.NXT, within the window. */
+/* Bytes that were there already: the first such stretch until the next ACK (RFC 2883 section 4). */
+static void duplicate_note(struct tcp_reassembly *in, uint32_t start, uint32_t end)
+{
+	if (in->duplicate.start == in->duplicate.end)
+		in->duplicate = (struct tcp_range){start, end};
+}
+
+/* Store what is missing of [seq, seq + length), which lies ahead of RCV.NXT, within the window.
+ * @report: say by SACK what was not missing. */
 static bool text_add(struct tcp *tcp, struct tcp_reassembly *in, uint32_t seq, const uint8_t *data,
-	uint32_t length)
+	uint32_t length, bool report)
 {
 	uint32_t end = seq + length, at = seq;
 
@@ -228,8 +277,11 @@ static bool text_add(struct tcp *tcp, struct tcp_reassembly *in, uint32_t seq, c
 		while (i < in->count && seq_leq(in->arrived[i].end, at))
 			i++;
 		if (i < in->count && seq_leq(in->arrived[i].start, at)) {
-			at = in->arrived[i].end;
-			in->newest = (uint8_t)i;
+			stop = in->arrived[i].end;
+			if (report)
+				duplicate_note(in, at, seq_lt(stop, end) ? stop : end);
+			at = stop;
+			order_first(in, i, false);
 			continue;
 		}
 		if (i < in->count && seq_lt(in->arrived[i].start, end))
@@ -239,14 +291,6 @@ static bool text_add(struct tcp *tcp, struct tcp_reassembly *in, uint32_t seq, c
 		at = stop;
 	}
 	return true;
-}
-
-static bool is_kept(const struct tcp_reassembly *in, uint32_t start, uint32_t end)
-{
-	for (unsigned i = 0; i < in->count; i++)
-		if (seq_leq(in->arrived[i].start, start) && seq_leq(end, in->arrived[i].end))
-			return true;
-	return false;
 }
 
 /* Where what is kept ends. */
@@ -270,9 +314,7 @@ bool tcp_reassembly_in(struct tcp *tcp, struct tcp_connection *c, uint32_t seq, 
 		length = seq_lt(seq, in->fin) ? in->fin - seq : 0;
 		fin = false;
 	}
-	if (c->flags & TCP_SACK && length > 0 && is_kept(in, seq, seq + length))
-		in->duplicate = (struct tcp_range){seq, seq + length};
-	kept = text_add(tcp, in, seq, data, length);
+	kept = text_add(tcp, in, seq, data, length, c->flags & TCP_SACK);
 	if (kept && fin && !in->has_fin && !seq_lt(seq + length, kept_end(c, in))) {
 		in->has_fin = true;
 		in->fin = seq + length;
@@ -326,7 +368,7 @@ static struct tcp_message *piece_take(struct tcp *tcp, struct tcp_reassembly *in
 	if (in->arrived[0].start == in->arrived[0].end) {
 		in->count--;
 		memmove(&in->arrived[0], &in->arrived[1], in->count * sizeof(in->arrived[0]));
-		in->newest = in->newest ? in->newest - 1 : 0;
+		order_remove(in, 0);
 	}
 	return piece;
 }
@@ -359,7 +401,7 @@ void tcp_duplicate_note(struct tcp *tcp, struct tcp_connection *c, uint32_t star
 		return;
 	if (!side)
 		side = tcp_side_borrow(tcp, c);
-	side->in.duplicate = (struct tcp_range){start, end};
+	duplicate_note(&side->in, start, end);
 }
 
 unsigned tcp_sack_blocks(
@@ -372,11 +414,8 @@ unsigned tcp_sack_blocks(
 		blocks[count++] = in->duplicate;
 		in->duplicate.start = in->duplicate.end = 0;
 	}
-	if (in->count > 0 && count < room)
-		blocks[count++] = in->arrived[in->newest];
 	for (unsigned i = 0; i < in->count && count < room; i++)
-		if (i != in->newest)
-			blocks[count++] = in->arrived[i];
+		blocks[count++] = in->arrived[order_at(in, i)];
 	tcp_side_return(tcp, c);
 	return count;
 }

@@ -206,7 +206,8 @@ struct tcp_range {
  * @held: bytes the user keeps unread; @edge: our right edge, valid while there are some
  * @fin: number of a FIN that came early, valid with @has_fin
  * @count: intervals
- * @newest: the one that changed last: the first SACK block (RFC 2018 section 4)
+ * @order: their indices, two bits each, the one that changed last lowest: so SACK blocks are sent (RFC
+ *	2018 section 4)
  */
 #define TCP_ARRIVED 4
 struct tcp_reassembly {
@@ -216,8 +217,8 @@ struct tcp_reassembly {
 	uint32_t held, edge;
 	uint32_t fin;
 	uint16_t piece_count;
-	uint8_t count : 4, newest : 4;
-	bool has_fin;
+	uint8_t order;
+	uint8_t count : 4, has_fin : 1;
 };
 _Static_assert(sizeof(struct tcp_reassembly) == 64, "half a side record");
 
