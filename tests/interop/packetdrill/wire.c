@@ -57,6 +57,10 @@ static bool arrive(
 
 bool wire_arrive(struct wire *wire, const uint8_t *packet, size_t length)
 {
+	struct slice_view view;
+
+	if (slice_parse(packet, length, &view))
+		wire->thinner.fin = packet[view.ip + 13] & 0x01;
 	return arrive(wire, our_mac, packet[0] >> 4 == 6 ? TYPE_IPV6 : TYPE_IPV4, packet, length);
 }
 
@@ -163,16 +167,15 @@ static bool is_housekeeping(const uint8_t *ip, size_t length)
 	       type == MLD2_REPORT;
 }
 
-static void leave(struct wire *wire, const uint8_t *ip, size_t length)
+static void show(struct wire *wire, const uint8_t *ip, size_t length, uint64_t at)
 {
 	struct wire_packet *last, *packet;
-	size_t joined;
+	size_t joined = 0;
 
 	if (wire->tso && wire->packet_count > 0) {
 		last = &wire->packets[(wire->packet_head + wire->packet_count - 1) % WIRE_PACKETS];
-		joined = last->at != wire->now
-				 ? 0
-				 : slice_join(last->data, last->length, JOIN_MAX, ip, length);
+		if (last->at == at)
+			joined = slice_join(last->data, last->length, JOIN_MAX, ip, length);
 		if (joined) {
 			last->length = joined;
 			return;
@@ -186,7 +189,85 @@ static void leave(struct wire *wire, const uint8_t *ip, size_t length)
 		abort();
 	memcpy(packet->data, ip, length);
 	packet->length = length;
-	packet->at = wire->now;
+	packet->at = at;
+}
+
+/* ACKs that look delayed. */
+
+#define TCP_FLAGS_ACK 0x10
+#define OPTION_SACK 5
+
+static bool has_sack(const uint8_t *options, size_t length)
+{
+	for (size_t i = 0; i < length && options[i] != 0;) {
+		if (options[i] == OPTION_SACK)
+			return true;
+		if (options[i] == 1)
+			i++;
+		else if (i + 1 < length && options[i + 1] >= 2)
+			i += options[i + 1];
+		else
+			break;
+	}
+	return false;
+}
+
+static void withheld_drop(struct wire_thinner *thinner)
+{
+	free(thinner->held);
+	thinner->held = NULL;
+}
+
+void wire_due(struct wire *wire)
+{
+	struct wire_thinner *thinner = &wire->thinner;
+
+	if (!thinner->held || wire->now < thinner->held_until)
+		return;
+	show(wire, thinner->held, thinner->held_length, thinner->held_until);
+	withheld_drop(thinner);
+}
+
+/* Is this an ACK of its own that only moves on, and the first of its kind? */
+static bool withhold(struct wire *wire, const uint8_t *ip, size_t length)
+{
+	struct wire_thinner *thinner = &wire->thinner;
+	struct slice_view view;
+	const uint8_t *tcp;
+	uint32_t ack, sequence;
+	bool plain, had = thinner->held != NULL;
+
+	if (thinner->delay == 0 || !slice_parse(ip, length, &view))
+		return false;
+	tcp = ip + view.ip;
+	sequence = get16(tcp + 4) << 16 | get16(tcp + 6);
+	ack = get16(tcp + 8) << 16 | get16(tcp + 10);
+	withheld_drop(thinner);
+	plain = tcp[13] == TCP_FLAGS_ACK && view.length == view.header && thinner->started &&
+		!thinner->gap && !thinner->fin && (int32_t)(ack - thinner->ack) > 0 &&
+		sequence == thinner->sequence;
+	thinner->gap = has_sack(tcp + 20, view.header - view.ip - 20) ||
+		       (ack == thinner->ack && view.length == view.header);
+	thinner->started = true;
+	thinner->ack = ack;
+	thinner->sequence =
+		sequence + (uint32_t)(view.length - view.header) + ((tcp[13] & 0x03) != 0);
+	if (!plain || thinner->gap || had)
+		return false;
+	thinner->held = malloc(length);
+	if (!thinner->held)
+		abort();
+	memcpy(thinner->held, ip, length);
+	thinner->held_length = length;
+	thinner->held_until = wire->now + thinner->delay;
+	return true;
+}
+
+static void leave(struct wire *wire, const uint8_t *ip, size_t length)
+{
+	wire_due(wire);
+	if (!withhold(wire, ip, length))
+		show(wire, ip, length, wire->now);
 }
 
 static void frame_out(struct wire *wire, const uint8_t *data, size_t length)
@@ -277,6 +358,7 @@ void wire_forget(struct wire *wire)
 void wire_fini(struct wire *wire)
 {
 	wire_forget(wire);
+	withheld_drop(&wire->thinner);
 	for (unsigned i = 0; i < wire->rx_count; i++)
 		free(wire->rx[i].data);
 	wire->rx_count = 0;

@@ -22,6 +22,26 @@ struct wire_packet {
 };
 
 /**
+ * struct wire_thinner - what makes ACKs look delayed, for suites of stacks that delay them
+ *
+ * An ACK of its own that only moves on is withheld until another such ACK (which then leaves in its
+ * place), any other segment, or the time is up. What answers a FIN or fills a gap is not withheld.
+ * All that leaves, Hearth has sent; what is left out said nothing that is not said by what follows.
+ * @delay: microseconds; 0: nothing is withheld
+ * @ack: the newest acknowledgment number that left, or is withheld; @started: there is one
+ * @gap: the last segment that left reported a gap; @fin: the last that came carried FIN
+ * @sequence: where the next byte of ours goes
+ */
+struct wire_thinner {
+	uint64_t delay;
+	uint32_t ack, window, sequence;
+	bool started, gap, fin;
+	uint8_t *held;
+	size_t held_length;
+	uint64_t held_until;
+};
+
+/**
  * struct wire - a link of plain memory whose other end answers ARP and neighbour solicitations for
  * every address but the stack's own, and keeps all other packets for the script
  * @now: the script's clock, stamped on what leaves
@@ -37,6 +57,7 @@ struct wire {
 	unsigned reserved;
 	struct wire_packet packets[WIRE_PACKETS];
 	unsigned packet_head, packet_count;
+	struct wire_thinner thinner;
 	unsigned sent; /* frames since it was last set to 0 */
 };
 
@@ -54,6 +75,9 @@ void wire_introduce(struct wire *wire, uint32_t router, uint32_t local);
 
 /** wire_introduce6() - the same by neighbour solicitation (RFC 4861). */
 void wire_introduce6(struct wire *wire, const uint8_t router[16], const uint8_t local[16]);
+
+/** wire_due() - let go what was withheld until now. */
+void wire_due(struct wire *wire);
 
 /** wire_forget() - drop what has left and was not taken. */
 void wire_forget(struct wire *wire);

@@ -184,6 +184,7 @@ struct world *world_new(const struct world_settings *settings, const struct ip_a
 		world->context = user->context;
 		world->ahead -= now;
 		world->wire.tso = settings->tso != 0;
+		world->wire.thinner.delay = (uint64_t)settings->ack_delay_ms * MS;
 	} else {
 		world_free(world);
 		world = NULL;
@@ -230,6 +231,7 @@ void world_turn(struct world *world, uint64_t now)
 		if (world->wire.sent == 0 && world->wire.rx_count == 0)
 			break;
 	}
+	wire_due(&world->wire);
 }
 
 bool world_in(struct world *world, const uint8_t *packet, size_t length)

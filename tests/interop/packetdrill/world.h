@@ -15,6 +15,8 @@
  * struct world_settings - what a script may choose with --so_flags=NAME=VALUE,NAME=VALUE...
  * @tso: contiguous segments of one turn are shown as one packet, as a NIC that segments for its
  *	stack would be handed them; the packets of suites that were written for Linux are such
+ * @ack_delay_ms: ACKs are shown as a stack that delays them would send them, see struct
+ *	wire_thinner; suites that were written for such stacks expect it
  * @deaf: the tool may call listen(), but nobody listens: the script's port is a closed one
  *
  * The others are the fields of struct tcp_config of the same name; 0: the adapter's default.
@@ -24,7 +26,7 @@ struct world_settings {
 	uint32_t connections, embryonic, cookies_above, time_wait, sides;
 	uint32_t idle_ms, keepalive_ms, user_timeout_ms;
 	uint32_t no_timestamps, no_sack, no_scale;
-	uint32_t tso, deaf, seed;
+	uint32_t tso, ack_delay_ms, deaf, seed;
 };
 
 struct world;
