@@ -33,6 +33,19 @@ static void send_echo_reply(
 		stack_build_ip(stack, frame, interface, mac, &headers, request->length), request);
 }
 
+static void tcp_error(struct stack *stack, const struct icmp_error *error)
+{
+	const struct tcp_tuple tuple = {.remote = error->destination,
+		.local = error->source,
+		.remote_port = error->destination_port,
+		.local_port = error->source_port};
+	/* What no link of ours carries says nothing that TCP does not know (RFC 1191: 0). */
+	uint32_t mtu = error->mtu > LINK_MTU_MAX ? LINK_MTU_MAX : error->mtu;
+
+	tcp_icmp_input(stack->tcp, &tuple, error->seq,
+		error->too_big ? TCP_ICMP_TOO_BIG : TCP_ICMP_UNREACHABLE, mtu, stack->now);
+}
+
 /*
  * A datagram that does not arrive ends no session: whoever sees our traffic could say so, and a
  * device that rests is no device that is gone. So UDP's errors are counted and that is all.
@@ -71,6 +84,7 @@ static enum stack_counter error_input(
 		    error.source_port, &owner))
 		return stack_forward(stack, from->link, owner);
 	stack_count(stack, STACK_ICMP_TCP);
+	tcp_error(stack, &error);
 	return STACK_TAKEN;
 }
 

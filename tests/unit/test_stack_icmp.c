@@ -174,6 +174,110 @@ static void test_C2_errors_are_soft(void **state)
 	fixture_free(f);
 }
 
+static uint64_t tcp_counter_of(const struct fixture *f, enum tcp_counter which)
+{
+	return tcp_counters(stack_tcp(f->stack))[which];
+}
+
+/* C1, through to TCP: only what quotes bytes in flight counts, and only once they are lost. */
+static void test_C1_too_big_reaches_the_connection(void **state)
+{
+	static uint8_t bytes[1200];
+	struct fixture *f = fixture_make6();
+	uint32_t isn, seq;
+	struct packet p;
+
+	f->echo = true;
+	fixture_start(f);
+	introduce6(f);
+	/* A SYN with an MSS of 1440. */
+	make_ip6(&p, peer_v6, our_v6, 6, 24);
+	put16(p.data + L4_6, 50000);
+	put16(p.data + L4_6 + 2, TCP_PORT);
+	put32(p.data + L4_6 + 4, 1000);
+	p.data[L4_6 + 12] = 0x60;
+	p.data[L4_6 + 13] = 0x02;
+	put16(p.data + L4_6 + 14, 65535);
+	put32(p.data + L4_6 + 20, 0x020405a0);
+	seal6(&p, 16);
+	deliver(f, &p);
+	isn = get32(f->links[0].sent[0].data + L4_6 + 4);
+	forget_sent(f);
+	make_tcp6(&p, peer_v6, 0x18, 1001, isn + 1, bytes, sizeof(bytes));
+	deliver(f, &p);
+	make_tcp6(&p, peer_v6, 0x18, 1001 + sizeof(bytes), isn + 1, bytes, 200);
+	deliver(f, &p);
+	assert_int_equal(f->links[0].sent[0].frame.length, L4_6 + 20 + sizeof(bytes));
+	seq = get32(f->links[0].sent[0].data + L4_6 + 4);
+	assert_int_equal(seq, isn + 1);
+	forget_sent(f);
+	/* Soft, about nothing in flight, about another flow: nothing happens. */
+	make_error6(&p, 1, 0, 0, 6);
+	put32(p.data + QUOTE6_L4 + 4, seq);
+	seal6(&p, 2);
+	deliver(f, &p);
+	assert_int_equal(tcp_counter_of(f, TCP_ICMP_SOFT), 1);
+	make_error6(&p, 2, 0, 1280, 6);
+	put32(p.data + QUOTE6_L4 + 4, seq - 1);
+	seal6(&p, 2);
+	deliver(f, &p);
+	make_error6(&p, 2, 0, 1280, 6);
+	put32(p.data + QUOTE6_L4 + 4, seq);
+	put16(p.data + QUOTE6_L4 + 2, 50001);
+	seal6(&p, 2);
+	deliver(f, &p);
+	assert_int_equal(tcp_counter_of(f, TCP_DROP_ICMP), 2);
+	assert_int_equal(f->links[0].sent_count, 0);
+	assert_int_equal(tcp_counter_of(f, TCP_PATH_MTU), 0);
+	assert_int_equal(f->closed, 0);
+	assert_int_equal(counter(f, STACK_ICMP_TCP), 3);
+	assert_int_equal(all_drops(f), 0);
+	fixture_free(f);
+}
+
+/* The same over IPv4, with a path that carries less than the segment: the loss confirms it. */
+static void test_C1_too_big_is_confirmed_by_loss(void **state)
+{
+	static uint8_t bytes[1200];
+	struct fixture *f = fixture_make();
+	uint32_t isn, seq;
+	struct packet p;
+
+	f->echo = true;
+	fixture_start(f);
+	introduce(f);
+	make_ip(&p, 6, 24);
+	put16(p.data + L4, 50000);
+	put16(p.data + L4 + 2, TCP_PORT);
+	put32(p.data + L4 + 4, 1000);
+	p.data[L4 + 12] = 0x60;
+	p.data[L4 + 13] = 0x02;
+	put16(p.data + L4 + 14, 65535);
+	put32(p.data + L4 + 20, 0x020405b4);
+	seal_l4(&p, 16);
+	deliver(f, &p);
+	isn = get32(f->links[0].sent[0].data + L4 + 4);
+	forget_sent(f);
+	make_tcp(&p, 0x18, 1001, isn + 1, bytes, sizeof(bytes));
+	deliver(f, &p);
+	assert_int_equal(f->links[0].sent[0].frame.length, L4 + 20 + sizeof(bytes));
+	seq = get32(f->links[0].sent[0].data + L4 + 4);
+	forget_sent(f);
+	make_error(&p, 3, 4, 900, 6);
+	put32(p.data + QUOTE_L4 + 4, seq);
+	seal_l4(&p, 2);
+	deliver(f, &p);
+	assert_int_equal(f->links[0].sent_count, 0);
+	assert_int_equal(tcp_counter_of(f, TCP_PATH_MTU), 0);
+	pass(f, 3 * SECOND, SECOND / 100);
+	assert_int_equal(tcp_counter_of(f, TCP_PATH_MTU), 1);
+	assert_true(f->links[0].sent_count > 0);
+	for (unsigned i = 0; i < f->links[0].sent_count; i++)
+		assert_in_range(f->links[0].sent[i].frame.length, L4 + 20, IP + 900);
+	assert_int_equal(get32(f->links[0].sent[0].data + L4 + 4), seq);
+	fixture_free(f);
+}
+
 /* C1: a flood of them is cut off, and silence is all it hears. */
 static void test_C1_flood(void **state)
 {
@@ -201,6 +305,8 @@ int main(void)
 		cmocka_unit_test(test_every_drop_of_icmp_has_its_name),
 		cmocka_unit_test(test_C2_errors_are_soft),
 		cmocka_unit_test(test_C1_flood),
+		cmocka_unit_test(test_C1_too_big_reaches_the_connection),
+		cmocka_unit_test(test_C1_too_big_is_confirmed_by_loss),
 		cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_echo_flood),
 	};
