@@ -52,6 +52,8 @@ static struct neighbour *through_gateway(struct stack *stack, unsigned link,
 		if (ip_is_v4(gateway) != ip_is_v4(destination))
 			continue;
 		entry = resolve(stack, link, gateway);
+		if (entry)
+			entry->watched = interface->gateway_count > 1;
 		if (is_usable(entry) || !*next_hop) {
 			*next_hop = gateway;
 			first = entry;

@@ -146,8 +146,10 @@ bool neighbour_fix(struct neighbour_table *table, uint8_t link, const struct ip_
 unsigned neighbour_use(struct neighbour_table *table, struct neighbour *entry, uint64_t now,
 	struct neighbour_ask *ask)
 {
+	uint64_t believed = entry->watched ? NEIGHBOUR_WATCHED_US : NEIGHBOUR_REACHABLE_US;
+
 	entry->used = now;
-	if (entry->state != NEIGHBOUR_REACHABLE || now - entry->confirmed <= NEIGHBOUR_REACHABLE_US)
+	if (entry->state != NEIGHBOUR_REACHABLE || now - entry->confirmed <= believed)
 		return 0;
 	start_probe(entry);
 	return put_question(table, entry, now, ask);
