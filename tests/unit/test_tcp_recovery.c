@@ -152,6 +152,22 @@ static void test_rules_three_and_four(void **state)
 	rig_end(rig);
 }
 
+/* The highest number that is not reported lies before what was sent again last: 2, lost twice. */
+static void test_rescue_behind(void **state)
+{
+	static const unsigned again[] = {0, 1, 2, 5};
+	struct rig *rig = rig_default();
+	struct peer peer = in_flight(rig, 10);
+
+	assert_int_equal(sack(rig, &peer, 0, 3, 5, 6, 10), 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_segment(rig, &peer, i, again[i]);
+	assert_int_equal(sack(rig, &peer, 2, 3, 10, 0, 0), 1);
+	assert_segment(rig, &peer, 0, 2);
+	assert_int_equal(sack(rig, &peer, 2, 3, 10, 0, 0), 0);
+	rig_end(rig);
+}
+
 /* A FIN is a hole like another. */
 static void test_T22_lost_fin(void **state)
 {
@@ -341,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_lost_at_once),
 		cmocka_unit_test(test_T15_spoofed_duplicates),
 		cmocka_unit_test(test_rules_three_and_four),
+		cmocka_unit_test(test_rescue_behind),
 		cmocka_unit_test(test_T22_lost_fin),
 		cmocka_unit_test(test_T5_reneged),
 		cmocka_unit_test(test_small_messages),
