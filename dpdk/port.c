@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_mbuf_pool_ops.h>
+
 COUNTER_TABLE(port_counter_info, PORT_COUNTERS);
 
 /* Descriptors asked for; halved until the buffers that fill them fit the memory. */
@@ -27,6 +29,7 @@ COUNTER_TABLE(port_counter_info, PORT_COUNTERS);
 		RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 #define TX_L4_CHECKSUMS (RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 #define RSS_FIELDS (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP)
+#define RSS_FIELDS_IPV6 (RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
 #define RSS_KEY_MAX 64
 
 struct port {
@@ -115,13 +118,15 @@ static void choose_rss(struct port *port, const struct port_config *config)
 			     (port->info.flow_type_rss_offloads & RSS_FIELDS) == RSS_FIELDS;
 	if (!port->hardware_rss)
 		return;
-	/* An IPv4 4-tuple never reaches the key's bytes behind the first 16. */
+	/* No 4-tuple reaches the key's bytes behind the first 40. */
 	for (unsigned i = 0; i < key_size; i++)
 		port->rss_key[i] = config->rss->key[i % RSS_KEY_BYTES];
 	port->conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 	port->conf.rx_adv_conf.rss_conf.rss_key = port->rss_key;
 	port->conf.rx_adv_conf.rss_conf.rss_key_len = (uint8_t)key_size;
-	port->conf.rx_adv_conf.rss_conf.rss_hf = RSS_FIELDS;
+	/* A port that cannot hash IPv6 hands it all to one queue: it is forwarded from there. */
+	port->conf.rx_adv_conf.rss_conf.rss_hf =
+		port->info.flow_type_rss_offloads & (RSS_FIELDS | RSS_FIELDS_IPV6);
 }
 
 static int set_reta(const struct port *port, const struct rss *rss)
@@ -175,6 +180,35 @@ static int choose_mtu(struct port *port, const struct port_config *config, char 
 	return 0;
 }
 
+/*
+ * As rte_pktmbuf_pool_create(), but in ordinary pages buffers lie one behind the other: there DPDK
+ * would give each a page of its own, and AF_XDP takes the pool for one array. Every bus address is a
+ * virtual one then, so that nothing needs a buffer to stay within a page.
+ */
+static struct rte_mempool *create_pool(const char *name, unsigned buffers, int socket)
+{
+	struct rte_pktmbuf_pool_private private = {
+		.mbuf_data_room_size = RTE_MBUF_DEFAULT_BUF_SIZE};
+	unsigned flags = rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+	struct rte_mempool *pool;
+
+	pool = rte_mempool_create_empty(name, buffers,
+		sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE, POOL_CACHE, sizeof(private),
+		socket, flags);
+	if (!pool)
+		return NULL;
+	if (rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) != 0)
+		goto err;
+	rte_pktmbuf_pool_init(pool, &private);
+	if (rte_mempool_populate_default(pool) < 0)
+		goto err;
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+err:
+	rte_mempool_free(pool);
+	return NULL;
+}
+
 static struct rte_mempool *make_pool(
 	const struct port *port, const char *use, unsigned queue, unsigned buffers, int socket)
 {
@@ -182,12 +216,10 @@ static struct rte_mempool *make_pool(
 	struct rte_mempool *pool;
 
 	snprintf(name, sizeof(name), "hearth-%s-%u-%u", use, port->number, queue);
-	pool = rte_pktmbuf_pool_create(
-		name, buffers, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+	pool = create_pool(name, buffers, socket);
 	/* Far memory is slow, no memory is no port. */
 	if (!pool && socket != SOCKET_ID_ANY)
-		pool = rte_pktmbuf_pool_create(
-			name, buffers, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		pool = create_pool(name, buffers, SOCKET_ID_ANY);
 	return pool;
 }
 

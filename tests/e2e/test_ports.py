@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Hearth authors
-"""Other ports than TAP: AF_PACKET over veth, and memif; what a worker asks of the kernel."""
+"""Other ports than TAP: AF_PACKET and AF_XDP over veth, memif; what a worker asks of the kernel."""
 
 import collections
 import pathlib
@@ -46,6 +46,15 @@ def test_af_packet_over_veth(tmp_path, veth):
     if not shutil.which("ethtool"):
         pytest.skip("ethtool is not installed: veth would hand over packets without checksums")
     with hearth.Hearth(tmp_path, "net_af_packet0,iface=" + veth[0], veth[1]) as broker:
+        broker.start()
+        smoke(broker)
+
+
+def test_af_xdp_over_veth(tmp_path, veth):
+    """One queue, so one worker: a veth pair does not name the pairs of queues that DPDK asks for."""
+    if not shutil.which("ethtool"):
+        pytest.skip("ethtool is not installed: veth would hand over packets without checksums")
+    with hearth.Hearth(tmp_path, "net_af_xdp0,iface=" + veth[0], veth[1]) as broker:
         broker.start()
         smoke(broker)
 
