@@ -110,6 +110,7 @@ struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now
 	tcp->wheel.kinds[FLOW_EMBRYONIC].base = (uint8_t *)&tcp->embryonic->timer;
 	tcp->wheel.kinds[FLOW_EMBRYONIC].stride = sizeof(struct tcp_embryonic);
 	wheel_init(&tcp->wheel, now);
+	tcp_cookie_init(tcp);
 	return tcp;
 }
 
@@ -300,6 +301,22 @@ static struct tcp_connection *connection_clear(struct tcp *tcp, uint32_t number)
 	return c;
 }
 
+/* What a handshake that has come through leaves to its connection. */
+static void connection_fill(const struct tcp *tcp, struct tcp_connection *c,
+	const struct tcp_embryonic *e, const struct tcp_segment *segment)
+{
+	c->rcv_nxt = e->irs + 1;
+	c->snd_una = c->snd_nxt = c->snd_end = c->snd_ptr = e->iss + 1;
+	c->snd_wl1 = segment->seq;
+	c->snd_wnd = segment->window;
+	c->mss = e->mss;
+	c->link = segment->link;
+	c->tick = tcp_ms(tcp->now);
+	c->shift = e->shift;
+	c->ts_recent = e->ts_recent;
+	c->flags |= (e->timestamps ? TCP_TIMESTAMPS : 0) | (e->sack ? TCP_SACK : 0);
+}
+
 struct tcp_connection *tcp_connection_open(
 	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment)
 {
@@ -315,16 +332,7 @@ struct tcp_connection *tcp_connection_open(
 		c->flags |= TCP_IPV6;
 		*addresses_at(tcp, tcp_ref_of(tcp, c)) = *addresses_at(tcp, was);
 	}
-	c->rcv_nxt = e->irs + 1;
-	c->snd_una = c->snd_nxt = c->snd_end = c->snd_ptr = e->iss + 1;
-	c->snd_wl1 = segment->seq;
-	c->snd_wnd = segment->window;
-	c->mss = e->mss;
-	c->link = segment->link;
-	c->tick = tcp_ms(tcp->now);
-	c->shift = e->shift;
-	c->ts_recent = e->ts_recent;
-	c->flags |= (e->timestamps ? TCP_TIMESTAMPS : 0) | (e->sack ? TCP_SACK : 0);
+	connection_fill(tcp, c, e, segment);
 	tcp_connection_established(
 		tcp, c, e->retries > 0, (uint16_t)((uint16_t)tcp_ms(tcp->now) - e->sent));
 	flow_replace(&tcp->flows, hash_at(tcp, was), was, tcp_ref_of(tcp, c));
@@ -362,14 +370,26 @@ struct tcp_connection *tcp_connection_new(
 	return c;
 }
 
-void tcp_connection_established(struct tcp *tcp, struct tcp_connection *c, bool again, uint16_t ms)
+struct tcp_connection *tcp_connection_open_flow(struct tcp *tcp, const struct tcp_embryonic *e,
+	const struct tcp_segment *segment, uint64_t hash)
+{
+	struct tcp_connection *c = tcp_connection_new(tcp, &segment->tuple, hash);
+
+	if (!c)
+		return NULL;
+	connection_fill(tcp, c, e, segment);
+	tcp_connection_established(tcp, c, false, UINT32_MAX);
+	return c;
+}
+
+void tcp_connection_established(struct tcp *tcp, struct tcp_connection *c, bool again, uint32_t ms)
 {
 	c->state = TCP_ESTABLISHED;
 	c->max_window = c->snd_wnd;
 	/* RFC 6691: the option of every segment comes out of its payload. */
 	if (c->flags & TCP_TIMESTAMPS)
 		c->mss -= TCP_TIMESTAMPS_BYTES;
-	if (!again)
+	if (!again && ms != UINT32_MAX)
 		tcp_rtt_sample(c, ms);
 	tcp_congestion_open(c, again);
 	tcp->live++;

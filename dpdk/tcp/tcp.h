@@ -122,6 +122,8 @@ struct tcp_up {
  *	1 s; 0: never (the default that RFC 9293 3.8.4 demands)
  * @user_timeout_us: a connection is ended that makes no progress for so long and whose peer does
  *	not answer (R2 of RFC 1122 4.2.3.5); 1 s to 8 min; 0: 60 s
+ * @cookies_above: so many handshakes under way, and SYNs are answered by cookies that keep nothing;
+ *	0: three quarters of @embryonic; more than @embryonic: never
  * @no_timestamps, @no_sack, @no_scale: options that are neither offered nor agreed to; for tests
  * @ports, @port_count: local ports that listen, network byte order; 0 (one
  *	that only connects) to 64, copied
@@ -141,6 +143,7 @@ struct tcp_config {
 	uint64_t keepalive_us;
 	uint32_t user_timeout_us;
 	bool no_timestamps, no_sack, no_scale;
+	uint32_t cookies_above;
 	const uint16_t *ports;
 	unsigned port_count;
 	struct siphash_key flow_key;
@@ -198,6 +201,10 @@ struct tcp_config {
 		"connections of ours not begun: the flow is in use")                               \
 	X(TCP_TIME_WAIT_SHORT, "tcp_time_wait_short",                                              \
 		"TIME-WAIT records that gave way to a newer one")                                  \
+	X(TCP_COOKIE_SENT, "tcp_cookie_sent", "SYNs answered by a cookie: nothing was kept")       \
+	X(TCP_COOKIE_ACCEPTED, "tcp_cookie_accepted", "connections opened by a cookie")            \
+	X(TCP_COOKIE_BAD, "tcp_cookie_bad",                                                        \
+		"ACKs of no connection whose cookie is forged, old or none")                       \
 	X(TCP_DROP_RESET_LIMIT, "tcp_drop_reset_limit",                                            \
 		"segments of no connection left unanswered: too many RSTs")                        \
 	X(TCP_DROP_REPLY, "tcp_drop_reply",                                                        \

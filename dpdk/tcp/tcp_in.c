@@ -277,7 +277,9 @@ void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash
 	memset(up, 0, sizeof(*up));
 	switch (flow_ref_kind(ref)) {
 	case FLOW_NONE:
-		tcp_closed_in(tcp, segment, hash);
+		c = tcp_closed_in(tcp, segment, hash);
+		if (c)
+			up->events = TCP_UP_OPENED;
 		break;
 	case FLOW_TIME_WAIT:
 		tcp_time_wait_in(tcp, &tcp->time_wait[index], segment, hash);

@@ -63,31 +63,40 @@ void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segme
 	tcp_syn_ack(tcp, e);
 }
 
-void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash)
+struct tcp_connection *tcp_closed_in(
+	struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash)
 {
+	struct tcp_connection *c;
 	struct tcp_embryonic *e;
 
 	if (!tcp_listens(tcp, segment->tuple.local_port)) {
 		tcp_count(tcp, TCP_DROP_NO_LISTENER);
 		tcp_refuse(tcp, segment);
-		return;
+		return NULL;
 	}
 	/* 3.10.7.2 LISTEN. First, RST; second, ACK: of a connection that is no longer. */
 	if (segment->flags & (TCP_RST | TCP_ACK)) {
+		if (tcp_cookie_in(tcp, segment, hash, &c))
+			return c;
 		tcp_count(tcp, TCP_DROP_NO_CONNECTION);
 		tcp_refuse(tcp, segment);
-		return;
+		return NULL;
 	}
 	/* Third, SYN. One that also ends what it begins is nobody's way to open a connection. */
 	if (!(segment->flags & TCP_SYN) || segment->flags & TCP_FIN) {
 		tcp_count(tcp, TCP_DROP_FLAGS);
-		return;
+		return NULL;
+	}
+	if (tcp_cookies_wanted(tcp)) {
+		tcp_cookie_send(tcp, segment);
+		return NULL;
 	}
 	e = tcp_embryonic_new(tcp, &segment->tuple, hash, 0);
 	if (!e)
-		return;
+		return NULL;
 	e->iss = tcp_isn(tcp, &e->flow);
 	tcp_listen(tcp, e, segment);
+	return NULL;
 }
 
 /* At most TCP_CHALLENGES in the life of a handshake: it is over in half a minute. */

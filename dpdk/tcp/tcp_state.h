@@ -333,6 +333,8 @@ struct tcp {
 		struct tcp_up *up;
 	} delivery;
 	struct rate_limit resets;
+	struct siphash_key cookie_key;
+	uint32_t cookie_epoch; /* number + 1 of the epoch that the latest cookie is of; 0: none */
 	uint32_t reply_head, reply_count;
 	struct tcp_reply replies[TCP_REPLIES];
 	struct timer_wheel wheel;
@@ -487,9 +489,14 @@ struct tcp_connection *tcp_connection_new(
 struct tcp_connection *tcp_connection_open(
 	struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
 
+/** tcp_connection_open_flow() - the same for a handshake that had no record, only what @e says: it
+ * gets a flow slot. Return: NULL, counted, if there is no room. */
+struct tcp_connection *tcp_connection_open_flow(struct tcp *tcp, const struct tcp_embryonic *e,
+	const struct tcp_segment *segment, uint64_t hash);
+
 /** tcp_connection_established() - @c, whose fields are set, is open (its snd_wnd is the peer's).
- * @again: its SYN went more than once; @ms: time from SYN to answer else */
-void tcp_connection_established(struct tcp *tcp, struct tcp_connection *c, bool again, uint16_t ms);
+ * @again: its SYN went more than once; @ms: time from SYN to answer else, UINT32_MAX: not known */
+void tcp_connection_established(struct tcp *tcp, struct tcp_connection *c, bool again, uint32_t ms);
 
 /** tcp_connection_free() - end a connection: queue, timer, flow slot; its id is void after this. */
 void tcp_connection_free(struct tcp *tcp, struct tcp_connection *c);
@@ -526,8 +533,10 @@ uint32_t tcp_isn(const struct tcp *tcp, const struct tcp_flow *flow);
  * else it carries is ignored: the peer sends it again. */
 void tcp_listen(struct tcp *tcp, struct tcp_embryonic *e, const struct tcp_segment *segment);
 
-/** tcp_closed_in() - a segment of a flow that has no record: states CLOSED and LISTEN. */
-void tcp_closed_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash);
+/** tcp_closed_in() - a segment of a flow that has no record: states CLOSED and LISTEN.
+ * Return: the connection that its cookie opens: the segment is then looked at in its state. */
+struct tcp_connection *tcp_closed_in(
+	struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash);
 
 /**
  * tcp_embryonic_in() - a segment in state SYN-RECEIVED
@@ -551,6 +560,25 @@ static inline void tcp_tell_closed(const struct tcp *tcp, const struct tcp_conne
 	tcp_tuple_at(tcp, tcp_ref_of(tcp, c), &up->tuple);
 	memcpy(up->user, c->user, sizeof(up->user));
 }
+
+/* tcp_cookie.c */
+
+/** tcp_cookie_init() - its key, from that of the ISNs. */
+void tcp_cookie_init(struct tcp *tcp);
+
+/** tcp_cookies_wanted() - are so many handshakes under way that no more are kept? */
+bool tcp_cookies_wanted(const struct tcp *tcp);
+
+/** tcp_cookie_send() - answer @segment, a SYN, and keep nothing. */
+void tcp_cookie_send(struct tcp *tcp, const struct tcp_segment *segment);
+
+/**
+ * tcp_cookie_in() - is @segment, an ACK of no connection, the answer to a cookie?
+ * @connection: receives what it opens; NULL, counted, if there is no room
+ * Return: false: no, it is a stranger's.
+ */
+bool tcp_cookie_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash,
+	struct tcp_connection **connection);
 
 /* tcp_challenge.c */
 

@@ -67,6 +67,7 @@ static inline struct tcp_config rig_config(void)
 		.port_count = 2,
 		.flow_key = {1, 2},
 		.isn_key = {3, 4},
+		.cookies_above = UINT32_MAX,
 	};
 }
 
