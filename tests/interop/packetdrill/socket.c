@@ -210,6 +210,13 @@ static void heard_deadline(void *context, tcp_id id)
 
 /* The world. */
 
+static bool world_may_change(struct adapter *adapter, uint16_t port)
+{
+	if (adapter->world_port != port)
+		return tcp_connections(stack_tcp(world_stack(adapter->world)), NULL) == 0;
+	return adapter->world_stale && !adapter->world_used;
+}
+
 bool socket_world(struct adapter *adapter, const struct tool_socket *socket)
 {
 	static const struct tool_socket nobody;
@@ -222,9 +229,8 @@ bool socket_world(struct adapter *adapter, const struct tool_socket *socket)
 	uint16_t port = socket && !adapter->settings.deaf ? socket->port : htons(PORT_NONE);
 	struct world_settings settings = adapter->settings;
 
-	/* One port of one stack: a script has no more. */
-	if (adapter->world && (!socket || adapter->world_used ||
-				      (adapter->world_port == port && !adapter->world_stale)))
+	/* One port of one stack: a script has no more. What it has begun is not thrown away. */
+	if (adapter->world && (!socket || !world_may_change(adapter, port)))
 		return true;
 	adapter->world_stale = false;
 	if (!socket)
