@@ -85,6 +85,12 @@ static void on_deadline(void *context, tcp_id id)
 	/* None is ever set: a device's waits are its own timer's. */
 }
 
+static bool is_from(const struct datagram *datagram, const struct endpoint *peer)
+{
+	return ip_equal(&datagram->path.remote, &peer->address) &&
+	       datagram->path.remote_port == peer->port;
+}
+
 static void on_datagram(void *context, const struct datagram *datagram)
 {
 	struct fleet *fleet = context;
@@ -96,8 +102,7 @@ static void on_datagram(void *context, const struct datagram *datagram)
 	/* As a kernel socket that is connected, it hears its peer only. */
 	if (index >= fleet->count || device->stream || !device->udp_peer ||
 		device->incarnation % SOURCE_PORTS != incarnation ||
-		!ip_equal(&datagram->path.remote, &fleet->peers[device->udp_peer - 1].address) ||
-		datagram->path.remote_port != fleet->peers[device->udp_peer - 1].port) {
+		!is_from(datagram, &fleet->peers[device->udp_peer - 1])) {
 		count(fleet, DPDK_STRAY);
 		return;
 	}

@@ -371,8 +371,7 @@ void buffer_add(struct buffer **buffer, const char *bytes, size_t length);
 void out_of_memory(void) __attribute__((noreturn));
 
 /* peer.c */
-/** peer_find() - the endpoint named by "a.b.c.d:port" or "[v6]:port", made if new; 0 if it is none, or one too
- * many. */
+/** peer_find() - the endpoint that @text names, made if new; 0 if it is none, or one too many. */
 peer_id peer_find(struct fleet *fleet, const char *text);
 /** peer_address() - "a.b.c.d:port" or "[v6]:port"; false if it is not that. */
 bool peer_address(const char *text, struct endpoint *endpoint);

@@ -29,8 +29,8 @@ static const char usage[] =
 	"  --via sockets         kernel sockets, the default\n"
 	"  --via dpdk:DEVICE     Hearth's own stack on a DPDK port: a vdev string or PCI address,\n"
 	"                        as dpdk:net_memif0,role=client,socket=/run/m.sock\n"
-	"  --address A.B.C.D/N   dpdk: its first address; every 12,288 devices take one more\n"
-	"  --gateway A.B.C.D     dpdk: next hop, where the platform is not in that subnet\n"
+	"  --address ADDRESS/N   dpdk: its first address; every 12,288 devices take one more\n"
+	"  --gateway ADDRESS     dpdk: next hop, where the platform is not in that subnet\n"
 	"  --cpu N               dpdk: the CPU of its loop (the first it may use)\n"
 	"  --memory MB           dpdk: DPDK's memory (256)\n"
 	"  --pages auto|huge|no-huge  dpdk: where that comes from (auto)\n"
@@ -356,9 +356,9 @@ int options_parse(struct options *options, int argc, char **argv)
 		fputs("hearth-fleet: --via dpdk:DEVICE and --address go together\n", stderr);
 		return -EINVAL;
 	}
-	if (options->device && options->login[0] == '[') {
-		fputs("hearth-fleet: --via dpdk speaks IPv4: give --login an IPv4 address, or use "
-		      "--via sockets\n",
+	if (options->login && options->device &&
+		ip_is_v4(&options->address) != (options->login[0] != '[')) {
+		fputs("hearth-fleet: --login and --address are of one family, IPv4 or IPv6\n",
 			stderr);
 		return -EINVAL;
 	}

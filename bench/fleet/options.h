@@ -9,9 +9,9 @@
 
 /** options_via() - sockets, or dpdk:DEVICE */
 int options_via(struct options *options, const char *text);
-/** options_address() - A.B.C.D/N */
+/** options_address() - ADDRESS/N, of either family */
 int options_address(struct options *options, const char *text);
-/** options_gateway() - A.B.C.D */
+/** options_gateway() - an address */
 int options_gateway(struct options *options, const char *text);
 /** options_pages() - auto, huge, no-huge */
 int options_pages(struct options *options, const char *text);

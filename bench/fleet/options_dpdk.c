@@ -3,7 +3,6 @@
 /* options_dpdk.c - how the fleet reaches its network: --via and what a port needs */
 #include "options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +23,7 @@ int options_via(struct options *options, const char *text)
 int options_address(struct options *options, const char *text)
 {
 	const char *slash = strchr(text, '/');
-	char host[INET_ADDRSTRLEN] = "";
-	struct in_addr address;
+	char host[IP_TEXT] = "";
 	char *end = NULL;
 	long prefix = 0;
 
@@ -33,14 +31,14 @@ int options_address(struct options *options, const char *text)
 		memcpy(host, text, (size_t)(slash - text));
 		prefix = strtol(slash + 1, &end, 10);
 	}
-	if (!end || *end || prefix > 32 || inet_pton(AF_INET, host, &address) != 1) {
+	if (!end || *end || !ip_parse(host, &options->address) ||
+		prefix > (ip_is_v4(&options->address) ? 32 : 128)) {
 		fprintf(stderr,
-			"hearth-fleet: --address is an IPv4 address and prefix, as 198.18.0.2/16, "
-			"not '%s'\n",
+			"hearth-fleet: --address is an address and prefix, as 198.18.0.2/16 or "
+			"fd77::2/64, not '%s'\n",
 			text);
 		return -EINVAL;
 	}
-	options->address = ip_from_v4(address.s_addr);
 	options->prefix = (uint8_t)prefix;
 	options->has_address = true;
 	return 0;
@@ -48,13 +46,10 @@ int options_address(struct options *options, const char *text)
 
 int options_gateway(struct options *options, const char *text)
 {
-	struct in_addr address;
-
-	if (inet_pton(AF_INET, text, &address) != 1) {
-		fprintf(stderr, "hearth-fleet: --gateway is an IPv4 address, not '%s'\n", text);
+	if (!ip_parse(text, &options->gateway)) {
+		fprintf(stderr, "hearth-fleet: --gateway is an address, not '%s'\n", text);
 		return -EINVAL;
 	}
-	options->gateway = ip_from_v4(address.s_addr);
 	options->has_gateway = true;
 	return 0;
 }

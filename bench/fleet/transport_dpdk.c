@@ -74,13 +74,16 @@ static int start_port(struct fleet *fleet, char *error, size_t size)
 	return -EIO;
 }
 
-/* Rows of addresses end before the subnet's broadcast address. */
+/* A row of addresses ends before its subnet's last one, within the last word of an IPv6 address. */
 static bool addresses_fit(const struct fleet *fleet, char *error, size_t size)
 {
 	const struct options *options = &fleet->options;
-	uint64_t first = ntohl(ip_v4(&options->address));
-	uint64_t end = (first | (UINT64_C(0xffffffff) >> options->prefix)) + (options->prefix > 30);
+	unsigned bits = (ip_is_v4(&options->address) ? 32U : 128U) - options->prefix;
+	uint64_t first = ntohl(options->address.word[3]), end = UINT32_MAX;
 
+	if (bits < 32)
+		end = first | ((UINT64_C(1) << bits) - 1);
+	end += bits < 2;
 	if (first + source_addresses(fleet->count) <= end)
 		return true;
 	snprintf(error, size,
@@ -122,6 +125,7 @@ static void size_stack(const struct fleet *fleet, struct stack_config *config)
 		.receive_window = 65535,
 		.send_bytes = SEND_BYTES,
 		.idle_us = IDLE_US,
+		.ipv6 = !ip_is_v4(&options->address),
 	};
 }
 
@@ -300,8 +304,8 @@ static const char *dpdk_explain(const struct fleet *fleet)
 	if (tcp[TCP_OPENED] == 0 && tcp[TCP_RESET_IN])
 		return "connections are refused: nobody listens on that port of --login";
 	if (tcp[TCP_OPENED] == 0 && stack[STACK_DROP_UNRESOLVED])
-		return "ARP is not answered: is --login an address of the broker, in the subnet of "
-		       "--address?";
+		return "nobody says to have the address of --login: is it the broker's, in the "
+		       "subnet of --address?";
 	if (tcp[TCP_OPENED])
 		return "the platform takes connections and answers no login: does it know these "
 		       "devices and their PINs?";

@@ -65,6 +65,21 @@ def test_reports_arrive(memif, manners):
     hearth.check_feed(feed.events)
 
 
+def test_reports_arrive_over_ipv6(tmp_path):
+    addresses = [{"device": device(tmp_path, "server"), "addresses": [hearth.BROKER6 + "/64"]}]
+    with hearth.Hearth(tmp_path, interface=None, limits=LIMITS, ports=addresses) as broker:
+        fleet = hearth.Fleet(broker, 100, *via(broker, hearth.DEVICES6[0] + "/64"), "--login",
+                             "[%s]:%d" % (hearth.BROKER6, hearth.LOGIN), "--tcp-share", 50,
+                             "--interval", 0.2, "--reports", 20, "--strict").generate()
+        broker.ctl("device", "import", fleet.csv, offline=True)
+        broker.start()
+        feed = broker.feed()
+        status, summary = fleet.start().wait()
+        assert status == 0, summary
+        assert summary["connects_tcp"] == summary["connects_udp"] == 50
+        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 22
+
+
 def test_many_sessions_and_their_costs(memif):
     fleet = provisioned(memif, DEVICES, "--tcp-share", 50, "--login-rate", 5000, "--rate", 4000,
                         "--seconds", 12, "--heartbeat", 5, "--strict", "--control", memif.socket)
@@ -111,7 +126,7 @@ def test_wrong_pins_are_never_answered(memif):
 
 
 @pytest.mark.parametrize("address,login,why", [
-    ("198.18.0.2/24", "198.18.0.77:7700", "ARP is not answered"),
+    ("198.18.0.2/24", "198.18.0.77:7700", "nobody says to have"),
     ("198.19.0.2/24", "198.18.0.1:7700", "no way to the platform"),
     ("198.18.0.2/24", "198.18.0.1:7799", "connections are refused"),
 ])
@@ -138,6 +153,8 @@ def test_no_broker_says_why(memif):
     ["--via", "dpdk:toaster", "--address", "198.18.0.2/24"],
     ["--via", "dpdk:net_memif0", "--address", "198.18.0.2"],
     ["--via", "dpdk:net_memif0", "--address", "198.18.0.2/33"],
+    ["--via", "dpdk:net_memif0", "--address", "fd77::2/129"],
+    ["--via", "dpdk:net_memif0", "--address", "fd77::2/64"],
     ["--via", "dpdk:net_memif0", "--address", "198.18.0.255/24"],
     ["--via", "dpdk:net_memif0", "--address", "198.18.0.2/24", "--pages", "some"],
     ["--via", "dpdk:net_memif0", "--address", "198.18.0.2/24", "--gateway", "x"],
