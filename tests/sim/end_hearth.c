@@ -144,14 +144,27 @@ bool hearth_keyed(const struct siphash_key *key, uint64_t word0, uint64_t word1,
 
 /* The user. */
 
+/* After both FINs the id is void while its user still learns of the second. */
+static struct side *side_of_ended(struct hearth *hearth, tcp_id id)
+{
+	struct world *world = hearth->end.world;
+
+	for (unsigned i = 0; i < world->plan.talk_count; i++) {
+		struct side *side = &world->talks[i].sides[hearth->end.who];
+
+		if (side->half_closed && !talk_over(side) && side->handle == id)
+			return side;
+	}
+	world_fail(world, "an up-call for a connection that is not live");
+	return &world->talks[0].sides[hearth->end.who];
+}
+
 static struct side *side_of(struct hearth *hearth, tcp_id id)
 {
 	uint32_t *number = tcp_user(stack_tcp(hearth->stack), id);
 
-	if (!number || *number == 0) {
-		world_fail(hearth->end.world, "an up-call for a connection that is not live");
-		return &hearth->end.world->talks[0].sides[hearth->end.who];
-	}
+	if (!number || *number == 0)
+		return side_of_ended(hearth, id);
 	return &hearth->end.world->talks[*number - 1].sides[hearth->end.who];
 }
 
@@ -264,6 +277,12 @@ static bool hearth_close(struct side *side)
 	return true;
 }
 
+static bool hearth_finish(struct side *side)
+{
+	tcp_shutdown(stack_tcp(of_side(side)->stack), (tcp_id)side->handle);
+	return true;
+}
+
 static void hearth_abort(struct side *side)
 {
 	tcp_abort(stack_tcp(of_side(side)->stack), (tcp_id)side->handle);
@@ -345,6 +364,7 @@ static const struct end_ops hearth_ops = {
 	.next = hearth_next,
 	.connect = hearth_connect,
 	.send = hearth_send,
+	.finish = hearth_finish,
 	.close = hearth_close,
 	.abort = hearth_abort,
 	.idle = hearth_idle,

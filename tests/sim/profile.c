@@ -271,7 +271,7 @@ struct world *profile_world(const struct profile *profile, enum against against,
 	}
 	/* Give-up times are a minute: what stands that long, or may, is allowed to end. */
 	plan.rough = plan.faults & (FAULT_HEAVY | FAULT_OUTAGE | FAULT_STALL | FAULT_TINY |
-					   FAULT_ALLOC | FAULT_NARROW | FAULT_MTU);
+					   FAULT_ALLOC | FAULT_NARROW);
 	plan.wrap = plan.faults & FAULT_WRAP ? sim_between(&random, 1, 30000) : 0;
 	for (unsigned i = 0; i < SIM_ENDS; i++) {
 		draw_weather(&plan.weather[i], plan.faults, &random, plan.start);
