@@ -8,6 +8,7 @@
 #include "stack_private.h"
 #include "tcp/tcp_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -348,6 +349,23 @@ static const char *hearth_check(const struct end *end)
 	return tcp_check(hearth->stack->tcp);
 }
 
+static void hearth_report(const struct end *end)
+{
+	const struct hearth *hearth = (const struct hearth *)end;
+	const uint64_t *tcp = tcp_counters(stack_tcp(hearth->stack));
+	const uint64_t *stack = stack_counters(hearth->stack);
+
+	printf("%s:", end->who == SIM_CLIENT ? "client" : "server");
+	for (unsigned i = 0; i < STACK_COUNTER_COUNT; i++)
+		if (stack[i])
+			printf(" %s %llu", stack_counter_info[i].name,
+				(unsigned long long)stack[i]);
+	for (unsigned i = 0; i < TCP_COUNTER_COUNT; i++)
+		if (tcp[i])
+			printf(" %s %llu", tcp_counter_info[i].name, (unsigned long long)tcp[i]);
+	printf("\n");
+}
+
 static void hearth_free(struct end *end)
 {
 	struct hearth *hearth = (struct hearth *)end;
@@ -369,6 +387,7 @@ static const struct end_ops hearth_ops = {
 	.abort = hearth_abort,
 	.idle = hearth_idle,
 	.check = hearth_check,
+	.report = hearth_report,
 	.free = hearth_free,
 };
 

@@ -172,6 +172,9 @@ static bool one(const struct options *o, uint64_t seed, struct tally *tally)
 	world->trace = o->trace;
 	good = world_run(world);
 	tally_world(tally, world);
+	for (unsigned i = 0; o->trace && i < SIM_ENDS; i++)
+		if (world->ends[i]->ops->report)
+			world->ends[i]->ops->report(world->ends[i]);
 	if (!good) {
 		tally->failed++;
 		if (tally->failed <= FAILURES_SHOWN)

@@ -206,6 +206,7 @@ void talk_judge(const struct talk *talk);
  * @idle: nothing is left of any connection: every pool is back at its start; NULL: that is not
  *	asked of it (lwIP's persist timer can keep a closed connection for ever)
  * @check: the stack's invariants; NULL or what is wrong
+ * @report: print what it counted; NULL: nothing
  */
 struct end_ops {
 	const char *name;
@@ -220,6 +221,7 @@ struct end_ops {
 	void (*took)(struct side *side, uint32_t bytes);
 	bool (*idle)(const struct end *end);
 	const char *(*check)(const struct end *end);
+	void (*report)(const struct end *end);
 	void (*free)(struct end *end);
 };
 
