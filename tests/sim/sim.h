@@ -148,8 +148,8 @@ struct side {
 	uint32_t written, received;
 	uint32_t untaken; /* received, room not given back yet: of ends that hold bytes */
 	uint64_t next_write, refuse_until;
-	uint64_t over_at;     /* closed or gone */
-	uint64_t progress_at; /* when it last wrote or received something */
+	uint64_t opened_at, over_at; /* established; closed or gone */
+	uint64_t progress_at;        /* when it last wrote or received something */
 };
 
 struct talk {

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #define SECONDS 120
-#define BYTES 2000000
+#define BYTES 4000000
 #define SEEDS 8
 #define REGENERATE "build/tests/sim/hearth-sim --table > tests/sim/throughput.txt"
 
 static const uint32_t losses[] = {0, 1, 2, 5, 10, 20, 30};
-static const uint32_t buffers[] = {8192, 16384, 32768, 65535};
+static const uint32_t buffers[] = {8192, 16384, 32768, 65535, 262144, 1048576};
 
 /** struct direction - who sends to whom */
 struct direction {
@@ -23,6 +23,7 @@ struct direction {
 };
 
 static const struct direction directions[] = {
+	{"Hearth to Hearth", AGAINST_SELF, SIM_SERVER},
 	{"Hearth to lwIP", AGAINST_LWIP_CLIENT, SIM_SERVER},
 	{"lwIP to Hearth", AGAINST_LWIP_CLIENT, SIM_CLIENT},
 };
@@ -46,7 +47,7 @@ static uint32_t throughput(const struct direction *d, uint32_t loss, uint32_t bu
 			.loss = loss * 10000, .delay = 20 * SIM_MS, .rate = 12500, .queue = 250000};
 		plan.hearth[i].receive_window = buffer;
 		plan.hearth[i].send_bytes = buffer;
-		memcpy(plan.hearth[i].chunks, (uint32_t[]){64, 512, 64, 16},
+		memcpy(plan.hearth[i].chunks, (uint32_t[]){512, 1024, 64, 16},
 			sizeof(plan.hearth[i].chunks));
 	}
 	plans[d->sender].total = BYTES;
@@ -55,10 +56,12 @@ static uint32_t throughput(const struct direction *d, uint32_t loss, uint32_t bu
 	receiver = &world->talks[0].sides[!d->sender];
 	world_until(world, world->talks[0].begins + SECONDS * SIM_SECOND);
 	/* Up to the last byte, where all came in time: what follows is no throughput. */
-	took = receiver->received == BYTES ? receiver->progress_at - world->talks[0].begins
+	took = receiver->received == BYTES ? receiver->progress_at - receiver->opened_at
 					   : SECONDS * SIM_SECOND;
-	rate = world->failed ? UINT32_MAX : (uint32_t)(receiver->received * SIM_SECOND / took);
-	if (world->failed)
+	rate = world->failed || !receiver->opened
+		       ? UINT32_MAX
+		       : (uint32_t)(receiver->received * SIM_SECOND / took);
+	if (rate == UINT32_MAX)
 		fprintf(stderr, "%s, loss %u %%, buffer %u, seed %llu: %s\n", d->name, loss, buffer,
 			(unsigned long long)seed, world->why);
 	world_free(world);

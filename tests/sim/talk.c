@@ -66,7 +66,7 @@ void talk_opened(struct side *side, uintptr_t handle)
 		fail(side, "opened twice");
 	side->opened = true;
 	side->handle = handle;
-	side->next_write = side->progress_at = side->end->now;
+	side->next_write = side->progress_at = side->opened_at = side->end->now;
 }
 
 bool talk_data(struct side *side, const uint8_t *data, uint32_t length)
