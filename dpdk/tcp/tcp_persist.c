@@ -16,8 +16,8 @@
  * - one that does not answer is ended after the user timeout, as with any other silence (R2);
  * - while chunks are short, the sweep ends those whose peer has taken nothing for longest. They are
  *   in no order, and a list would cost every connection 8 bytes; instead one round of the sweep
- *   finds the longest wait, the next ends what waits three quarters as long. TCP_SHUT_TIME is
- *   everyone's.
+ *   finds the longest wait, the next ends what waits three quarters as long. the user
+ *   timeout is everyone's.
  *
  * A peer that takes a byte now and then makes progress; it is the user's clock that ends it.
  */
@@ -53,7 +53,7 @@ bool tcp_persist_sweep_begin(struct tcp *tcp)
 
 void tcp_persist_round(struct tcp *tcp)
 {
-	uint32_t least = (uint32_t)(TCP_SHUT_TIME / MS), part = tcp->shut_longest / 4 * 3;
+	uint32_t least = (uint32_t)(tcp_give_up(tcp) / MS), part = tcp->shut_longest / 4 * 3;
 
 	/* Only a whole round knows the longest. */
 	if (tcp->shut_measured)

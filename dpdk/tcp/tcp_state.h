@@ -47,7 +47,6 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
  * which leaves room for a path that has become slower all the same.
  */
 #define TCP_BACKOFF_PROGRESS 2
-#define TCP_SHUT_TIME (10 * SECOND)    /* a shut window's least, when chunks are short */
 #define TCP_ORPHAN_TIME (600 * SECOND) /* for all that tcp_close() leaves to be sent */
 #define TCP_KEEPALIVE_PROBES 9
 #define TCP_TIME_WAIT_TIME (60 * SECOND) /* 2 MSL with MSL 30 s */
