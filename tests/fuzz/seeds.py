@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Hearth authors
-"""seeds.py - writes the first inputs of fuzz-stack's corpus: one frame of every kind, and talks"""
+"""seeds.py - writes the first inputs of the corpora: a frame of every kind, talks of every kind"""
 
 import pathlib
 import socket
@@ -82,10 +82,75 @@ FRAMES = {
 }
 
 
+# Records of fuzz-tcp, for its flow 0.
+SYN, SEGMENT, DATA, WRITE, CLOSE, ABORT, REFUSE, WAIT, TOO_BIG, CONNECT = (
+    bytes([kind]) for kind in range(10))
+TS = bytes.fromhex("0101080a0000000200000000")
+
+
+def syn(options=b"", more=0):
+    return SYN + bytes([len(options) | more]) + struct.pack(">I", 5000) + options + b"\xff\xff"
+
+
+def segment(flags, seq=0, ack=0, window=65535, options=b"", length=None):
+    out = SEGMENT + struct.pack(">BhhHB", flags | (0x40 if length is not None else 0), seq, ack,
+                                window, len(options)) + options
+    return out if length is None else out + struct.pack(">H", length)
+
+
+def data(hundreds, length):
+    return DATA + struct.pack(">bH", hundreds, length)
+
+
+def write(length):
+    return WRITE + struct.pack(">H", length)
+
+
+def wait(ticks):
+    return WAIT + struct.pack(">H", ticks)
+
+
+OPEN = syn() + segment(0x10)
+OPEN_ALL = syn(SYN_OPTIONS + b"\x01") + segment(0x10, options=TS)
+SACK = bytes.fromhex("0101050a0000057800000af0")
+TALKS = {
+    "open": OPEN,
+    "open-all": OPEN_ALL,
+    "in-order": OPEN + data(0, 100) + data(0, 100) + data(0, 1460),
+    "gap": OPEN + data(1, 100) + data(3, 100) + data(2, 100) + data(0, 100),
+    "overlap": OPEN + data(2, 300) + data(1, 300) + data(0, 1000),
+    "fin-ahead": OPEN + segment(0x11, 100, 0, length=50) + data(0, 100),
+    "echo": OPEN + data(0, 100) + write(3000) + segment(0x10, 100, 0) + write(100),
+    "loss": OPEN + write(4999) + segment(0x10) * 4 + segment(0x10, 0, -2000, options=SACK) +
+    wait(20000) + segment(0x10),
+    "timeout": OPEN + write(3000) + wait(5000) + wait(10000) + wait(20000) + segment(0x10),
+    "zero-window": OPEN + segment(0x10, 0, 0, 0) + write(3000) + wait(10000) + wait(20000) +
+    segment(0x10, 0, -3000, 500) + segment(0x10, 0, 0, 65535),
+    "passive-close": OPEN + segment(0x11) + write(10) + CLOSE + segment(0x10, 1, 1),
+    "active-close": OPEN + write(10) + CLOSE + segment(0x10, 0, 1) + segment(0x11, 0, 1) + syn(),
+    "abort": OPEN + write(10) + ABORT,
+    "reset": OPEN + segment(0x04) + OPEN + segment(0x04, 10) + segment(0x02),
+    "refuse": OPEN + REFUSE + data(0, 100) + wait(10000) + REFUSE + data(0, 100),
+    "too-big": OPEN + write(4999) + TOO_BIG + struct.pack(">hH", -4000, 1000) + wait(5000) +
+    segment(0x10),
+    "paws": OPEN_ALL + segment(0x10, 0, 0, options=TS, length=100) + data(0, 100) +
+    segment(0x10, 0, 0, options=bytes.fromhex("0101080a8000000000000000"), length=10),
+    "connect": CONNECT + struct.pack(">I", 9000) + syn(SYN_OPTIONS + b"\x01", 0x80) +
+    write(100) + segment(0x10),
+    "cookies": b"".join(bytes([record[0] | flow << 6]) + record[1:]
+                        for flow in range(4) for record in (syn(), segment(0x10))),
+}
+
+
 def main():
     if len(sys.argv) != 2:
-        sys.exit("usage: seeds.py FOLDER - writes the seeds of fuzz-stack there")
-    folder = pathlib.Path(sys.argv[1])
+        sys.exit("usage: seeds.py FOLDER - writes the seeds of fuzz-stack and fuzz-tcp there")
+    folder = pathlib.Path(sys.argv[1], "tcp")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, talk in TALKS.items():
+        for choice in (0, 1 | 2 | 4 | 32):
+            (folder / ("%s-%d" % (name, choice))).write_bytes(bytes([choice]) + talk)
+    folder = pathlib.Path(sys.argv[1], "stack")
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in FRAMES.items():
         for choice in (0, 4 if name == "vlan" else 8):
