@@ -72,7 +72,14 @@ class Peer:
 
     def __exit__(self, *exception):
         self.process.stdin.close()
-        assert self.process.wait(10) == 0
+        try:
+            assert self.process.wait(10) == 0
+        except subprocess.TimeoutExpired:
+            # Where is it? A debugger that is not there says nothing, the test fails all the same.
+            stack = subprocess.run(["gdb", "-p", str(self.process.pid), "-batch", "-ex", "bt"],
+                                   capture_output=True, text=True, check=False)
+            self.process.kill()
+            raise AssertionError("hearth-peer does not end\n" + stack.stdout[-3000:]) from None
         if self.wire == "veth":
             ip("link", "delete", self.ours)
 
@@ -103,9 +110,9 @@ class Peer:
 
 
 def negotiated(sock):
-    """What the kernel says of a connection: the words of ss -ti."""
+    """What the kernel says of a connection: the words of ss -tie."""
     port = sock.getsockname()[1]
-    shown = subprocess.run(["ss", "-tinH", "sport", "=", ":%d" % port], check=True,
+    shown = subprocess.run(["ss", "-tineH", "sport", "=", ":%d" % port], check=True,
                            capture_output=True, text=True).stdout
     words = {"ts": " ts " in shown, "sack": " sack" in shown}
     scale = re.search(r"wscale:(\d+),(\d+)", shown)
