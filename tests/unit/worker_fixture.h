@@ -75,6 +75,7 @@ struct rig {
 	struct turn_clock clock;
 	struct flow *flows[FLOWS_MAX];
 	unsigned flow_count, flows_made;
+	unsigned opened; /* so often: session numbers grow over restarts, as a broker's do */
 	struct {
 		uint16_t port;
 		uint32_t length;
@@ -148,8 +149,8 @@ static inline void rig_open(struct rig *rig)
 		fail_with("session_table_open", error);
 	if (feed_open(&rig->feed, &feed, error, sizeof(error)))
 		fail_with("feed_open", error);
-	rig->registry = registry_load(
-		rig->store, rig->config.limits.devices, false, 1000, error, sizeof(error));
+	rig->registry = registry_load(rig->store, rig->config.limits.devices, false,
+		1000 + ((uint64_t)rig->opened++ << 32), error, sizeof(error));
 	if (!rig->registry)
 		fail_with("registry_load", error);
 }
