@@ -61,11 +61,15 @@ void summary_second(struct fleet *fleet)
 
 	if (!fleet->options.quiet)
 		printf("%4llu s  connected %u (tcp %u, udp %u)  logins %llu/s  reports %llu/s  "
-		       "repeats %llu  lost %llu  wrong %llu\n",
+		       "logged in %llu  sent %llu  acknowledged %llu  repeats %llu  lost %llu  "
+		       "wrong %llu\n",
 			(unsigned long long)((fleet->now - fleet->began) / SECOND),
 			fleet->live_tcp + fleet->live_udp, fleet->live_tcp, fleet->live_udp,
 			(unsigned long long)(figures->logins - logins),
 			(unsigned long long)(figures->acknowledged - acknowledged),
+			(unsigned long long)figures->first_logins,
+			(unsigned long long)figures->sent,
+			(unsigned long long)figures->acknowledged,
 			(unsigned long long)figures->repeats, (unsigned long long)losses(figures),
 			(unsigned long long)deviations(figures));
 	fflush(stdout);

@@ -5,6 +5,7 @@
 import ctypes
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -94,3 +95,17 @@ def platform_requests(broker):
 def subdevices(broker):
     if not broker.has_verb("lan-key"):
         pytest.skip("sub-devices come with the whole of Mc, as hearthctl's verb lan-key does")
+
+
+@pytest.fixture
+def veth():
+    hearth.ip("link", "add", "hearth-v0", "type", "veth", "peer", "name", "hearth-v1")
+    try:
+        hearth.ip("link", "set", "hearth-v0", "up")
+        # Checksums of packets that never meet a NIC are left out by the kernel otherwise.
+        if shutil.which("ethtool"):
+            subprocess.run(["ethtool", "-K", "hearth-v1", "tx", "off"], check=False,
+                           capture_output=True)
+        yield "hearth-v0", "hearth-v1"
+    finally:
+        hearth.ip("link", "del", "hearth-v0", check=False)

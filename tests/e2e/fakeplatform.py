@@ -52,12 +52,12 @@ class Session:
 
 
 class FakePlatform(threading.Thread):
-    """Serves on 127.0.0.1 until stopped; counts what it saw."""
+    """Serves on an address of this host until stopped; counts what it saw."""
 
-    def __init__(self, csv_path, fault=None, heartbeat=10, udp=True):
+    def __init__(self, csv_path, fault=None, heartbeat=10, udp=True, host="127.0.0.1"):
         super().__init__(daemon=True)
         assert fault is None or fault in FAULTS
-        self.fault, self.heartbeat, self.udp = fault, heartbeat, udp
+        self.fault, self.heartbeat, self.udp, self.host = fault, heartbeat, udp, host
         with open(csv_path, encoding="ascii", newline="") as file:
             self.pins = {row["device_id"]: row["pin"] for row in csv.DictReader(file)}
         self.sessions = {}
@@ -79,8 +79,8 @@ class FakePlatform(threading.Thread):
         self.loop.run_forever()
 
     async def serve(self):
-        self.login_server = await asyncio.start_server(self.login, "127.0.0.1", 0)
-        self.server = await asyncio.start_server(self.stream, "127.0.0.1", 0, limit=1 << 20)
+        self.login_server = await asyncio.start_server(self.login, self.host, 0)
+        self.server = await asyncio.start_server(self.stream, self.host, 0, limit=1 << 20)
         self.login_port = self.login_server.sockets[0].getsockname()[1]
         self.port = self.server.sockets[0].getsockname()[1]
         platform = self
@@ -98,7 +98,7 @@ class FakePlatform(threading.Thread):
                 platform.frame(data, lambda raw: self.transport.sendto(raw, address), "udp")
 
         self.transport, _ = await self.loop.create_datagram_endpoint(
-            Datagrams, local_addr=("127.0.0.1", self.port))
+            Datagrams, local_addr=(self.host, self.port))
 
     def __enter__(self):
         self.start()
@@ -151,8 +151,8 @@ class FakePlatform(threading.Thread):
         answer = {
             "result": 0, "sequence": body["sequence"], "sessionKey": session.key,
             "token": session.token[:15] if self.fault == "token" else session.token,
-            "tcpHost": "127.0.0.1:%d" % self.port,
-            "udpHost": "127.0.0.1:%d" % self.port if self.udp else "",
+            "tcpHost": "%s:%d" % (self.host, self.port),
+            "udpHost": "%s:%d" % (self.host, self.port) if self.udp else "",
             "time": int(time.time()),
         }
         if self.fault == "udphost":

@@ -3,12 +3,15 @@
 """hearth-fleet on a stack of its own: memif to the broker, thousands of sessions, their costs."""
 
 import collections
+import json
+import shutil
 import subprocess
 
 import pytest
 
 import hearth
 import paths
+from fakeplatform import FakePlatform
 
 DEVICES = 20000
 LIMITS = {"devices": 30000, "sessions": 25000, "connections": 50000, "pending_logins": 20000}
@@ -114,6 +117,35 @@ def test_lost_connections_lead_back(memif):
     assert status == 0, summary
     assert summary["relogins_tcp"] >= 10 and summary["connected"] == 50
     compare(fleet, feed.quiet(0.5))
+
+
+@pytest.mark.parametrize("fault,kind", [
+    (None, None), ("sequence", "sequence"), ("key", "decrypt"), ("code", "code"),
+    ("result", "result"), ("member", "member"), ("time", "time"), ("twice", "unasked"),
+    ("base64", "base64"), ("garbage", "frame"),
+])
+def test_wrong_answers_are_named(tmp_path, veth, fault, kind):
+    """The kernel's TCP and UDP as the peer, with a platform that errs in one way."""
+    if not shutil.which("ethtool"):
+        pytest.skip("ethtool is not installed: veth would hand over packets without checksums")
+    hearth.ip("address", "add", hearth.BROKER + "/24", "dev", veth[1])
+    hearth.ip("link", "set", veth[1], "up")
+    path, summary = tmp_path / "devices.csv", tmp_path / "summary.json"
+    subprocess.run([paths.HEARTH_FLEET, "--generate", "6", "--csv", path], check=True)
+    with FakePlatform(path, fault, host=hearth.BROKER) as platform:
+        result = subprocess.run(
+            [paths.HEARTH_FLEET, "--via", "dpdk:net_af_packet0,iface=" + veth[0], "--address",
+             hearth.DEVICES[0] + "/24", "--pages", "no-huge", "--login",
+             "%s:%d" % (hearth.BROKER, platform.login_port), "--devices", path, "--json", summary,
+             "--tcp-share", "50", "--interval", "0.1", "--quiet", "--time-scale", "0.05",
+             "--seconds", "3"], capture_output=True, text=True, timeout=60, check=False)
+    summary = json.loads(summary.read_text())
+    assert result.returncode == (1 if fault else 0), result
+    if fault:
+        assert summary["deviations"][kind] > 0 and summary["first_deviation"]
+    else:
+        assert platform.problems == [] and summary["acknowledged"] > 100
+        assert summary["connects_tcp"] == summary["connects_udp"] == 3
 
 
 def test_wrong_pins_are_never_answered(memif):

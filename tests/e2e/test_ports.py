@@ -28,20 +28,6 @@ def smoke(broker, seconds=3):
     hearth.check_feed(feed.events)
 
 
-@pytest.fixture
-def veth():
-    hearth.ip("link", "add", "hearth-v0", "type", "veth", "peer", "name", "hearth-v1")
-    try:
-        hearth.ip("link", "set", "hearth-v0", "up")
-        # Checksums of packets that never meet a NIC are left out by the kernel otherwise.
-        if shutil.which("ethtool"):
-            subprocess.run(["ethtool", "-K", "hearth-v1", "tx", "off"], check=False,
-                           capture_output=True)
-        yield "hearth-v0", "hearth-v1"
-    finally:
-        hearth.ip("link", "del", "hearth-v0", check=False)
-
-
 def test_af_packet_over_veth(tmp_path, veth):
     if not shutil.which("ethtool"):
         pytest.skip("ethtool is not installed: veth would hand over packets without checksums")
