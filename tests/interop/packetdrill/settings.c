@@ -17,7 +17,7 @@ static const struct {
 	SETTING(embryonic), SETTING(cookies_above), SETTING(time_wait), SETTING(sides),
 	SETTING(idle_ms), SETTING(keepalive_ms), SETTING(user_timeout_ms), SETTING(no_timestamps),
 	SETTING(no_sack), SETTING(no_scale), SETTING(tso), SETTING(ack_delay_ms), SETTING(deaf),
-	SETTING(seed)};
+	SETTING(strangers), SETTING(seed)};
 
 /* One NAME=VALUE of @length bytes. */
 static bool parse_one(struct world_settings *settings, const char *flag, size_t length)

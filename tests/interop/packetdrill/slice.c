@@ -96,6 +96,25 @@ size_t slice_cut(
 	return view->header + count;
 }
 
+size_t slice_syn(uint8_t out[40], uint32_t from, uint32_t to, uint16_t from_port, uint16_t to_port)
+{
+	static const struct slice_view view = {.ip = 20, .header = 40, .length = 40};
+
+	memset(out, 0, 40);
+	out[0] = 0x45;
+	out[8] = 64;
+	out[9] = PROTOCOL_TCP;
+	memcpy(out + 12, &from, 4);
+	memcpy(out + 16, &to, 4);
+	memcpy(out + 20, &from_port, 2);
+	memcpy(out + 22, &to_port, 2);
+	out[20 + AT_OFFSET] = 5 << 4;
+	out[20 + AT_FLAGS] = 0x02;
+	put16(out + 20 + 14, 65535);
+	seal(out, &view, 40);
+	return 40;
+}
+
 size_t slice_join(
 	uint8_t *packet, size_t length, size_t room, const uint8_t *next, size_t next_length)
 {

@@ -139,6 +139,20 @@ static void introduce(struct world *world, uint64_t clock)
 	world->introduced = clock;
 }
 
+/* Others whose handshakes are under way when the script begins. The tool does not look at them. */
+static void strangers(struct world *world, uint32_t count, uint16_t port, uint64_t now)
+{
+	uint8_t syn[40];
+
+	for (uint32_t i = 0; i < count; i++) {
+		wire_arrive(&world->wire, syn,
+			slice_syn(syn, inet_addr("198.19.255.1"), ip_v4(&world->addresses[0]),
+				htons((uint16_t)(1024 + i)), port));
+		world_turn(world, now);
+	}
+	wire_forget(&world->wire);
+}
+
 static void warm_up(struct world *world)
 {
 	uint64_t now = 1000 * (uint64_t)SECOND;
@@ -183,6 +197,7 @@ struct world *world_new(const struct world_settings *settings, const struct ip_a
 		world->received = received;
 		world->context = user->context;
 		world->ahead -= now;
+		strangers(world, settings->strangers, port, now);
 		world->wire.tso = settings->tso != 0;
 		world->wire.thinner.delay = (uint64_t)settings->ack_delay_ms * MS;
 	} else {

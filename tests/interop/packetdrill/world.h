@@ -18,6 +18,7 @@
  * @ack_delay_ms: ACKs are shown as a stack that delays them would send them, see struct
  *	wire_thinner; suites that were written for such stacks expect it
  * @deaf: the tool may call listen(), but nobody listens: the script's port is a closed one
+ * @strangers: so many SYNs came from elsewhere just before the script begins
  *
  * The others are the fields of struct tcp_config of the same name; 0: the adapter's default.
  */
@@ -26,7 +27,7 @@ struct world_settings {
 	uint32_t connections, embryonic, cookies_above, time_wait, sides;
 	uint32_t idle_ms, keepalive_ms, user_timeout_ms;
 	uint32_t no_timestamps, no_sack, no_scale;
-	uint32_t tso, ack_delay_ms, deaf, seed;
+	uint32_t tso, ack_delay_ms, deaf, strangers, seed;
 };
 
 struct world;
