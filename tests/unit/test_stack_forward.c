@@ -167,6 +167,7 @@ static void test_a_ports_hash_is_used(void **state)
 	assert_int_equal(counter(f, STACK_FORWARDED), 0);
 }
 
+/* T28: whoever sends all flows to one worker fills its ring; what others own goes on. */
 static void test_a_stalled_worker_costs_the_others_nothing(void **state)
 {
 	struct crew *crew = *state;
