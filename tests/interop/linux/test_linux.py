@@ -72,7 +72,7 @@ def ended(peer, connections=0):
 @pytest.mark.parametrize("weather", WEATHER)
 def test_echo_bulk(wire, family, weather):
     """Both directions at once, byte for byte."""
-    data = os.urandom((1 << 20) if weather == "fine" else (256 << 10))
+    data = os.urandom((1 << 20) if weather == "fine" else (128 << 10))
     with Peer(wire, **WEATHER[weather]) as peer:
         with peer.connect(family, ECHO) as sock:
             assert exchange(sock, data) == data
@@ -202,7 +202,7 @@ def test_negotiated(family, timestamps, sack, scaling):
     try:
         with Peer("tap", loss=20000, delay=300, seed=11) as peer:
             with peer.connect(family, ECHO) as sock:
-                data = os.urandom(100000)
+                data = os.urandom(30000)
                 assert exchange(sock, data) == data
                 shown = negotiated(sock)
     finally:
