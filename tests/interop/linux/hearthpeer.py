@@ -99,6 +99,12 @@ class Peer:
         sock.connect((self.address(family), port))
         return sock
 
+    def open_to(self, family, port):
+        """Have Hearth open a connection to a kernel socket that listens."""
+        self.process.stdin.write("connect %s %d\n" % (PREFIX[family] % 2, port))
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "opening\n"
+
     def counters(self):
         self.process.stdin.write("counters\n")
         self.process.stdin.flush()

@@ -44,6 +44,8 @@ static struct {
 	tcp_id talks[TALKS_MAX];
 	unsigned count;
 	volatile sig_atomic_t end;
+	struct stack_address addresses[STACK_ADDRESSES_MAX];
+	unsigned address_count;
 } peer = {.piece = PIECE};
 
 static uint8_t pattern(uint32_t offset)
@@ -68,7 +70,9 @@ static void on_opened(void *context, tcp_id id, const struct tcp_tuple *tuple)
 {
 	struct talk *talk = tcp_user(peer.tcp, id);
 
-	talk->port = ntohs(tuple->local_port);
+	/* One that we opened knows already what is to be done with it. */
+	if (!talk->port)
+		talk->port = ntohs(tuple->local_port);
 	if (peer.count == TALKS_MAX) {
 		tcp_abort(peer.tcp, id);
 		return;
@@ -346,6 +350,27 @@ static void print_counters(void)
 	fflush(stdout);
 }
 
+/* "connect ADDRESS PORT": open a connection to a Linux server and pour the pattern into it. */
+static void connect_to(char *where)
+{
+	static const struct talk talk = {.port = PORT_SOURCE};
+	static uint16_t next_port = 50000;
+	char *port = strchr(where, ' ');
+	struct tcp_tuple tuple = {.local_port = htons(next_port++)};
+
+	if (!port)
+		return;
+	*port++ = '\0';
+	if (!parse_address(where, &tuple.remote))
+		return;
+	for (unsigned i = 0; i < peer.address_count; i++)
+		if (ip_is_v4(&peer.addresses[i].address) == ip_is_v4(&tuple.remote))
+			tuple.local = peer.addresses[i].address;
+	tuple.remote_port = htons((uint16_t)atoi(port));
+	printf("%s\n", stack_connect(peer.stack, 0, &tuple, &talk) ? "opening" : "refused");
+	fflush(stdout);
+}
+
 /* Commands come by lines on standard input, which is read without waiting. */
 static void serve_commands(void)
 {
@@ -366,6 +391,8 @@ static void serve_commands(void)
 		*end++ = '\0';
 		if (strcmp(line, "counters") == 0)
 			print_counters();
+		else if (strncmp(line, "connect ", 8) == 0)
+			connect_to(line + 8);
 		length -= (size_t)(end - line);
 		memmove(line, end, length);
 	}
@@ -404,6 +431,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	peer.tcp = stack_tcp(peer.stack);
+	memcpy(peer.addresses, arguments.link.addresses, sizeof(peer.addresses));
+	peer.address_count = arguments.link.address_count;
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
 	puts("ready");
 	fflush(stdout);

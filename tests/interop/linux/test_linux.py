@@ -97,6 +97,35 @@ def test_source(family, weather):
         assert ended(peer)
 
 
+@pytest.mark.parametrize("weather", ["fine", "lossy", "stormy"])
+def test_active_open(family, weather):
+    """Hearth opens, Linux listens: SYN, options and bulk the other way around."""
+    listener = socket.socket(socket.AF_INET if family == "v4" else socket.AF_INET6)
+    listener.settimeout(20)
+    listener.bind(("", 4711))
+    listener.listen()
+    with listener, Peer("tap", **WEATHER[weather]) as peer:
+        peer.open_to(family, 4711)
+        with listener.accept()[0] as sock:
+            sock.settimeout(60)
+            assert receive(sock, SOURCE_BYTES) == pattern(SOURCE_BYTES)
+            assert sock.recv(1) == b""
+            shown = negotiated(sock)
+            assert shown["ts"] and shown["sack"] and shown["wscale"]
+        assert ended(peer)
+
+
+def test_active_open_refused(family):
+    """Nobody listens: Linux's RST ends the attempt."""
+    with Peer("tap") as peer:
+        peer.open_to(family, 4712)
+        for _ in range(100):
+            if peer.counters()["tcp_reset_in"]:
+                break
+            time.sleep(0.05)
+        assert peer.counters()["tcp_reset_in"] == 1
+
+
 @pytest.mark.parametrize("weather", ["fine", "lossy", "shuffled"])
 def test_byte_wise(family, weather):
     """Segments of one byte each, echoed as they come."""
