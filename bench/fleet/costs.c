@@ -4,6 +4,10 @@
 #include "transport.h"
 
 #include <string.h>
+#include <time.h>
+
+/* Where more of the time than this went to others, cycles tell nothing. */
+#define TAKEN_AWAY_MOST 0.05
 
 /* What this process occupies, huge pages included, in bytes. */
 static uint64_t own_memory(void)
@@ -50,6 +54,14 @@ static void take_broker(struct costs_sample *sample, const char *socket)
 	json_decref(status);
 }
 
+static uint64_t thread_time(void)
+{
+	struct timespec ran;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+	return (uint64_t)ran.tv_sec * SECOND + (uint64_t)ran.tv_nsec / 1000;
+}
+
 void costs_take(struct fleet *fleet, struct costs_sample *sample)
 {
 	*sample = (struct costs_sample){.taken = true,
@@ -57,7 +69,8 @@ void costs_take(struct fleet *fleet, struct costs_sample *sample)
 		.acknowledged = fleet->figures.acknowledged,
 		.heartbeats = fleet->figures.heartbeats,
 		.sessions = fleet->live_tcp + fleet->live_udp,
-		.bytes = own_memory()};
+		.bytes = own_memory(),
+		.ran = thread_time()};
 	if (fleet->transport->cycles)
 		sample->cycles = fleet->transport->cycles(fleet);
 	if (fleet->options.control)
@@ -92,13 +105,44 @@ static const struct costs_sample *from_of(const struct costs *costs)
 	return costs->steady.taken ? &costs->steady : &costs->began;
 }
 
+/* The share of time in which something else had the CPU of a loop that never sleeps. */
+static double taken_away(const struct costs_sample *from, const struct costs_sample *to)
+{
+	double share = ratio(to->ran - from->ran, to->now - from->now);
+
+	return share < 1 ? 1 - share : 0;
+}
+
+/* Of heartbeats, too: they take their part of the cycles. */
+static uint64_t requests(const struct costs_sample *from, const struct costs_sample *to)
+{
+	return to->acknowledged - from->acknowledged + to->heartbeats - from->heartbeats;
+}
+
+static void print_broker(const struct costs *costs, uint64_t reports)
+{
+	const struct costs_sample *from = from_of(costs), *to = &costs->ended;
+	uint64_t cycles = to->broker_cycles - from->broker_cycles;
+	const char *name;
+	json_t *part;
+
+	printf("broker: %.0f cycles per report (%.0f per request); %.0f bytes per session, "
+	       "everything counted (%.0f MiB:",
+		ratio(cycles, reports), ratio(cycles, requests(from, to)),
+		ratio(to->broker_bytes, to->broker_sessions), (double)to->broker_bytes / 1048576);
+	json_object_foreach(to->broker_memory, name, part)
+	{
+		printf(" %s %.0f", name, (double)json_integer_value(part) / 1048576);
+	}
+	printf("; %.0f before the first login)\n", (double)costs->began.broker_bytes / 1048576);
+}
+
 void costs_print(const struct fleet *fleet)
 {
 	const struct costs *costs = &fleet->costs;
 	const struct costs_sample *from = from_of(costs), *to = &costs->ended;
 	uint64_t reports = to->acknowledged - from->acknowledged;
-	const char *name;
-	json_t *part;
+	uint64_t cycles = to->cycles - from->cycles;
 
 	printf("%s: %.1f s, %llu reports, %llu heartbeats\n",
 		costs->steady.taken ? "all connected"
@@ -107,20 +151,16 @@ void costs_print(const struct fleet *fleet)
 		(unsigned long long)(to->heartbeats - from->heartbeats));
 	printf("fleet: ");
 	if (fleet->transport->cycles)
-		printf("%.0f cycles per report; ", ratio(to->cycles - from->cycles, reports));
+		printf("%.0f cycles per report (%.0f per request); ", ratio(cycles, reports),
+			ratio(cycles, requests(from, to)));
 	printf("%.0f bytes per session, everything counted (%.0f MiB)\n",
 		ratio(to->bytes, to->sessions), (double)to->bytes / 1048576);
-	if (!from->has_broker || !to->has_broker)
-		return;
-	printf("broker: %.0f cycles per report; %.0f bytes per session, everything counted "
-	       "(%.0f MiB:",
-		ratio(to->broker_cycles - from->broker_cycles, reports),
-		ratio(to->broker_bytes, to->broker_sessions), (double)to->broker_bytes / 1048576);
-	json_object_foreach(to->broker_memory, name, part)
-	{
-		printf(" %s %.0f", name, (double)json_integer_value(part) / 1048576);
-	}
-	printf("; %.0f before the first login)\n", (double)costs->began.broker_bytes / 1048576);
+	if (from->has_broker && to->has_broker)
+		print_broker(costs, reports);
+	if (fleet->transport->cycles && taken_away(from, to) > TAKEN_AWAY_MOST)
+		printf("void: something else had the fleet's CPU %.0f %% of the time, and cycles "
+		       "went on counting\n",
+			100 * taken_away(from, to));
 }
 
 static json_t *figure(bool known, uint64_t above, uint64_t below)
@@ -138,10 +178,16 @@ void costs_report(const struct fleet *fleet, json_t *summary)
 	json_object_set_new(summary, "all_connected", json_boolean(costs->steady.taken));
 	json_object_set_new(summary, "fleet_cycles_per_report",
 		figure(fleet->transport->cycles, to->cycles - from->cycles, reports));
+	json_object_set_new(summary, "fleet_cycles_per_request",
+		figure(fleet->transport->cycles, to->cycles - from->cycles, requests(from, to)));
+	json_object_set_new(summary, "fleet_cpu_taken_away",
+		fleet->transport->cycles ? json_real(taken_away(from, to)) : json_null());
 	json_object_set_new(
 		summary, "fleet_bytes_per_session", figure(true, to->bytes, to->sessions));
 	json_object_set_new(summary, "broker_cycles_per_report",
 		figure(broker, to->broker_cycles - from->broker_cycles, reports));
+	json_object_set_new(summary, "broker_cycles_per_request",
+		figure(broker, to->broker_cycles - from->broker_cycles, requests(from, to)));
 	json_object_set_new(summary, "broker_bytes_per_session",
 		figure(broker, to->broker_bytes, to->broker_sessions));
 	if (broker)

@@ -207,6 +207,7 @@ struct figures {
 struct costs_sample {
 	bool taken, has_broker;
 	uint64_t now, acknowledged, heartbeats, sessions, cycles, bytes;
+	uint64_t ran; /* us of CPU that the calling thread has had */
 	uint64_t broker_cycles, broker_bytes, broker_sessions;
 	json_t *broker_memory; /* of which kinds its bytes are */
 };
