@@ -519,6 +519,53 @@ static void test_sessions_of_guests_survive_a_restart(void **state)
 	expect_no_events(rig);
 }
 
+static unsigned only_queue;
+
+static unsigned by_one_queue(struct rig *rig, const struct frame *frame)
+{
+	return only_queue;
+}
+
+/* Killed while the older of two sessions has not heard of the newer one yet. */
+static void test_of_two_sessions_of_a_device_the_newer_goes_on(void **state)
+{
+	struct rig *rig = *state;
+	struct gadget a = GADGET(rig, SIDE_A);
+
+	for (unsigned to = 0; to < WORKERS; to += WORKERS - 1) {
+		unsigned from = WORKERS - 1 - to;
+		struct gadget before;
+
+		login_at(&a, from);
+		a.port = (uint16_t)(40001 + to);
+		gadget_connect(&a);
+		expect_at(&a, from, HEARTH_ONLINE, MC_CONNECT);
+		before = a;
+		login_at(&a, to);
+		rig->stalled[from] = true;
+		rig->queue = by_one_queue;
+		only_queue = to;
+		while (owner_of_port(rig, a.port, CONNECT_PORT) == from)
+			a.port++;
+		gadget_connect(&a);
+		expect_at(&a, to, HEARTH_ONLINE, MC_CONNECT);
+		assert_int_equal(entry_now(&before).state, SESSION_LIVE);
+		rig_restart(rig);
+		rig->queue = NULL;
+		good_request(&a, 2006);
+		expect_at(&a, to, HEARTH_UPLINK, 2006);
+		rig_pass(rig, 3 * SECOND, 100 * MS);
+		expect_at(&before, from, HEARTH_OFFLINE, HEARTH_REPLACED);
+		expect_no_events(rig);
+		assert_int_equal(entry_now(&a).state, SESSION_LIVE);
+		/* The next one begins without it. */
+		worker_post(rig->team[0], CONTROL_KICK, handle_now(&a));
+		rig_turn(rig);
+		rig_turn(rig);
+		expect_at(&a, to, HEARTH_OFFLINE, HEARTH_KICKED);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_team, rig_teardown)
 
 int main(void)
@@ -535,6 +582,7 @@ int main(void)
 		TEST(test_a_stalled_worker_holds_up_nobody_else),
 		TEST(test_a_full_ring_keeps_a_session_until_it_is_read),
 		TEST(test_sessions_of_guests_survive_a_restart),
+		TEST(test_of_two_sessions_of_a_device_the_newer_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
