@@ -112,6 +112,7 @@ static void tcp_config(struct world *world, const struct world_settings *setting
 	tcp->send_bytes = or_default(settings->send_bytes, 1 << 20);
 	tcp->mss = (uint16_t)settings->mss; /* 0: what the link carries */
 	tcp->idle_us = (uint64_t)or_default(settings->idle_ms, 7 * 86400 * 1000) * MS;
+	tcp->cookies_above = settings->cookies_above;
 	tcp->keepalive_us = (uint64_t)settings->keepalive_ms * MS;
 	tcp->user_timeout_us = settings->user_timeout_ms * MS;
 	tcp->no_timestamps = settings->no_timestamps != 0;
