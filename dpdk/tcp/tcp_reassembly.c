@@ -429,18 +429,22 @@ uint32_t tcp_window_open(const struct tcp *tcp, const struct tcp_connection *c)
 	return seq_lt(c->rcv_nxt, side->in.edge) ? side->in.edge - c->rcv_nxt : 0;
 }
 
-/* RFC 9293 3.8.6.2.2: our right edge never moves back, and not forward in silly little steps.
- * Return: whether it moved. */
+/*
+ * RFC 9293 3.8.6.2.2: our right edge never moves back, and not forward in silly little steps.
+ * Return: whether the peer should hear of it at once: it may wait for this where more than a quarter of
+ * the window was taken.
+ */
 static bool edge_move(const struct tcp *tcp, const struct tcp_connection *c,
 	struct tcp_reassembly *in, uint32_t whole)
 {
 	uint32_t edge = c->rcv_nxt + (in->held < whole ? whole - in->held : 0);
 	uint32_t step = whole / 2 < tcp->config.mss ? whole / 2 : tcp->config.mss;
+	bool narrow = (int32_t)(in->edge - c->rcv_nxt) < (int32_t)(whole - whole / 4);
 
 	if ((int32_t)(edge - in->edge) < (int32_t)step)
 		return false;
 	in->edge = edge;
-	return true;
+	return narrow;
 }
 
 void tcp_hold(struct tcp *tcp, tcp_id id, uint32_t bytes)

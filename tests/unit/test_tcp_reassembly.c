@@ -443,6 +443,12 @@ static void test_hold_edge(void **state)
 	tcp_hold(rig->tcp, peer.id, 0);
 	assert_int_equal(drain(rig), 0);
 	assert_int_equal(rig->tcp->side_slab.used, 0);
+	/* More, but of a window that was wide open all the time. */
+	put_next(rig, &peer, 0, bytes, 4000);
+	tcp_hold(rig->tcp, peer.id, 4000);
+	drain(rig);
+	tcp_hold(rig->tcp, peer.id, 0);
+	assert_int_equal(drain(rig), 0);
 	/* The peer has nothing more to send: no update, however much is read. */
 	put_next(rig, &peer, TCP_FIN, bytes, 16384);
 	tcp_hold(rig->tcp, peer.id, 16384);
