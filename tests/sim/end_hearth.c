@@ -253,8 +253,13 @@ static bool hearth_connect(struct side *side)
 		.local = address(side->who, ipv6),
 		.remote_port = htons(SIM_PORT),
 		.local_port = htons((uint16_t)(SIM_FIRST_PORT + side->talk->index))};
+	uint16_t port = tuple.local_port;
 	uint32_t user[TCP_USER_BYTES / sizeof(uint32_t)] = {side->talk->index + 1};
 
+	if (side->who == SIM_SERVER) {
+		tuple.local_port = tuple.remote_port;
+		tuple.remote_port = port;
+	}
 	return stack_connect(hearth->stack, 0, &tuple, user) != 0;
 }
 

@@ -166,8 +166,9 @@ static void draw_side(struct side *side, const struct world_plan *plan, struct s
 	p->message = longest[sim_below(random, sizeof(longest) / sizeof(longest[0]))];
 	if (p->message < 300 && p->total > 4000)
 		p->total /= 16;
-	if (p->message < 40 && p->total > 1000)
-		p->total = 1000;
+	/* Byte by byte a few hundred are enough: congestion windows count bytes, too. */
+	if (p->message < 40 && p->total > 400)
+		p->total = 400;
 	if (sim_chance(random, 40 * PERCENT) && p->total / p->message < 200)
 		p->pace = sim_between(random, 100, 50000);
 	if (plan->faults & FAULT_WINDOW) {

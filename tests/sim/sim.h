@@ -157,6 +157,7 @@ struct talk {
 	unsigned index;
 	uint64_t begins;
 	bool ipv6;
+	bool crossing; /* both ends open it at once */
 	struct side sides[SIM_ENDS];
 };
 

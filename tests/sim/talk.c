@@ -232,6 +232,11 @@ static void side_work(struct side *side)
 		close_side(side);
 }
 
+static bool opens(const struct side *side)
+{
+	return (side->who == SIM_CLIENT || side->talk->crossing) && !side->asked && !side->gone;
+}
+
 void talk_work(struct end *end)
 {
 	struct world *world = end->world;
@@ -239,8 +244,7 @@ void talk_work(struct end *end)
 	for (unsigned i = 0; i < world->plan.talk_count && !world->failed; i++) {
 		struct side *side = &world->talks[i].sides[end->who];
 
-		if (end->who == SIM_CLIENT && !side->asked && !side->gone &&
-			world->now >= side->talk->begins)
+		if (opens(side) && world->now >= side->talk->begins)
 			side->asked = end->ops->connect(side);
 		side_work(side);
 	}
@@ -256,7 +260,7 @@ uint64_t talk_next(const struct end *end)
 		const struct side *side = &world->talks[i].sides[end->who];
 		uint64_t at = SIM_NEVER;
 
-		if (end->who == SIM_CLIENT && !side->asked && !side->gone) {
+		if (opens(side)) {
 			uint64_t begins = world_local(end, side->talk->begins);
 
 			at = begins > end->now ? begins : end->now + SIM_MS;

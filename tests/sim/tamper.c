@@ -17,6 +17,7 @@
  *	of ours, 200 ms and the round trip for data; lwIP takes 3 s for its SYN and up to 1.5 s else.
  * @gone: how the side must end that @rules cut off; GONE_NOT: both sides get all bytes
  * @calm: nothing may be sent again
+ * @crossing: both ends open the connection at once (RFC 9293 figure 8); between ends of ours only
  */
 struct tamper {
 	const char *name;
@@ -25,7 +26,7 @@ struct tamper {
 	uint32_t hits;
 	uint64_t within;
 	enum gone gone;
-	bool calm;
+	bool calm, crossing;
 };
 
 /* Both directions, in messages; the client ends it. */
@@ -42,6 +43,11 @@ struct tamper {
 
 static const struct tamper tampers[] = {
 	{"nothing", {{0}}, TALK(40000), .within = SECONDS(2), .calm = true},
+	{"crossing-syns", {{0}}, TALK(40000), .within = SECONDS(3), .crossing = true},
+	{"crossing-syns-one-lost", {{.from = FROM_SERVER, .match = IS_SYN, .first = 1}}, TALK(3000),
+		1, SECONDS(6), .crossing = true},
+	{"crossing-syns-answers-lost", {{.match = IS_SYN_ACK, .first = 1}}, TALK(3000), 2,
+		SECONDS(9), .crossing = true},
 	{"drop-syn", {{.match = IS_SYN, .first = 1}}, TALK(3000), 1, SECONDS(6)},
 	{"drop-syns", {{.match = IS_SYN, .first = 3}}, TALK(3000), 3, SECONDS(30)},
 	{"duplicate-syn", {{.match = IS_SYN, .action = DUPLICATE, .value = 3}}, TALK(3000), 1,
@@ -195,6 +201,7 @@ static bool one(const struct tamper *t, enum against against, bool ipv6, bool tr
 		plan.rule_count++;
 	world = plain_world(&plan, &t->client, &t->server);
 	world->talks[0].ipv6 = ipv6;
+	world->talks[0].crossing = t->crossing;
 	world->trace = trace;
 	if (world_run(world))
 		judge(world, t);
@@ -211,6 +218,8 @@ unsigned tamper_run(enum against against, const char *name, bool trace)
 
 	for (unsigned i = 0; i < sizeof(tampers) / sizeof(tampers[0]); i++) {
 		if (name && strcmp(name, tampers[i].name) != 0)
+			continue;
+		if (tampers[i].crossing && against != AGAINST_SELF)
 			continue;
 		for (unsigned ipv6 = 0; ipv6 <= 1; ipv6++) {
 			ran++;
