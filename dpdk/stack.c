@@ -242,7 +242,13 @@ void stack_timers(struct stack *stack, uint64_t now)
 	stack->swept = now;
 	tcp_slice(stack, elapsed);
 	neighbour_slice(stack, elapsed);
-	for (unsigned i = 0; i < stack->interface_count; i++)
-		if (stack->interfaces[i].unsettled > 0)
-			stack_settle(stack, &stack->interfaces[i]);
+	for (unsigned i = 0; i < stack->interface_count; i++) {
+		struct stack_interface *interface = &stack->interfaces[i];
+
+		/* First: the answer to a probe comes to a group (RFC 4862 section 5.4.2). */
+		if (interface->ipv6)
+			stack_mld_timers(stack, interface);
+		if (interface->unsettled > 0)
+			stack_settle(stack, interface);
+	}
 }

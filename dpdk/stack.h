@@ -154,6 +154,14 @@ struct stack_config {
 	X(STACK_ND_SOLICITATIONS, "nd_solicitations", "neighbour solicitations sent")              \
 	X(STACK_ND_DUPLICATE, "nd_duplicate",                                                      \
 		"IPv6 addresses of ours that another host had already: not used")                  \
+	X(STACK_DROP_MLD_MALFORMED, "drop_mld_malformed",                                          \
+		"listener queries that are malformed, without router alert or from off the link")  \
+	X(STACK_DROP_MLD_NOT_OURS, "drop_mld_not_ours",                                            \
+		"listener queries about, or to, a group that is not ours")                         \
+	X(STACK_DROP_MLD_LIMIT, "drop_mld_limit",                                                  \
+		"listener queries left unanswered by the rate limit")                              \
+	X(STACK_MLD_QUERIES, "mld_queries", "listener queries to be answered")                     \
+	X(STACK_MLD_REPORTS, "mld_reports", "listener reports sent")                               \
 	X(STACK_DROP_ARP_MALFORMED, "drop_arp_malformed",                                          \
 		"ARP packets that are not Ethernet/IPv4 requests or replies")                      \
 	X(STACK_DROP_ARP_NOT_OURS, "drop_arp_not_ours", "ARP requests for others' addresses")      \

@@ -110,8 +110,10 @@ void stack_interface_init(
 		interface->ipv6 = true;
 		own = link_local(link->link, &from->address);
 	}
-	if (interface->ipv6)
+	if (interface->ipv6) {
 		subnet_init(&interface->subnets[interface->subnet_count++], &own, 0, now);
+		stack_mld_join(interface, now);
+	}
 	interface->unsettled = interface->subnet_count;
 	interface->gateway_count = link->gateway_count;
 	for (unsigned i = 0; i < link->gateway_count; i++)
@@ -186,6 +188,9 @@ static void settle_one(
 	if (subnet->state == SUBNET_TENTATIVE && subnet->pending == 0) {
 		subnet->state = SUBNET_VALID;
 		subnet->pending = ANNOUNCEMENTS;
+		/* Now there is an address that routers take reports from (RFC 3590 section 4). */
+		if (ipv6_is_link_local(&subnet->address))
+			stack_mld_join(interface, stack->now);
 	}
 	subnet->pending--;
 	if (subnet->state == SUBNET_TENTATIVE) {

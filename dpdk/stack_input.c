@@ -3,6 +3,8 @@
 /* stack_input.c - one frame in: Ethernet, VLAN tags (IEEE 802.1Q), IPv4 and IPv6 headers */
 #include "stack_private.h"
 
+#include "net/mld.h"
+
 #include <string.h>
 
 #define VLAN_TAGS_MAX 2
@@ -66,6 +68,8 @@ static enum stack_counter ipv6_input(
 	/* Its groups and sources are its own affair, and its address may be one of ours. */
 	if (packet.protocol == PROTOCOL_ICMPV6 && nd_is_discovery(&packet))
 		return stack_nd_input(stack, from, &packet);
+	if (packet.protocol == PROTOCOL_ICMPV6 && mld_is_query(&packet))
+		return stack_mld_input(stack, from, &packet);
 	/* A mapped address, too, is none that comes over a wire. */
 	if (ip_is_v4(&packet.source) || !ipv6_is_unicast(&packet.source) ||
 		stack_owns_anywhere(stack, &packet.source))

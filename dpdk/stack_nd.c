@@ -13,13 +13,6 @@
 
 static const struct ip_address unspecified;
 
-/* A group's Ethernet address (RFC 2464 section 7). */
-static void group_mac(uint8_t mac[6], const struct ip_address *group)
-{
-	mac[0] = mac[1] = 0x33;
-	memcpy(mac + 2, &group->word[3], 4);
-}
-
 /* @mac: NULL: @destination is a group */
 static void send_nd(struct stack *stack, struct stack_interface *interface, const uint8_t *mac,
 	const struct ip_address *source, const struct ip_address *destination,
@@ -33,7 +26,7 @@ static void send_nd(struct stack *stack, struct stack_interface *interface, cons
 	if (!frame)
 		return;
 	if (!mac) {
-		group_mac(group, destination);
+		ipv6_group_mac(group, destination);
 		mac = group;
 	}
 	length = nd_build(body, source, destination, message);

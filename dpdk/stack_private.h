@@ -29,6 +29,7 @@ struct stack_subnet {
 	bool has_broadcast;
 	uint8_t state; /* enum stack_subnet_state */
 	uint8_t pending;
+	bool asked; /* a listener query that is to be answered asked for its group */
 	uint64_t at;
 };
 
@@ -45,6 +46,19 @@ struct stack_queue {
 	uint16_t room[STACK_QUEUE];
 };
 _Static_assert(STACK_QUEUE <= LINK_RESERVED_MAX, "a queue is reserved buffers");
+
+/**
+ * struct stack_listener - reports of the groups that we are asked for in (RFC 3810)
+ * @pending: unasked ones still to send, the next @at
+ * @owed: one that a query asked for leaves @answer_at
+ * @v1_until: a router speaks only version 1, until then so do we
+ */
+struct stack_listener {
+	uint8_t pending;
+	bool owed;
+	uint64_t at, answer_at, v1_until;
+	struct rate_limit queries;
+};
 
 /**
  * struct stack_interface - one link and what the stack knows about it
@@ -67,6 +81,7 @@ struct stack_interface {
 	struct neighbour *neighbour;
 	struct rate_limit answers, defences, echo_answers, icmp_errors;
 	unsigned unsettled;
+	struct stack_listener listener;
 	struct stack_queue queue;
 };
 
@@ -139,6 +154,13 @@ struct stack_from {
 static inline void stack_count(struct stack *stack, enum stack_counter counter)
 {
 	counter_add(&stack->counters[counter], 1);
+}
+
+/** stack_draw() - 16 bits that nobody foresees who does not watch many of them. */
+static inline uint16_t stack_draw(struct stack *stack)
+{
+	stack->id_state = stack->id_state * 6364136223846793005U + 1442695040888963407U;
+	return (uint16_t)(stack->id_state >> 48);
 }
 
 /** stack_subnet_has() - is @address this one of ours, or of the row that follows it? */
@@ -295,6 +317,19 @@ void stack_nd_probe(
 /** stack_nd_announce() - queue an unsolicited advertisement (RFC 4861 section 7.2.6). */
 void stack_nd_announce(
 	struct stack *stack, struct stack_interface *interface, const struct ip_address *address);
+
+/* stack_mld.c */
+
+/** stack_mld_join() - report our groups, as if they were new: at the start, and when there is a
+ * link-local address to do so from. */
+void stack_mld_join(struct stack_interface *interface, uint64_t now);
+
+/** stack_mld_timers() - reports that are due. */
+void stack_mld_timers(struct stack *stack, struct stack_interface *interface);
+
+/** stack_mld_input() - one packet that mld_is_query(). */
+enum stack_counter stack_mld_input(
+	struct stack *stack, const struct stack_from *from, const struct ip_packet *packet);
 
 /* stack_icmp.c */
 

@@ -29,13 +29,6 @@ struct frame *stack_queue_frame(struct stack *stack, struct stack_interface *int
 	return frame;
 }
 
-/* With DF set the id means nothing to receivers (RFC 6864); unpredictable, it tells nothing. */
-static uint16_t next_id(struct stack *stack)
-{
-	stack->id_state = stack->id_state * 6364136223846793005U + 1442695040888963407U;
-	return (uint16_t)(stack->id_state >> 48);
-}
-
 uint8_t *stack_build_ether(struct frame *frame, const struct stack_interface *interface,
 	const uint8_t destination[6], uint16_t type)
 {
@@ -67,8 +60,10 @@ uint8_t *stack_build_ip(struct stack *stack, struct frame *frame,
 	if (v4) {
 		frame->flags |= interface->link->offload & FRAME_L3_FILL;
 		frame->l3_length = sizeof(struct ipv4_header);
+		/* With DF set the id means nothing (RFC 6864); at random it tells nothing. */
 		ipv4_build((void *)ip, ip_v4(headers->source), ip_v4(headers->destination),
-			headers->protocol, payload, next_id(stack), frame->flags & FRAME_L3_FILL);
+			headers->protocol, payload, stack_draw(stack),
+			frame->flags & FRAME_L3_FILL);
 	} else {
 		frame->flags |= FRAME_IPV6;
 		frame->l3_length = sizeof(struct ipv6_header);

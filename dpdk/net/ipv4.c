@@ -59,7 +59,7 @@ enum ipv4_error ipv4_parse(
 	packet->length = (uint16_t)(total - header_length);
 	packet->protocol = header->protocol;
 	packet->hops = header->ttl;
-	packet->fragment = false;
+	packet->fragment = packet->alert = false;
 	return IPV4_GOOD;
 }
 

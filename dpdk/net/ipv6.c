@@ -11,6 +11,8 @@
 #define EXTENSION_DESTINATION 60
 
 #define OPTION_PAD1 0
+#define OPTION_ROUTER_ALERT 5 /* RFC 2711 */
+#define ALERT_MLD 0
 /* What to do with an option that is not known: its two upper bits, 0: skip it, else drop. */
 #define OPTION_ACTION 0xc0
 
@@ -34,11 +36,12 @@ struct walk {
 	size_t left; /* bytes of the packet from @at on */
 	unsigned headers, chain;
 	uint8_t next;
-	bool first, fragment;
+	bool first, fragment, alert;
 };
 
-/* Each turn of the loop takes at least one byte. No option asks for anything that we do. */
-static bool options_good(const uint8_t *options, size_t length)
+/* Each turn of the loop takes at least one byte. No option asks for anything that we do.
+ * @alert: set where one is a router alert for MLD */
+static bool options_good(const uint8_t *options, size_t length, bool *alert)
 {
 	while (length > 0) {
 		size_t step = 1;
@@ -47,6 +50,8 @@ static bool options_good(const uint8_t *options, size_t length)
 			if ((options[0] & OPTION_ACTION) || length < 2 || options[1] + 2U > length)
 				return false;
 			step = options[1] + 2U;
+			if (options[0] == OPTION_ROUTER_ALERT && step == 4)
+				*alert = options[2] == 0 && options[3] == ALERT_MLD;
 		}
 		options += step;
 		length -= step;
@@ -69,6 +74,7 @@ static enum ipv6_error walk_one(struct walk *walk)
 {
 	const struct extension *extension = (const void *)walk->at;
 	enum ipv6_error result = IPV6_GOOD;
+	bool alert = false;
 	size_t length = 8;
 
 	if (walk->left < 8 || ++walk->headers > IPV6_EXTENSIONS_MAX)
@@ -91,8 +97,11 @@ static enum ipv6_error walk_one(struct walk *walk)
 			return IPV6_EXTENSION;
 		/* fall through */
 	default:
-		if (!options_good(walk->at + 2, length - 2))
+		if (!options_good(walk->at + 2, length - 2, &alert))
 			result = IPV6_EXTENSION;
+		/* To the destination alone it says nothing. */
+		if (walk->next == EXTENSION_HOP_BY_HOP)
+			walk->alert = alert;
 	}
 	walk->next = extension->next;
 	walk->first = false;
@@ -127,6 +136,7 @@ enum ipv6_error ipv6_parse(const uint8_t *data, size_t length, struct ip_packet 
 	packet->protocol = walk.next;
 	packet->hops = header->hop_limit;
 	packet->fragment = walk.fragment;
+	packet->alert = walk.alert;
 	return IPV6_GOOD;
 }
 

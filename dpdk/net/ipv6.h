@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /** Extension headers of a packet, and bytes of them all together, at most. */
 #define IPV6_EXTENSIONS_MAX 4
@@ -81,6 +82,13 @@ static inline struct ip_address ipv6_solicited_node(const struct ip_address *add
 {
 	return (struct ip_address){{htonl(0xff020000), 0, htonl(1),
 		htonl(0xff000000) | (address->word[3] & htonl(0xffffff))}};
+}
+
+/** ipv6_group_mac() - a group's Ethernet address (RFC 2464 section 7). */
+static inline void ipv6_group_mac(uint8_t mac[6], const struct ip_address *group)
+{
+	mac[0] = mac[1] = 0x33;
+	memcpy(mac + 2, &group->word[3], 4);
 }
 
 /**

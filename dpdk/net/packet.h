@@ -11,6 +11,7 @@
  * @protocol: of the payload
  * @hops: hop limit or time to live, as received
  * @fragment: a fragment header was there, of a packet in one piece (RFC 6946)
+ * @alert: its hop-by-hop options ask routers to look at it, for MLD (RFC 2711)
  */
 struct ip_packet {
 	struct ip_address source, destination;
@@ -18,5 +19,5 @@ struct ip_packet {
 	uint16_t length;
 	uint8_t protocol;
 	uint8_t hops;
-	bool fragment;
+	bool fragment, alert;
 };

@@ -59,7 +59,7 @@ static void test_addresses_are_probed_first(void **state)
 	for (unsigned i = 0; i < f->links[0].sent_count; i++) {
 		const uint8_t *out = f->links[0].sent[i].data;
 
-		if (get16(out + 12) != 0x86dd)
+		if (get16(out + 12) != 0x86dd || out[IP + 6] != 58)
 			continue;
 		probes++;
 		assert_int_equal(f->links[0].sent[i].frame.length, L4_6 + 32);
