@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* peer.c - Hearth's stack as one host of a network whose other hosts are Linux kernels */
+#include "arguments.h"
 #include "memory.h"
 #include "random.h"
 #include "stack.h"
-#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,6 @@
 #define PORT_DISCARD 9
 #define PORT_SOURCE 19
 #define SOURCE_BYTES (1u << 20)
-#define PIECE 8000
 #define LINE_MAX 512
 
 /** struct talk - a connection; part of TCP's own record */
@@ -46,7 +44,7 @@ static struct {
 	volatile sig_atomic_t end;
 	struct stack_address addresses[STACK_ADDRESSES_MAX];
 	unsigned address_count;
-} peer = {.piece = PIECE};
+} peer;
 
 static uint8_t pattern(uint32_t offset)
 {
@@ -159,139 +157,6 @@ static void pour_all(void)
 	}
 }
 
-static void usage(FILE *out)
-{
-	fprintf(out,
-		"usage: hearth-peer --tap NAME | --packet INTERFACE --address ADDRESS/PREFIX...\n"
-		"       [--gateway ADDRESS] [--piece BYTES] [--window BYTES] [--seed N]\n"
-		"       [--loss N] [--duplicate N] [--corrupt N] [--reorder N]   parts of a "
-		"million\n"
-		"       [--delay US] [--jitter US]\n"
-		"Hearth's stack as a host beside Linux kernels, for interoperation tests. It "
-		"echoes\n"
-		"on TCP and UDP port 7, discards on TCP port 9, sends 1 MiB of a pattern on port "
-		"19.\n"
-		"Commands on standard input: \"counters\" prints all counters, end of file ends "
-		"it.\n");
-}
-
-static bool parse_address(const char *text, struct ip_address *address)
-{
-	uint32_t v4;
-
-	if (inet_pton(AF_INET, text, &v4) == 1) {
-		*address = ip_from_v4(v4);
-		return true;
-	}
-	return inet_pton(AF_INET6, text, address) == 1;
-}
-
-static bool add_address(struct stack_link *link, char *text)
-{
-	struct stack_address *address = &link->addresses[link->address_count];
-	char *slash = strchr(text, '/');
-
-	if (!slash || link->address_count == STACK_ADDRESSES_MAX)
-		return false;
-	*slash = '\0';
-	address->prefix = (uint8_t)atoi(slash + 1);
-	link->address_count++;
-	return parse_address(text, &address->address);
-}
-
-enum {
-	OPTION_TAP = 1,
-	OPTION_PACKET,
-	OPTION_ADDRESS,
-	OPTION_GATEWAY,
-	OPTION_PIECE,
-	OPTION_WINDOW,
-	OPTION_SEED,
-	OPTION_LOSS,
-	OPTION_DUPLICATE,
-	OPTION_CORRUPT,
-	OPTION_REORDER,
-	OPTION_DELAY,
-	OPTION_JITTER,
-	OPTION_HELP
-};
-
-static const struct option options[] = {
-	{"tap", required_argument, NULL, OPTION_TAP},
-	{"packet", required_argument, NULL, OPTION_PACKET},
-	{"address", required_argument, NULL, OPTION_ADDRESS},
-	{"gateway", required_argument, NULL, OPTION_GATEWAY},
-	{"piece", required_argument, NULL, OPTION_PIECE},
-	{"window", required_argument, NULL, OPTION_WINDOW},
-	{"seed", required_argument, NULL, OPTION_SEED},
-	{"loss", required_argument, NULL, OPTION_LOSS},
-	{"duplicate", required_argument, NULL, OPTION_DUPLICATE},
-	{"corrupt", required_argument, NULL, OPTION_CORRUPT},
-	{"reorder", required_argument, NULL, OPTION_REORDER},
-	{"delay", required_argument, NULL, OPTION_DELAY},
-	{"jitter", required_argument, NULL, OPTION_JITTER},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{0},
-};
-
-/** struct arguments - the command line */
-struct arguments {
-	const char *interface;
-	bool tap;
-	struct weather weather;
-	struct stack_link link;
-	uint32_t window;
-};
-
-static bool take_option(struct arguments *arguments, int option, char *value)
-{
-	struct stack_link *link = &arguments->link;
-	struct weather *weather = &arguments->weather;
-	uint32_t number = value ? (uint32_t)strtoul(value, NULL, 0) : 0;
-
-	switch (option) {
-	case OPTION_TAP:
-	case OPTION_PACKET:
-		arguments->interface = value;
-		arguments->tap = option == OPTION_TAP;
-		return true;
-	case OPTION_ADDRESS:
-		return add_address(link, value);
-	case OPTION_GATEWAY:
-		return link->gateway_count < STACK_GATEWAYS_MAX &&
-		       parse_address(value, &link->gateways[link->gateway_count++]);
-	case OPTION_PIECE:
-		peer.piece = number;
-		return number > 0;
-	case OPTION_WINDOW:
-		arguments->window = number;
-		return true;
-	case OPTION_SEED:
-		weather->seed = number;
-		return true;
-	case OPTION_LOSS:
-		weather->loss = number;
-		return true;
-	case OPTION_DUPLICATE:
-		weather->duplicate = number;
-		return true;
-	case OPTION_CORRUPT:
-		weather->corrupt = number;
-		return true;
-	case OPTION_REORDER:
-		weather->reorder = number;
-		return true;
-	case OPTION_DELAY:
-		weather->delay_us = number;
-		return true;
-	case OPTION_JITTER:
-		weather->jitter_us = number;
-		return true;
-	default:
-		return false;
-	}
-}
-
 static struct stack *start(
 	const struct arguments *arguments, struct wire *wire, struct random *random)
 {
@@ -361,7 +226,7 @@ static void connect_to(char *where)
 	if (!port)
 		return;
 	*port++ = '\0';
-	if (!parse_address(where, &tuple.remote))
+	if (!arguments_address(where, &tuple.remote))
 		return;
 	for (unsigned i = 0; i < peer.address_count; i++)
 		if (ip_is_v4(&peer.addresses[i].address) == ip_is_v4(&tuple.remote))
@@ -400,25 +265,14 @@ static void serve_commands(void)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = {.window = 65535};
+	struct arguments arguments = {.piece = 8000, .window = 65535};
 	struct wire *wire;
 	struct random *random;
-	int option;
+	int status = arguments_read(&arguments, argc, argv);
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == OPTION_HELP) {
-			usage(stdout);
-			return 0;
-		}
-		if (!take_option(&arguments, option, optarg)) {
-			usage(stderr);
-			return 2;
-		}
-	}
-	if (!arguments.interface || arguments.link.address_count == 0) {
-		usage(stderr);
-		return 2;
-	}
+	if (status >= 0)
+		return status;
+	peer.piece = arguments.piece;
 	wire = wire_open(arguments.interface, arguments.tap, &arguments.weather);
 	if (!wire) {
 		fprintf(stderr, "hearth-peer: %s: %s\n", arguments.interface, strerror(errno));
