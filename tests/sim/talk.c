@@ -187,6 +187,19 @@ static void close_side(struct side *side)
 	side->over_at = side->talk->world->now;
 }
 
+/* Of either side: at 30 % loss a peer may crawl for an hour. Their clocks differ by seconds. */
+static uint64_t last_progress(const struct side *side)
+{
+	uint64_t other = peer_of(side)->progress_at;
+
+	return side->progress_at > other ? side->progress_at : other;
+}
+
+static uint64_t patience_ends(const struct side *side)
+{
+	return last_progress(side) + PATIENCE + 1;
+}
+
 /* Waiting for a peer that waits as well is what must never be. */
 static void lose_patience(struct side *side)
 {
@@ -207,7 +220,7 @@ static void side_work(struct side *side)
 
 	if (!side->opened || talk_over(side))
 		return;
-	if (side->end->now - side->progress_at > PATIENCE) {
+	if (side->end->now >= patience_ends(side)) {
 		lose_patience(side);
 		return;
 	}
@@ -266,7 +279,7 @@ uint64_t talk_next(const struct end *end)
 			at = begins > end->now ? begins : end->now + SIM_MS;
 		}
 		if (side->opened && !talk_over(side)) {
-			at = side->progress_at + PATIENCE + 1;
+			at = patience_ends(side);
 			if (side->written < side->plan.total && side->next_write > end->now)
 				at = side->next_write;
 			if (side->refuse_until > end->now && side->refuse_until < at)
