@@ -69,6 +69,7 @@ static inline bool sim_chance(struct sim_random *random, uint32_t per_million)
  * @rate: bytes per millisecond, 0: no limit; at most @queue bytes wait, the rest is dropped
  * @mtu_at, @mtu: from then on larger packets are dropped with an ICMP error; 0: never
  * @out_at, @out_until: nothing passes in between
+ * @tcp_only: whatever is not TCP passes, and throws no dice
  */
 struct weather {
 	uint32_t loss, duplicate, late, corrupt;
@@ -77,6 +78,7 @@ struct weather {
 	uint64_t mtu_at;
 	uint16_t mtu;
 	uint64_t out_at, out_until;
+	bool tcp_only;
 };
 
 struct wire;

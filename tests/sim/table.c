@@ -43,8 +43,11 @@ static uint32_t throughput(const struct direction *d, uint32_t loss, uint32_t bu
 	plan.rough = true;
 	plan.check_every = 8;
 	for (unsigned i = 0; i < SIM_ENDS; i++) {
-		plan.weather[i] = (struct weather){
-			.loss = loss * 10000, .delay = 20 * SIM_MS, .rate = 12500, .queue = 250000};
+		plan.weather[i] = (struct weather){.loss = loss * 10000,
+			.delay = 20 * SIM_MS,
+			.rate = 12500,
+			.queue = 250000,
+			.tcp_only = true};
 		plan.hearth[i].receive_window = buffer;
 		plan.hearth[i].send_bytes = buffer;
 		memcpy(plan.hearth[i].chunks, (uint32_t[]){512, 1024, 64, 16},

@@ -301,6 +301,10 @@ void wire_put(struct wire *wire, const uint8_t *data, unsigned length)
 		frame_print(stdout, data, length);
 		printf(" %s\n", action_name(rule));
 	}
+	if (w->tcp_only && !is_tcp) {
+		launch(wire, data, length, world->now + w->delay);
+		return;
+	}
 	if (world->now >= w->out_at && world->now < w->out_until) {
 		wire->counts.lost++;
 		return;
