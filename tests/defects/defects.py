@@ -503,8 +503,9 @@ defect("broadcast-source-accepted", "stack_input.c",
 defect("others-packets-taken", "stack_input.c",
        "	if (!stack_owns(interface, &packet.destination))\n		return STACK_DROP_IPV4_NOT_OURS;\n",
        "", "stack_ipv4")
-defect("ipv6-mapped-source-accepted", "stack_input.c",
-       "	if (ip_is_v4(&packet.source) || !ipv6_is_unicast", "	if (!ipv6_is_unicast",
+defect("ipv6-group-source-accepted", "stack_input.c",
+       "	if (ip_is_v4(&packet.source) || !ipv6_is_unicast(&packet.source) ||",
+       "	if (ip_is_v4(&packet.source) ||",
        "stack_ipv6")
 defect("ipv6-payload-length-unchecked", "net/ipv6.c",
        "	if (walk.left > length - sizeof(*header))\n		return IPV6_MALFORMED;\n", "",

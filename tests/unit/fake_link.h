@@ -3,6 +3,7 @@
 /* fake_link.h - a link of plain memory, and frames made by hand to come in by it */
 #pragma once
 
+#include "guarded.h"
 #include "link.h"
 #include "stack.h"
 
@@ -18,8 +19,7 @@
 #define TCP_PORT 7700
 #define SECOND 1000000ULL
 
-/** struct fake_link - received frames lie in blocks of their exact size, so that a sanitizer sees
- * every read beyond them */
+/** struct fake_link - received frames end where memory ends: every read beyond them is noticed */
 struct fake_link {
 	struct link link;
 	struct frame rx[STACK_BURST];
@@ -77,7 +77,7 @@ static inline void fake_release(struct link *link)
 	struct fake_link *fake = (struct fake_link *)link;
 
 	for (unsigned i = 0; i < fake->held_count; i++)
-		free(fake->held[i].data);
+		guarded_put(fake->held[i].data);
 	fake->held_count = 0;
 }
 
@@ -147,7 +147,7 @@ static inline void link_fini(struct fake_link *fake)
 	assert_int_equal(fake->held_count, 0);
 	assert_int_equal(fake->reserved, 0);
 	for (unsigned i = 0; i < fake->rx_count; i++)
-		free(fake->rx[i].data);
+		guarded_put(fake->rx[i].data);
 	fake->rx_count = 0;
 }
 
@@ -203,6 +203,7 @@ struct packet {
 	unsigned length;
 	uint16_t flags;
 	uint16_t vlan; /* with FRAME_VLAN: a tag that the port took off */
+	uint32_t hash; /* with FRAME_HASH: what the port made of it */
 };
 
 #define IP 14
@@ -310,11 +311,12 @@ static inline void link_arrive(struct fake_link *fake, const struct packet *p)
 
 	assert_true(fake->rx_count < STACK_BURST);
 	memset(frame, 0, sizeof(*frame));
-	frame->data = malloc(p->length ? p->length : 1);
+	frame->data = guarded_get(p->length);
 	assert_non_null(frame->data);
 	memcpy(frame->data, p->data, p->length);
 	frame->length = (uint16_t)p->length;
 	frame->flags = p->flags;
 	frame->vlan = p->vlan;
+	frame->hash = p->hash;
 	fake->rx_count++;
 }

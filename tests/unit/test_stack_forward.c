@@ -13,7 +13,7 @@ struct crew {
 	struct forward *forward;
 };
 
-static int crew_setup(void **state)
+static int crew_make(void **state, uint16_t vlan)
 {
 	struct crew *crew = calloc(1, sizeof(*crew));
 	uint8_t key[RSS_KEY_BYTES];
@@ -29,11 +29,22 @@ static int crew_setup(void **state)
 			while (rss_init(&f->rss, key, WORKERS) != 0);
 		f->rss = crew->f[0]->rss;
 		f->config.worker = i;
+		f->config.links[0].vlan = vlan;
 		f->config.forward = crew->forward;
 		fixture_start(f);
 	}
 	*state = crew;
 	return 0;
+}
+
+static int crew_setup(void **state)
+{
+	return crew_make(state, 0);
+}
+
+static int crew_setup_tagged(void **state)
+{
+	return crew_make(state, 77);
 }
 
 static int crew_teardown(void **state)
@@ -149,6 +160,38 @@ static void test_a_connection_lives_where_its_flow_belongs(void **state)
 		assert_int_equal(all_drops(crew->f[i]), 0);
 }
 
+/* The network that a frame belongs to goes with it, in its tag or beside it where the port took that
+ * off; and is no other on the way. */
+static void test_L3_a_forwarded_frame_keeps_its_network(void **state)
+{
+	struct crew *crew = *state;
+	unsigned port = port_of(crew, 1, 40000, UDP_PORT);
+	struct packet p;
+
+	for (unsigned stripped = 0; stripped < 2; stripped++) {
+		udp_from(&p, port, "tagged");
+		if (stripped) {
+			p.flags = FRAME_VLAN;
+			p.vlan = 77;
+		} else {
+			memmove(p.data + 16, p.data + 12, p.length - 12);
+			put16(p.data + 12, 0x8100);
+			put16(p.data + 14, 77);
+			p.length += 4;
+		}
+		deliver(crew->f[0], &p);
+		assert_int_equal(counter(crew->f[0], STACK_FORWARDED), stripped + 1);
+		turn(crew->f[1]);
+		assert_int_equal(crew->f[1]->datagrams, stripped + 1);
+		assert_int_equal(all_drops(crew->f[1]), 0);
+	}
+	udp_from(&p, port, "untagged");
+	deliver(crew->f[0], &p);
+	turn(crew->f[1]);
+	assert_int_equal(counter(crew->f[0], STACK_DROP_VLAN), 1);
+	assert_int_equal(crew->f[1]->datagrams, 2);
+}
+
 /* A port that hashed with our key is believed. */
 static void test_a_ports_hash_is_used(void **state)
 {
@@ -165,6 +208,16 @@ static void test_a_ports_hash_is_used(void **state)
 	deliver(f, &p);
 	assert_int_equal(f->datagrams, 2);
 	assert_int_equal(counter(f, STACK_FORWARDED), 0);
+	/* Another's, as the table has it. */
+	for (unsigned worker = 1; worker < WORKERS; worker++) {
+		udp_from(&p, port_of(crew, 0, 40000, UDP_PORT), "x");
+		p.flags = FRAME_HASH;
+		while (rss_worker(&f->rss, p.hash) != worker)
+			p.hash++;
+		deliver(f, &p);
+		assert_int_equal(f->datagrams, 2);
+		assert_int_equal(counter(f, STACK_FORWARDED), worker);
+	}
 }
 
 /* T28: whoever sends all flows to one worker fills its ring; what others own goes on. */
@@ -332,6 +385,8 @@ int main(void)
 		TEST(test_bad_packets_are_not_handed_on),
 		TEST(test_a_connection_lives_where_its_flow_belongs),
 		TEST(test_a_ports_hash_is_used),
+		cmocka_unit_test_setup_teardown(test_L3_a_forwarded_frame_keeps_its_network,
+			crew_setup_tagged, crew_teardown),
 		TEST(test_a_stalled_worker_costs_the_others_nothing),
 		TEST(test_slots_are_kept_until_transmit),
 		TEST(test_a_datagram_is_handed_to_a_sessions_owner),

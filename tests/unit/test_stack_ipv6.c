@@ -191,6 +191,13 @@ static void destination(struct packet *p, const struct drop *row)
 	seal6(p, 16);
 }
 
+/* @bytes and nothing behind them: @more of type @value. */
+static void alone(struct packet *p, const struct drop *row)
+{
+	make_ip6(p, peer_v6, our_v6, row->value, row->more);
+	memcpy(p->data + L4_6, row->bytes, row->more);
+}
+
 static void zero_checksum(struct packet *p, const struct drop *row)
 {
 	make_udp6(p, peer_v6, "data", 4);
@@ -245,6 +252,10 @@ static void test_dropped(void **state)
 			EIGHT(17, 4, 1, 4)},
 		{"V1 option past its header", extended, STACK_DROP_IPV6_EXTENSION, 60, 8,
 			EIGHT(17, 0, 1, 5)},
+		{"V1 option past the frame", alone, STACK_DROP_IPV6_EXTENSION, 60, 8,
+			EIGHT(59, 0, 1, 5)},
+		{"V1 length past the frame", alone, STACK_DROP_IPV6_EXTENSION, 60, 8,
+			EIGHT(59, 1, 1, 4)},
 		{"V1 option without a length", extended, STACK_DROP_IPV6_EXTENSION, 60, 8,
 			EIGHT(17, 0, 1, 3, 0, 0, 0, 1)},
 		{"V1 option that must be known", extended, STACK_DROP_IPV6_EXTENSION, 60, 8,

@@ -146,6 +146,35 @@ static void test_slow_start(void **state)
 	rig_end(rig);
 }
 
+/* RFC 5681 4.1: after an idle RTO what has grown is an initial window again; before that it is not. */
+static void test_restart_after_idle(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+
+	assert_true(message(rig, &peer, 60 * 1000, 's'));
+	drain(rig);
+	for (unsigned i = 0; i < 20; i++) {
+		put_ack(rig, &peer, peer.ack + 1460);
+		drain(rig);
+	}
+	put_ack(rig, &peer, connection_of(rig, &peer)->snd_nxt);
+	while (drain(rig) > 0)
+		put_ack(rig, &peer, connection_of(rig, &peer)->snd_nxt);
+	assert_true(connection_of(rig, &peer)->cwnd > 25 * 1460);
+	pass(rig, 100 * MS);
+	assert_true(message(rig, &peer, 60 * 1000, 's'));
+	assert_true(drain(rig) > 25);
+	put_ack(rig, &peer, connection_of(rig, &peer)->snd_nxt);
+	while (drain(rig) > 0)
+		put_ack(rig, &peer, connection_of(rig, &peer)->snd_nxt);
+	pass(rig, 10 * SECOND);
+	assert_int_equal(rig->sent_count, 0);
+	assert_true(message(rig, &peer, 60 * 1000, 's'));
+	assert_int_equal(drain(rig), 10);
+	rig_end(rig);
+}
+
 static void test_zero_window(void **state)
 {
 	struct rig *rig = rig_default();
@@ -416,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_spurious_timeout),
 		cmocka_unit_test(test_fast_retransmit),
 		cmocka_unit_test(test_slow_start),
+		cmocka_unit_test(test_restart_after_idle),
 		cmocka_unit_test(test_zero_window),
 		cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_small_windows),

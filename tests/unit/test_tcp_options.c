@@ -152,6 +152,21 @@ static void test_T8_scale_only_from_syn(void **state)
 	assert_int_equal(connection_of(rig, &peer)->shift, 0);
 	assert_int_equal(connection_of(rig, &peer)->flags & TCP_SACK, 0);
 	assert_int_equal(tcp_send_window(connection_of(rig, &peer)), 1000);
+	/* Nor where options are read, as timestamps were agreed on - and a scale of 7. */
+	peer = peer_open_with(rig, peer_at(40001, 5), USUAL_OPTIONS, USUAL_LENGTH);
+	assert_int_equal(connection_of(rig, &peer)->shift & 15, 7);
+	put(rig, (struct tcp_segment){.tuple = peer.tuple,
+			 .seq = peer.seq,
+			 .ack = peer.ack,
+			 .flags = TCP_ACK,
+			 .window = 1000,
+			 .options =
+				 (const uint8_t *)"\x08\x0a\x00\x00\x10\x00\x00\x00\x00\x00\x02\x04"
+						  "\x02\x18\x01\x03\x03\x0e",
+			 .options_length = 18});
+	assert_int_equal(connection_of(rig, &peer)->shift & 15, 7);
+	assert_int_equal(connection_of(rig, &peer)->mss, 1460 - TCP_TIMESTAMPS_BYTES);
+	assert_int_equal(tcp_send_window(connection_of(rig, &peer)), 1000 << 7);
 	rig_end(rig);
 }
 
@@ -183,6 +198,9 @@ static void test_T2_read(void **state)
 			false, true, 1},
 		{"\x1e\x04\xaa\xaa\x04\x02", 6, false, true, false, 0}, /* unknown: passed over */
 		{"\x1e\x00\x04\x02", 4, false, false, false, 0},
+		/* too short to be an option: nothing behind it counts */
+		{"\x1e\x01\x04\x02", 4, false, false, false, 0},
+		{"\x01\x1e\x01\x01\x04\x02", 6, false, false, false, 0},
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

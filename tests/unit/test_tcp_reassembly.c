@@ -5,6 +5,7 @@
 
 #define SACK_OPTIONS "\x02\x04\x05\xb4\x01\x01\x04\x02"
 #define SACK_LENGTH 8
+#define TIMESTAMPS_ONLY "\x02\x04\x05\xb4\x01\x01\x08\x0a\x00\x00\x10\x00\x00\x00\x00\x00"
 
 static struct peer sacking(struct rig *rig, uint16_t port, uint32_t iss)
 {
@@ -70,6 +71,14 @@ static void test_without_sack(void **state)
 	assert_int_equal(rig->sent[0].out.options_length, 0);
 	put_next(rig, &peer, 0, "a", 1);
 	assert_memory_equal(rig->got, "ab", 2);
+	drain(rig);
+	/* Nor does it ask for SACK that timestamps are agreed on. */
+	peer = peer_open_with(rig, peer_at(40001, 5), TIMESTAMPS_ONLY, sizeof(TIMESTAMPS_ONLY) - 1);
+	ahead(rig, &peer, 1, "b");
+	ahead(rig, &peer, 1, "b");
+	assert_int_equal(drain(rig), 2);
+	assert_true(has_timestamps(&rig->sent[1].out));
+	assert_int_equal(rig->sent[1].out.options_length, TCP_TIMESTAMPS_BYTES);
 	rig_end(rig);
 }
 
@@ -290,6 +299,34 @@ static void test_T6_segment_smack(void **state)
 	rig_end(rig);
 }
 
+/* T6: however many chunks are free, one connection keeps a few dozen: what does not fit is not
+ * kept, though it touches what is, and comes again. */
+static void test_T6_pieces(void **state)
+{
+	static const uint8_t bytes[64];
+	struct rig *rig = rig_new(rig_config(), (uint32_t[]){256, 64, 8, 4});
+	struct peer peer = sacking(rig, 40000, 5);
+	uint32_t at = 1;
+
+	/* All but the first byte of the window, in order: chunks of 496 bytes would be 66. */
+	while (at + sizeof(bytes) <= 32768) {
+		put_raw(rig, &peer, TCP_ACK, peer.seq + at, peer.ack, bytes, sizeof(bytes));
+		at += sizeof(bytes);
+		drain(rig);
+	}
+	assert_int_equal(tcp_side_of(rig->tcp, connection_of(rig, &peer))->in.piece_count, 48);
+	assert_int_equal(chunk_free_count(rig->pool, 0), 256 - 48);
+	assert_true(count_of(rig, TCP_DROP_OUT_OF_ORDER) > 0);
+	/* What was kept follows the byte that was missing, what was not comes again. */
+	put_next(rig, &peer, 0, bytes, 1);
+	assert_true(rig->got_length > 48 * 400 && rig->got_length < at);
+	peer.seq += rig->got_length - 1;
+	put_next(rig, &peer, 0, bytes, sizeof(bytes));
+	assert_int_equal(drain(rig), 1);
+	assert_sent(rig, 0, TCP_ACK, peer.ack, peer.seq, 0);
+	rig_end(rig);
+}
+
 /* Without a record or a chunk: as before there was reassembly. */
 static void test_no_room(void **state)
 {
@@ -472,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_T6_segment_smack),
+		cmocka_unit_test(test_T6_pieces),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_random_order),
 		cmocka_unit_test(test_hold),

@@ -151,6 +151,30 @@ static void test_silly_window(void **state)
 	rig_end(rig);
 }
 
+/*
+ * RFC 9293 3.10.7.4, fifth: the window of a segment that is no older than the one that moved it last.
+ * Bytes ahead of the next that are not kept come again, and the peer's ACKs until then carry numbers
+ * before theirs: a window is believed all the same.
+ */
+static void test_window_behind_bytes_ahead(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+
+	peer.window = 0;
+	put_raw(rig, &peer, TCP_ACK, peer.seq + 1000, peer.ack, "ahead", 5);
+	assert_int_equal(tcp_send_window(connection_of(rig, &peer)), 0);
+	peer.window = 3 * MSS;
+	put_ack(rig, &peer, peer.ack);
+	assert_int_equal(tcp_send_window(connection_of(rig, &peer)), 3 * MSS);
+	/* An older segment, come late, is not. */
+	put_next(rig, &peer, 0, "next", 4);
+	peer.window = 7;
+	put_raw(rig, &peer, TCP_ACK, peer.seq - 4, peer.ack, "next", 4);
+	assert_int_equal(tcp_send_window(connection_of(rig, &peer)), 3 * MSS);
+	rig_end(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_T27_send_scale_most),
 		cmocka_unit_test(test_offer),
 		cmocka_unit_test(test_silly_window),
+		cmocka_unit_test(test_window_behind_bytes_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -363,7 +363,7 @@ static inline void rig_spread(struct rig *rig)
 			rig->queues[rig->queue ? rig->queue(rig, frame) : draw(rig, rig->count)];
 
 		if (to->rx_count == STACK_BURST) {
-			free(frame->data); /* the queue overflows */
+			guarded_put(frame->data); /* the queue overflows */
 			continue;
 		}
 		to->rx[to->rx_count++] = *frame;
