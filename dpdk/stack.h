@@ -246,7 +246,8 @@ unsigned stack_receive(struct stack *stack, uint64_t now);
  * stack_connect() - open a connection through a link: tcp_connect() at the time of the last call
  * @tuple: both ends; the local one is the caller's to choose, an address of the link's
  *
- * Return: its id, or 0: see tcp_connect().
+ * Return: its id, or 0: see tcp_connect(); also if the remote address is no single host's (RFC 9293
+ * section 3.9.1.1).
  */
 tcp_id stack_connect(
 	struct stack *stack, uint8_t link, const struct tcp_tuple *tuple, const void *user);

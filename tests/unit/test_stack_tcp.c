@@ -312,6 +312,33 @@ static void test_connect(void **state)
 	fixture_free(f);
 }
 
+/* RFC 9293 3.9.1.1 (MUST-46): there is no connection to all, to a group, to nobody. */
+static void test_connect_to_one_host_only(void **state)
+{
+	static const char *const addresses[] = {"224.0.0.1", "255.255.255.255", "198.18.0.255",
+		"198.18.0.0", "0.0.0.0", "127.0.0.1"};
+	struct fixture *f = fixture_make();
+	struct tcp_tuple tuple = {.local = ip_from_v4(OUR_ADDRESS),
+		.remote_port = htons(50000),
+		.local_port = htons(TCP_PORT)};
+
+	fixture_start(f);
+	for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		tuple.remote = ip_from_v4(inet_addr(addresses[i]));
+		assert_int_equal(stack_connect(f->stack, 0, &tuple, NULL), 0);
+		assert_int_equal(counter(f, STACK_DROP_NO_ROUTE), i + 1);
+	}
+	/* Nor between the families, nor through a link that is not there. */
+	tuple.remote = (struct ip_address){{htonl(0xfd770000), 0, 0, htonl(2)}};
+	assert_int_equal(stack_connect(f->stack, 0, &tuple, NULL), 0);
+	tuple.remote = ip_from_v4(PEER_ADDRESS);
+	assert_int_equal(stack_connect(f->stack, 9, &tuple, NULL), 0);
+	pass(f, 5 * SECOND, SECOND / 10);
+	assert_int_equal(f->links[0].sent_count, 0);
+	assert_int_not_equal(stack_connect(f->stack, 0, &tuple, NULL), 0);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_survives_a_full_port),
 		cmocka_unit_test(test_mss_follows_the_mtu),
 		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_connect_to_one_host_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
