@@ -623,6 +623,15 @@ defect("nd-unsolicited-learned", "stack_nd.c",
 defect("nd-duplicate-address-used", "stack_nd.c",
        "		subnet->state = SUBNET_DUPLICATE;\n", "		subnet->state = SUBNET_VALID;\n",
        "stack_nd")
+defect("mld-query-from-off-the-link", "net/mld.c",
+       "packet->hops != MLD_HOPS || !packet->alert ||\n		!ipv6_is_link_local(&packet->source) ||",
+       "!packet->alert ||", "stack_mld")
+defect("mld-without-router-alert", "net/mld.c",
+       "packet->hops != MLD_HOPS || !packet->alert ||", "packet->hops != MLD_HOPS ||", "stack_mld")
+defect("mld-sources-past-the-end", "net/mld.c",
+       "		(beyond < sizeof(*tail) ||\n			ntohs(tail->sources) * sizeof(struct ip_address) > "
+       "beyond - sizeof(*tail)))",
+       "		beyond < sizeof(*tail))", "stack_mld")
 defect("ping-without-limit", "stack_icmp.c",
        "	if (!rate_limit_take(&interface->echo_answers, stack->now, ECHO_INTERVAL_US, ECHO_BURST))\n"
        "		return STACK_DROP_ICMP_LIMIT;\n", "", "stack_icmp")
