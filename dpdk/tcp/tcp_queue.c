@@ -64,6 +64,31 @@ void tcp_queue_free(struct tcp *tcp, struct tcp_connection *c)
 	c->cursor = 0;
 }
 
+/* Has the class of @bytes, or the one above, more than so many eighths free? */
+static bool spare(const struct tcp *tcp, uint32_t bytes, unsigned eighths)
+{
+	const struct chunk_pool *pool = tcp->config.chunks;
+	unsigned class = 0;
+
+	while (class < CHUNK_CLASSES - 1 && chunk_class_bytes[class] < bytes)
+		class ++;
+	for (unsigned last = class + 1; class <= last && class < CHUNK_CLASSES; class ++)
+		if (chunk_free_count(pool, class) * 8ull >
+			(uint64_t)chunk_count(pool, class) * eighths)
+			return true;
+	return false;
+}
+
+/*
+ * Small messages are a chunk each: a single connection whose peer is slow could hold them all, and
+ * nobody else could send, nor receive what has to be stored. So the last quarter of a class is for
+ * connections with nothing queued, one message each, and the last eighth for what comes in.
+ */
+static bool fair(const struct tcp *tcp, const struct tcp_connection *c, uint32_t bytes)
+{
+	return spare(tcp, bytes, c->tail ? 2 : 1);
+}
+
 uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes)
 {
 	struct tcp_connection *c = tcp_find(tcp, id);
@@ -76,7 +101,9 @@ uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes)
 	if (bytes == 0 || bytes > tcp->config.send_bytes ||
 		c->snd_end - c->snd_una > tcp->config.send_bytes - bytes)
 		return NULL;
-	chunk = chunk_get(tcp->config.chunks, bytes + sizeof(*message));
+	chunk = fair(tcp, c, bytes + sizeof(*message))
+			? chunk_get(tcp->config.chunks, bytes + sizeof(*message))
+			: 0;
 	if (!chunk) {
 		tcp_count(tcp, TCP_SEND_NO_CHUNK);
 		return NULL;

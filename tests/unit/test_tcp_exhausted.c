@@ -84,12 +84,39 @@ static void test_fair_output(void **state)
 	rig_end(rig);
 }
 
+/* One that sends many small messages to a slow peer leaves chunks for the first message of others,
+ * and some for what comes in. */
+static void test_T16_chunks_for_everyone(void **state)
+{
+	struct rig *rig = rig_new(rig_config(), (uint32_t[]){32, 0, 0, 0});
+	struct peer hoarder = peer_open(rig, 40000);
+	unsigned count = 0;
+
+	while (message(rig, &hoarder, 2, 'h'))
+		count++;
+	assert_int_equal(count, 24);
+	drain(rig);
+	for (unsigned i = 1; i <= 4; i++) {
+		struct peer other = peer_open(rig, (uint16_t)(40000 + i));
+
+		assert_true(message(rig, &other, 2, 'o'));
+		assert_false(message(rig, &other, 2, 'o'));
+		drain(rig);
+	}
+	assert_int_equal(chunk_free_count(rig->pool, 0), 4);
+	assert_false(message(rig, &hoarder, 2, 'h'));
+	put_ack(rig, &hoarder, hoarder.ack + 48);
+	assert_true(message(rig, &hoarder, 2, 'h'));
+	rig_end(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_T16_no_chunk),
 		cmocka_unit_test(test_T17_replies),
 		cmocka_unit_test(test_fair_output),
+		cmocka_unit_test(test_T16_chunks_for_everyone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
