@@ -222,7 +222,7 @@ static bool next_data_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_
 
 	if (c->side && c->flags & TCP_LOSS)
 		tcp_recovery_skip(tcp, c);
-	if (!c->cursor)
+	if (!c->cursor || (c->flags & TCP_LOSS && tcp_recovery_crowded(tcp, c)))
 		return false;
 	length = sendable(tcp, c);
 	if (length == 0) {

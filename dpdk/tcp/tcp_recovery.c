@@ -4,6 +4,10 @@
 
 #include "tcp_state.h"
 
+/* Messages that may be in flight again after a time-out, or as many as cwnd has segments. */
+#define LOSS_SEGMENTS 10
+#define LOSS_STEPS 512 /* messages looked at for that */
+
 /*
  * Where the peer takes part in SACK and a record is to be had, the scoreboard says what to send
  * again and how much is in the network. Else - an old peer, or the pool is used up - recovery is
@@ -166,6 +170,31 @@ void tcp_recovery_skip(struct tcp *tcp, struct tcp_connection *c)
 			c->cursor = c->cursor == c->tail ? 0 : message->next;
 		}
 	}
+}
+
+bool tcp_recovery_crowded(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	const struct tcp_scoreboard *board = tcp_board(tcp, c);
+	uint32_t most = c->cwnd / c->mss, count = 0;
+	unsigned range = 0, steps = 0;
+
+	if (most < LOSS_SEGMENTS)
+		most = LOSS_SEGMENTS;
+	for (chunk_id id = c->head; id != c->cursor && steps < LOSS_STEPS; steps++) {
+		const struct tcp_message *message = tcp_message_at(tcp, id);
+		uint32_t end = message->seq + message->length;
+
+		while (board && range < board->count && seq_lt(board->sacked[range].end, end))
+			range++;
+		/* Not what the peer holds. */
+		if (!board || range == board->count ||
+			seq_lt(message->seq, board->sacked[range].start))
+			count++;
+		if (count >= most)
+			return true;
+		id = message->next;
+	}
+	return false;
 }
 
 uint32_t tcp_recovery_room(const struct tcp *tcp, const struct tcp_connection *c)

@@ -723,6 +723,14 @@ void tcp_recovery_first(struct tcp *tcp, struct tcp_connection *c, uint32_t end)
 /** tcp_recovery_skip() - going back after a time-out: step over what the peer holds. */
 void tcp_recovery_skip(struct tcp *tcp, struct tcp_connection *c);
 
+/**
+ * tcp_recovery_crowded() - going back after a time-out: are enough messages in flight again?
+ *
+ * A message is a segment of its own, and the window counts bytes: a hundred messages of a few bytes
+ * would all be sent again at once, though the first ACK tells which of them the peer has.
+ */
+bool tcp_recovery_crowded(const struct tcp *tcp, const struct tcp_connection *c);
+
 /** tcp_recovery_room() - bytes the congestion window lets out, where @c has a side record. */
 uint32_t tcp_recovery_room(const struct tcp *tcp, const struct tcp_connection *c);
 

@@ -350,6 +350,41 @@ static void test_T5_pool_empty(void **state)
 	rig_end(rig);
 }
 
+/* A hundred messages of two bytes, 200 bytes in all: after a time-out not all are sent again, and by
+ * what the peer reports then, only those that it lacks. */
+static void test_T25_small_messages_after_a_timeout(void **state)
+{
+	struct rig *rig = rig_new(rig_config(), (uint32_t[]){200, 16, 8, 4});
+	struct peer peer = peer_open(rig, 40000);
+	struct tcp_connection *c = connection_of(rig, &peer);
+	struct tcp_segment segment = {.tuple = peer.tuple,
+		.seq = peer.seq,
+		.ack = peer.ack + 2,
+		.window = peer.window,
+		.flags = TCP_ACK,
+		.link = 1};
+	struct tcp_options options = {.sack_count = 1, .sack = {{peer.ack + 6, peer.ack + 190}}};
+
+	c->flags |= TCP_SACK;
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(message(rig, &peer, 2, (uint8_t)i));
+	assert_int_equal(drain(rig), 100);
+	pass(rig, 210 * MS);
+	assert_int_equal(rig->sent_count, 10);
+	for (unsigned i = 0; i < 10; i++)
+		assert_sent(rig, i, TCP_ACK | TCP_PSH, peer.ack + 2 * i, peer.seq, 2);
+	rig->tcp->now = rig->now;
+	tcp_ack_in(rig->tcp, c, &segment, &options);
+	/* Two are under way again already, the others of the ten have come; the end follows. */
+	assert_int_equal(drain(rig), 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_sent(rig, i, TCP_ACK | TCP_PSH, peer.ack + 190 + 2 * i, peer.seq, 2);
+	put_ack(rig, &peer, peer.ack + 200);
+	assert_int_equal(drain(rig), 0);
+	assert_int_equal(count_of(rig, TCP_RETRANSMIT), 15);
+	rig_end(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_careful),
 		cmocka_unit_test(test_T15_ack_division),
 		cmocka_unit_test(test_T5_pool_empty),
+		cmocka_unit_test(test_T25_small_messages_after_a_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
