@@ -119,6 +119,9 @@ bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segm
 		 * a record to judge that by, the rule of RFC 5681 stands. */
 		if (news >= 0)
 			duplicate = news > 0;
+		/* The path lives. */
+		if (news > 0 && c->backoff > TCP_BACKOFF_PROGRESS)
+			c->backoff = TCP_BACKOFF_PROGRESS;
 	}
 	if (bytes > 0)
 		tcp_recovery_acked(tcp, c, bytes, flight);

@@ -5,6 +5,13 @@
 #include "tcp_state.h"
 
 #define BACKOFF_MAX 15
+/*
+ * RTOs that a sample counts for at most. Where an ACK was lost the next one came only after a wait
+ * of our own, and with timestamps it echoes the first copy all the same (a duplicate does not change
+ * TS.Recent). Believed as it is, that would make the next wait longer, and so on; a path that has
+ * really become slower is believed in a few steps.
+ */
+#define SAMPLE_CAP 2
 #define SSTHRESH_NONE UINT16_MAX
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -17,13 +24,15 @@ static uint32_t max_u32(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
+uint32_t tcp_rto_base(const struct tcp_connection *c)
+{
+	return c->srtt ? max_u32(c->srtt + 4u * c->rttvar, TCP_RTO_MIN_MS) : TCP_RTO_INITIAL_MS;
+}
+
 uint64_t tcp_rto(const struct tcp_connection *c)
 {
-	uint64_t ms = TCP_RTO_INITIAL_MS;
+	uint64_t ms = (uint64_t)tcp_rto_base(c) << c->backoff;
 
-	if (c->srtt)
-		ms = max_u32(c->srtt + 4u * c->rttvar, TCP_RTO_MIN_MS);
-	ms <<= c->backoff;
 	return (ms < TCP_RTO_MAX_MS ? ms : TCP_RTO_MAX_MS) * MS;
 }
 
@@ -37,6 +46,7 @@ void tcp_rtt_sample(struct tcp_connection *c, uint32_t ms)
 		c->srtt = (uint16_t)ms;
 		c->rttvar = (uint16_t)(ms / 2);
 	} else {
+		ms = min_u32(ms, (uint32_t)SAMPLE_CAP * tcp_rto_base(c));
 		difference = c->srtt > ms ? c->srtt - ms : ms - c->srtt;
 		c->rttvar = (uint16_t)((3u * c->rttvar + difference + 2) / 4);
 		c->srtt = (uint16_t)((7u * c->srtt + ms + 4) / 8);

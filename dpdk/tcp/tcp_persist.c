@@ -30,8 +30,7 @@ bool tcp_persist_patient(const struct tcp *tcp, const struct tcp_connection *c)
 	       silent < tcp_give_up(tcp) / MS;
 }
 
-/* Less than an eighth of a class is left. */
-static bool chunks_short(const struct tcp *tcp)
+bool tcp_chunks_short(const struct tcp *tcp)
 {
 	for (unsigned class = 0; class < CHUNK_CLASSES; class ++) {
 		uint32_t count = chunk_count(tcp->config.chunks, class);
@@ -44,7 +43,7 @@ static bool chunks_short(const struct tcp *tcp)
 
 bool tcp_persist_sweep_begin(struct tcp *tcp)
 {
-	if (chunks_short(tcp))
+	if (tcp_chunks_short(tcp))
 		return true;
 	tcp->shut_limit = 0;
 	tcp->shut_measured = false;

@@ -47,6 +47,9 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
  * which leaves room for a path that has become slower all the same.
  */
 #define TCP_BACKOFF_PROGRESS 2
+/* User timeouts for which a peer that is heard, but acknowledges nothing, is waited for: with that
+ * of 60 s the five minutes of RFC 9293 3.9.1.1. */
+#define TCP_HEARD_WAIT 5
 #define TCP_ORPHAN_TIME (600 * SECOND) /* for all that tcp_close() leaves to be sent */
 #define TCP_KEEPALIVE_PROBES 9
 #define TCP_TIME_WAIT_TIME (60 * SECOND) /* 2 MSL with MSL 30 s */
@@ -809,6 +812,9 @@ void tcp_queue_free(struct tcp *tcp, struct tcp_connection *c);
 
 /* tcp_congestion.c */
 
+/** tcp_rto_base() - the retransmission timeout without its backoff, in ms. */
+uint32_t tcp_rto_base(const struct tcp_connection *c);
+
 /** tcp_rto() - the retransmission timeout now, backoff included, in us. */
 uint64_t tcp_rto(const struct tcp_connection *c);
 
@@ -886,6 +892,9 @@ void tcp_path_acked(const struct tcp_connection *c, struct tcp_scoreboard *board
 
 /* tcp_persist.c */
 
+/** tcp_chunks_short() - less than an eighth of a class of chunks is left. */
+bool tcp_chunks_short(const struct tcp *tcp);
+
 /** tcp_persist_patient() - @c waits for a window, and its peer, which answers, is waited for. */
 bool tcp_persist_patient(const struct tcp *tcp, const struct tcp_connection *c);
 
@@ -926,6 +935,12 @@ static inline uint64_t tcp_stalled(const struct tcp *tcp, const struct tcp_conne
 	uint16_t ticks = (uint16_t)(wheel_tick(tcp->now) - c->timer.since);
 
 	return (uint64_t)ticks << WHEEL_TICK_SHIFT;
+}
+
+/* ms since the last valid segment of @c. */
+static inline uint32_t tcp_silent(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return tcp_ms(tcp->now) - c->tick;
 }
 
 /** tcp_give_up() - us without progress after which a connection may be ended: R2 of RFC 1122. */

@@ -16,11 +16,14 @@ void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c)
 {
 	uint64_t wait = tcp_rto(c);
 	uint64_t spent = tcp_stalled(tcp, c), limit = tcp_give_up(tcp);
+	uint64_t silent = (uint64_t)tcp_silent(tcp, c) * MS;
 
 	/* Probes come often enough to tell a silent peer from one that answers. */
 	if (c->flags & TCP_PROBE && wait > limit / 4 * 3)
 		wait = limit / 4 * 3;
 	/* Not past the time at which it may be over - unless that has come and more is wanted. */
+	if (spent > silent && !(c->flags & TCP_PROBE))
+		spent = silent;
 	if (spent < limit && wait > limit - spent)
 		wait = limit - spent;
 	timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + wait);
@@ -42,8 +45,15 @@ static void give_up(
  */
 static bool hopeless(const struct tcp *tcp, const struct tcp_connection *c)
 {
-	return tcp_stalled(tcp, c) >= tcp_give_up(tcp) && c->backoff >= TCP_RETRIES_MIN &&
-	       !tcp_persist_patient(tcp, c);
+	uint64_t stalled = tcp_stalled(tcp, c), limit = tcp_give_up(tcp);
+
+	if (stalled < limit || tcp_persist_patient(tcp, c))
+		return false;
+	/* Who is heard is alive, and only our segments are lost: that is worth a longer wait,
+	 * though not one without end, and none where chunks are short. */
+	if (tcp_silent(tcp, c) >= limit / MS || c->snd_ptr == c->snd_una || tcp_chunks_short(tcp))
+		return c->backoff >= TCP_RETRIES_MIN;
+	return stalled >= TCP_HEARD_WAIT * limit && c->backoff >= TCP_BACKOFF_PROGRESS;
 }
 
 static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up)

@@ -438,6 +438,38 @@ static void test_stalled_worker(void **state)
 	rig_end(rig);
 }
 
+/* Nothing of ours arrives, but the peer is heard: that is loss, and waited for five times as long,
+ * unless chunks are short; its silence ends it as it always does. */
+static void test_give_up_heard(void **state)
+{
+	for (unsigned heard = 1; heard <= 3; heard++) {
+		struct rig *rig = rig_default();
+		struct peer peer = peer_open(rig, 40000);
+		unsigned seconds = 0;
+		chunk_id hog;
+
+		assert_true(message(rig, &peer, 100, 'x'));
+		drain(rig);
+		if (heard == 3)
+			while ((hog = chunk_get(rig->pool, 60000)))
+				;
+		for (rig->up_count = 0; rig->up_count == 0; seconds += 5) {
+			assert_true(seconds < 400);
+			if (heard != 2 || seconds < 30)
+				put_next(rig, &peer, 0, "heard", 5);
+			pass(rig, 5 * SECOND);
+		}
+		assert_int_equal(rig->ups[0].reason, TCP_REASON_TIMEOUT);
+		if (heard == 1)
+			assert_in_range(seconds, 300, 365);
+		else
+			assert_in_range(seconds, heard == 2 ? 85 : 60, heard == 2 ? 90 : 125);
+		for (unsigned i = 1; heard == 3 && i <= 4; i++)
+			chunk_put(rig->pool, 3u << 29 | i);
+		rig_end(rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_lost_syn_ack),
 		cmocka_unit_test(test_output_stalls),
 		cmocka_unit_test(test_stalled_worker),
+		cmocka_unit_test(test_give_up_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,53 @@ static void test_T25_stretched(void **state)
 	rig_end(rig);
 }
 
+/* The ACK of one copy is lost, and that of the next, much later, echoes the first: our own wait is no
+ * round trip. A path that has become slower is believed all the same, in a few steps. */
+static void test_T25_echo_of_an_earlier_copy(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = open_timestamps(rig);
+	struct tcp_connection *c = connection_of(rig, &peer);
+
+	time_out(rig, &peer, 6);
+	put_echo(rig, &peer, peer.ack + 100, 6400);
+	assert_true(tcp_rto(c) < 600 * MS);
+	for (unsigned i = 0; i < 8; i++) {
+		time_out(rig, &peer, 1);
+		put_echo(rig, &peer, peer.ack + 100, 5000);
+	}
+	assert_in_range(tcp_rto(c), 5000 * MS, 15000 * MS);
+	rig_end(rig);
+}
+
+/* What comes through out of order shows that the path lives: the RTO comes back to 4 times its base. */
+static void test_T25_reports_end_backoff(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+	struct tcp_connection *c = connection_of(rig, &peer);
+	struct tcp_segment segment = {.tuple = peer.tuple,
+		.seq = peer.seq,
+		.ack = peer.ack,
+		.window = peer.window,
+		.flags = TCP_ACK};
+	struct tcp_options options = {.sack_count = 1, .sack = {{peer.ack + 100, peer.ack + 200}}};
+
+	c->flags |= TCP_SACK;
+	assert_true(message(rig, &peer, 100, 'r'));
+	time_out(rig, &peer, 6);
+	assert_int_equal(c->backoff, 6);
+	rig->tcp->now = rig->now;
+	tcp_ack_in(rig->tcp, c, &segment, &options);
+	assert_int_equal(c->backoff, TCP_BACKOFF_PROGRESS);
+	/* Once: it is no news a second time. */
+	c->backoff = 6;
+	tcp_ack_in(rig->tcp, c, &segment, &options);
+	assert_int_equal(c->backoff, 6);
+	drain(rig);
+	rig_end(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +198,8 @@ int main(void)
 		cmocka_unit_test(test_T25_only_progress_measures),
 		cmocka_unit_test(test_T25_progress_without_timestamps),
 		cmocka_unit_test(test_T25_stretched),
+		cmocka_unit_test(test_T25_echo_of_an_earlier_copy),
+		cmocka_unit_test(test_T25_reports_end_backoff),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
