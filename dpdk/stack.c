@@ -19,7 +19,7 @@ COUNTER_TABLE(stack_counter_info, STACK_COUNTERS);
 #define NEIGHBOUR_ASKS 8
 
 /* The neighbour table is walked once in this time, so that probes keep their interval. */
-#define NEIGHBOUR_WALK_US (NEIGHBOUR_PROBE_US / 2)
+#define NEIGHBOUR_WALK_US (NEIGHBOUR_CONTESTED_US / 2)
 /* TCP's table: once a second, larger ones at this many connections a second. */
 #define SWEEP_PER_SECOND 1000000U
 

@@ -105,6 +105,7 @@ static void confirm(struct neighbour *entry, const uint8_t mac[6], uint64_t now)
 	if (mac)
 		memcpy(entry->mac, mac, 6);
 	entry->state = NEIGHBOUR_REACHABLE;
+	entry->contested = false;
 	entry->tries = 0;
 	entry->confirmed = now;
 }
@@ -180,8 +181,13 @@ void neighbour_claim(struct neighbour_table *table, uint8_t link, const struct i
 {
 	struct neighbour *entry = neighbour_peek(table, link, address);
 
-	if (entry && entry->state == NEIGHBOUR_REACHABLE && memcmp(entry->mac, mac, 6) != 0)
+	if (!entry || memcmp(entry->mac, mac, 6) == 0)
+		return;
+	/* A router that took another's place says so, and traffic waits for it. */
+	if (entry->state == NEIGHBOUR_REACHABLE)
 		start_probe(entry);
+	if (entry->state == NEIGHBOUR_PROBE)
+		entry->contested = true;
 }
 
 void neighbour_learn(struct neighbour_table *table, uint8_t link, const struct ip_address *address,
@@ -223,6 +229,7 @@ static void give_up(struct neighbour *entry, uint64_t now)
 	if (entry->state == NEIGHBOUR_PROBE && entry->used != 0 &&
 		now - entry->used <= NEIGHBOUR_IN_USE_US) {
 		entry->state = NEIGHBOUR_INCOMPLETE;
+		entry->contested = false;
 		entry->confirmed = now;
 		entry->tries = 0;
 		entry->asked = 0;
@@ -235,9 +242,10 @@ static unsigned sweep_entry(struct neighbour_table *table, struct neighbour *ent
 	struct neighbour_ask *ask)
 {
 	uint64_t latest = entry->used > entry->confirmed ? entry->used : entry->confirmed;
-	uint64_t interval =
-		entry->state == NEIGHBOUR_PROBE ? NEIGHBOUR_PROBE_US : NEIGHBOUR_REQUEST_US;
+	uint64_t interval = NEIGHBOUR_REQUEST_US;
 
+	if (entry->state == NEIGHBOUR_PROBE)
+		interval = entry->contested ? NEIGHBOUR_CONTESTED_US : NEIGHBOUR_PROBE_US;
 	if (entry->state == NEIGHBOUR_FREE || entry->state == NEIGHBOUR_FIXED)
 		return 0;
 	if (entry->state == NEIGHBOUR_REACHABLE) {

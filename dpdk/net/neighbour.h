@@ -24,6 +24,7 @@
 #define NEIGHBOUR_REACHABLE_US 30000000U /* then it is asked again when next used */
 #define NEIGHBOUR_WATCHED_US 5000000U    /* the same where another could take its place */
 #define NEIGHBOUR_PROBE_US 250000U       /* between two questions to a known neighbour */
+#define NEIGHBOUR_CONTESTED_US 100000U   /* the same where another claims its address */
 #define NEIGHBOUR_REQUEST_US 1000000U    /* between two broadcasts for an unknown one */
 #define NEIGHBOUR_TRIES 3                /* unanswered questions before an entry is given up */
 #define NEIGHBOUR_IN_USE_US 60000000U    /* sent to within this time: nobody pushes it out */
@@ -43,7 +44,8 @@ struct neighbour {
 	uint8_t link;
 	uint8_t state; /* enum neighbour_state */
 	uint8_t tries;
-	bool watched; /* a gateway beside others: its silence is to be found out soon */
+	bool watched;   /* a gateway beside others: its silence is to be found out soon */
+	bool contested; /* another claims its address: is it that one's now? */
 	uint8_t mac[6];
 	uint64_t confirmed; /* when it last proved itself; INCOMPLETE: when it was made */
 	uint64_t used;      /* when it was last sent to; 0: never */

@@ -130,7 +130,7 @@ static void test_A2_nobody_takes_over_a_live_entry(void **state)
 		unsolicited += way < 3;
 		assert_int_equal(counter(f, STACK_DROP_ARP_UNSOLICITED), unsolicited);
 		/* The old one is asked by unicast, and used all the while. */
-		pass(f, SECOND / 5, 1000);
+		pass(f, SECOND / 10, 1000);
 		assert_int_equal(requests_sent(f, 0), 1);
 		assert_memory_equal(last_destination(f, 0), peer_mac, 6);
 		assert_true(send_to(f, PEER_ADDRESS));
