@@ -73,6 +73,41 @@ static void test_connection(void **state)
 	fixture_free(f);
 }
 
+/* What a link carries goes both ways in one segment: its MTU without 60 bytes of headers. */
+static void test_full_size_segments(void **state)
+{
+	struct fixture *f = fixture_make6();
+	const uint8_t *out = f->links[0].sent[0].data;
+	uint8_t data[1440];
+	struct packet p;
+	uint32_t isn;
+
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7);
+	f->echo = true;
+	fixture_start(f);
+	introduce6(f);
+	make_tcp6(&p, peer_v6, 0x02, 1000, 0, "\x02\x04\x05\xa0", 4);
+	p.data[L4_6 + 12] = 0x60; /* these were an option: MSS 1440 */
+	seal6(&p, 16);
+	deliver(f, &p);
+	assert_int_equal(f->links[0].sent_count, 1);
+	assert_int_equal(get32(out + L4_6 + 20), 0x020405a0);
+	isn = get32(out + L4_6 + 4);
+	forget_sent(f);
+	make_tcp6(&p, peer_v6, 0x18, 1001, isn + 1, data, sizeof(data));
+	assert_int_equal(p.length, 1514);
+	deliver(f, &p);
+	assert_int_equal(f->stream_length, sizeof(data));
+	assert_memory_equal(f->stream, data, sizeof(data));
+	assert_int_equal(f->links[0].sent_count, 1);
+	assert_int_equal(f->links[0].sent[0].frame.length, 1514);
+	check_ip6(out, 1514, 64);
+	assert_memory_equal(out + L4_6 + 20, data, sizeof(data));
+	assert_int_equal(all_drops(f), 0);
+	fixture_free(f);
+}
+
 /* Ports that fill checksums in get the pseudo-header's sum. */
 static void test_offload(void **state)
 {
@@ -396,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagram),
 		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_full_size_segments),
 		cmocka_unit_test(test_offload),
 		cmocka_unit_test(test_V1_extensions_are_walked),
 		cmocka_unit_test(test_V4_atomic_fragment),
