@@ -311,7 +311,7 @@ static void connection_fill(const struct tcp *tcp, struct tcp_connection *c,
 	c->snd_wnd = segment->window;
 	c->mss = e->mss;
 	c->link = segment->link;
-	c->tick = tcp_ms(tcp->now);
+	c->tick = tcp_running_ms(tcp);
 	c->shift = e->shift;
 	c->ts_recent = e->ts_recent;
 	c->flags |= (e->timestamps ? TCP_TIMESTAMPS : 0) | (e->sack ? TCP_SACK : 0);

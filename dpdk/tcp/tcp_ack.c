@@ -101,7 +101,7 @@ bool tcp_ack_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segm
 		tcp_challenge(tcp, c);
 		return false;
 	}
-	c->tick = tcp_ms(tcp->now);
+	c->tick = tcp_running_ms(tcp);
 	c->link = segment->link;
 	if (seq_lt(segment->ack, c->snd_una))
 		return true;

@@ -32,7 +32,7 @@ tcp_id tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link,
 	uint64_t hash = tcp_hash(tcp, tuple);
 	struct tcp_connection *c;
 
-	tcp->now = now;
+	tcp_clock(tcp, now);
 	if (tcp_lookup(tcp, tuple, hash)) {
 		tcp_count(tcp, TCP_CONNECT_IN_USE);
 		return 0;
@@ -45,7 +45,7 @@ tcp_id tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link,
 	c->mss = tcp_mss(tcp, c->flags & TCP_IPV6, UINT16_MAX);
 	c->cwnd = c->mss;
 	c->rtt_start = (uint16_t)tcp_ms(now);
-	c->tick = tcp_ms(now);
+	c->tick = tcp_running_ms(tcp);
 	if (user)
 		memcpy(c->user, user, sizeof(c->user));
 	tcp_progress(tcp, c);
@@ -137,7 +137,7 @@ static void established(struct tcp *tcp, struct tcp_connection *c,
 	c->backoff = 0;
 	c->flags &= (uint16_t) ~(TCP_SEND_AGAIN | TCP_CONNECT_SCALE);
 	c->link = segment->link;
-	c->tick = tcp_ms(tcp->now);
+	c->tick = tcp_running_ms(tcp);
 	c->snd_wl1 = segment->seq;
 	c->snd_wnd = segment->window;
 	/* The window of a SYN is never scaled (RFC 7323 2.2); kept as the others are. */

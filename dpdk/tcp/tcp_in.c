@@ -195,7 +195,7 @@ void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c)
 static bool timestamps_in(struct tcp *tcp, struct tcp_connection *c,
 	const struct tcp_segment *segment, const struct tcp_options *options)
 {
-	switch (tcp_paws(options, c->ts_recent, tcp_ms(tcp->now) - c->tick)) {
+	switch (tcp_paws(options, c->ts_recent, tcp_silent(tcp, c))) {
 	case TCP_PAWS_ABSENT:
 		/* "a TCP SHOULD silently drop the segment" */
 		tcp_count(tcp, TCP_DROP_NO_TIMESTAMPS);
@@ -272,7 +272,7 @@ void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash
 	flow_ref ref = tcp_lookup(tcp, &segment->tuple, hash);
 	uint32_t index = flow_ref_index(ref);
 
-	tcp->now = now;
+	tcp_clock(tcp, now);
 	tcp->delivery.id = 0;
 	memset(up, 0, sizeof(*up));
 	switch (flow_ref_kind(ref)) {

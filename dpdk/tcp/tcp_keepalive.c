@@ -34,7 +34,7 @@ void tcp_keepalive_sweep(struct tcp *tcp, struct tcp_connection *c)
 
 bool tcp_keepalive_due(struct tcp *tcp, struct tcp_connection *c)
 {
-	uint64_t silent = (uint64_t)(tcp_ms(tcp->now) - c->tick) * MS;
+	uint64_t silent = (uint64_t)tcp_silent(tcp, c) * MS;
 
 	c->flags &= (uint16_t) ~(TCP_KEEPALIVE | TCP_PROBE);
 	if (silent < tcp->config.keepalive_us)

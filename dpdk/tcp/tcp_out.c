@@ -307,7 +307,7 @@ unsigned tcp_output(struct tcp *tcp, uint64_t now, struct tcp_out *out, unsigned
 {
 	unsigned n = 0;
 
-	tcp->now = now;
+	tcp_clock(tcp, now);
 	tcp->delivery.id = 0;
 	abandoned_free(tcp);
 	while (n < max && tcp->reply_count > 0)

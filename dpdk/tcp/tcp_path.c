@@ -97,7 +97,7 @@ void tcp_icmp_input(struct tcp *tcp, const struct tcp_tuple *tuple, uint32_t seq
 	flow_ref ref = tcp_lookup(tcp, tuple, tcp_hash(tcp, tuple));
 	struct tcp_connection *c;
 
-	tcp->now = now;
+	tcp_clock(tcp, now);
 	tcp->delivery.id = 0;
 	if (flow_ref_kind(ref) != FLOW_CONNECTION) {
 		/* Handshakes expire by themselves, and there is nothing to be learnt of a path. */

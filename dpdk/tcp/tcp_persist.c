@@ -24,7 +24,7 @@
 
 bool tcp_persist_patient(const struct tcp *tcp, const struct tcp_connection *c)
 {
-	uint32_t silent = tcp_ms(tcp->now) - c->tick;
+	uint32_t silent = tcp_silent(tcp, c);
 
 	return !(c->flags & TCP_ORPHAN) && tcp_window_blocked(tcp, c) &&
 	       silent < tcp_give_up(tcp) / MS;

@@ -50,6 +50,7 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
 /* User timeouts for which a peer that is heard, but acknowledges nothing, is waited for: with that
  * of 60 s the five minutes of RFC 9293 3.9.1.1. */
 #define TCP_HEARD_WAIT 5
+#define TCP_STOOD (1 * SECOND)         /* without a call: the worker stood still */
 #define TCP_ORPHAN_TIME (600 * SECOND) /* for all that tcp_close() leaves to be sent */
 #define TCP_KEEPALIVE_PROBES 9
 #define TCP_TIME_WAIT_TIME (60 * SECOND) /* 2 MSL with MSL 30 s */
@@ -136,7 +137,7 @@ struct tcp_connection {
 	uint32_t snd_wl1;
 	uint16_t snd_wnd;
 	uint16_t mss;      /* largest payload we send */
-	uint32_t tick;     /* ms: last valid segment */
+	uint32_t tick;     /* tcp_running_ms(): last valid segment */
 	uint32_t deadline; /* ms; 0: none */
 	uint8_t link;
 	uint8_t shift;
@@ -310,7 +311,8 @@ struct tcp {
 	uint64_t counters[TCP_COUNTER_COUNT];
 	struct tcp_config config;
 	uint16_t ports[TCP_PORTS_MAX];
-	uint64_t now; /* of the latest call that carried a time */
+	uint64_t now;   /* of the latest call that carried a time */
+	uint64_t stood; /* us in which there was no such call for long */
 	struct flow_table flows;
 	struct tcp_connection *connections;
 	struct tcp_embryonic *embryonic;
@@ -378,6 +380,22 @@ static inline flow_ref tcp_time_wait_ref(const struct tcp *tcp, const struct tcp
 static inline uint32_t tcp_ms(uint64_t now)
 {
 	return (uint32_t)(now / MS);
+}
+
+/* The time of a call. */
+static inline void tcp_clock(struct tcp *tcp, uint64_t now)
+{
+	int64_t gap = (int64_t)(now - tcp->now);
+
+	if (gap > (int64_t)TCP_STOOD)
+		tcp->stood += (uint64_t)gap;
+	tcp->now = now;
+}
+
+/* ms in which the worker ran: while it stood no peer could be heard, so that is not their silence. */
+static inline uint32_t tcp_running_ms(const struct tcp *tcp)
+{
+	return tcp_ms(tcp->now - tcp->stood);
 }
 
 /* The record of what only loss and reordering need; NULL if @c has none. */
@@ -937,10 +955,10 @@ static inline uint64_t tcp_stalled(const struct tcp *tcp, const struct tcp_conne
 	return (uint64_t)ticks << WHEEL_TICK_SHIFT;
 }
 
-/* ms since the last valid segment of @c. */
+/* ms since the last valid segment of @c in which the worker ran. */
 static inline uint32_t tcp_silent(const struct tcp *tcp, const struct tcp_connection *c)
 {
-	return tcp_ms(tcp->now) - c->tick;
+	return tcp_running_ms(tcp) - c->tick;
 }
 
 /** tcp_give_up() - us without progress after which a connection may be ended: R2 of RFC 1122. */

@@ -122,7 +122,7 @@ unsigned tcp_timers(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned b
 	unsigned count = 0;
 	flow_ref ref;
 
-	tcp->now = now;
+	tcp_clock(tcp, now);
 	tcp->delivery.id = 0;
 	/* A part of the budget each, so that neither can starve the other. */
 	budget -= time_wait_due(tcp, budget / 4);
@@ -146,9 +146,9 @@ unsigned tcp_timers(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned b
 static void connection_sweep(
 	struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up, bool tight)
 {
-	uint32_t now = tcp_ms(tcp->now);
+	uint32_t now = tcp_ms(tcp->now), silent = tcp_silent(tcp, c);
 
-	if (now - c->tick >= tcp->config.idle_us / MS) {
+	if (silent >= tcp->config.idle_us / MS) {
 		give_up(tcp, c, up, TCP_REASON_IDLE);
 		return;
 	}
@@ -157,7 +157,7 @@ static void connection_sweep(
 		give_up(tcp, c, up, TCP_REASON_TIMEOUT);
 		return;
 	}
-	if (tcp->config.keepalive_us && now - c->tick >= tcp->config.keepalive_us / MS)
+	if (tcp->config.keepalive_us && silent >= tcp->config.keepalive_us / MS)
 		tcp_keepalive_sweep(tcp, c);
 	if (c->deadline && (int32_t)(now - c->deadline) >= 0) {
 		if (c->flags & TCP_ORPHAN) {
@@ -181,7 +181,7 @@ unsigned tcp_sweep(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned bu
 	unsigned count = 0;
 	bool tight;
 
-	tcp->now = now;
+	tcp_clock(tcp, now);
 	tcp->delivery.id = 0;
 	tight = tcp_persist_sweep_begin(tcp);
 	if (budget > limit)

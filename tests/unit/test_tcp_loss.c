@@ -438,6 +438,35 @@ static void test_stalled_worker(void **state)
 	rig_end(rig);
 }
 
+/* A worker that stands still longer than the idle time has heard nobody: nobody ends for that. What
+ * they were silent for before counts. */
+static void test_idle_but_for_a_stall(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer a = peer_open(rig, 40000), b, c;
+
+	pass(rig, 400 * SECOND);
+	b = peer_open(rig, 40001);
+	c = peer_open(rig, 40002);
+	rig->now += 5000 * SECOND;
+	/* One that speaks first in the turn after it. */
+	put_next(rig, &c, 0, "c", 1);
+	drain(rig);
+	pass(rig, 190 * SECOND);
+	assert_int_equal(rig->up_count, 0);
+	pass(rig, 20 * SECOND);
+	assert_int_equal(rig->up_count, 1);
+	assert_int_equal(rig->ups[0].id, a.id);
+	assert_int_equal(rig->ups[0].reason, TCP_REASON_IDLE);
+	put_next(rig, &c, 0, "c", 1);
+	pass(rig, 380 * SECOND);
+	assert_int_equal(rig->up_count, 0);
+	pass(rig, 20 * SECOND);
+	assert_int_equal(rig->up_count, 1);
+	assert_int_equal(rig->ups[0].id, b.id);
+	rig_end(rig);
+}
+
 /* Nothing of ours arrives, but the peer is heard: that is loss, and waited for five times as long,
  * unless chunks are short; its silence ends it as it always does. */
 static void test_give_up_heard(void **state)
@@ -487,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_lost_syn_ack),
 		cmocka_unit_test(test_output_stalls),
 		cmocka_unit_test(test_stalled_worker),
+		cmocka_unit_test(test_idle_but_for_a_stall),
 		cmocka_unit_test(test_give_up_heard),
 	};
 
