@@ -685,3 +685,98 @@ defect("control-without-reserve", "stack_transmit.c",
 defect("syn-ack-asks-for-strangers", "stack_transmit.c",
        "	return (flags & TCP_RST) || (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);",
        "	return false;", "stack_route")
+
+# What is easily overlooked.
+
+defect("idle-clock-moved-by-strangers", "tcp/tcp_ack.c",
+       "	bool duplicate;\n\n", "	bool duplicate;\n\n	c->tick = tcp_ms(tcp->now);\n",
+       "tcp", "tcp_close")
+defect("answers-by-the-link-of-old", "tcp/tcp_ack.c",
+       "	c->link = segment->link;\n", "", "tcp", "tcp_data", "stack_tcp")
+defect("window-update-counts-as-duplicate", "tcp/tcp_ack.c",
+       " &&\n		    segment->window == c->snd_wnd;", ";", "tcp_loss", "tcp_recovery")
+defect("text-counts-as-duplicate", "tcp/tcp_ack.c",
+       "		    segment->length == 0 && !(segment->flags & TCP_FIN) &&\n", "",
+       "tcp_loss", "tcp_recovery")
+defect("duplicates-add-up-over-progress", "tcp/tcp_ack.c",
+       "	c->snd_una = ack;\n	c->duplicates = 0;\n", "	c->snd_una = ack;\n",
+       "tcp_loss", "tcp_recovery")
+defect("largest-window-forgotten", "tcp/tcp_ack.c",
+       "	if (c->max_window < segment->window)\n		c->max_window = segment->window;", 
+       "	c->max_window = segment->window;", "tcp_loss", "tcp_challenge")
+defect("threshold-halved-for-each-timeout", "tcp/tcp_congestion.c",
+       "	if (!(c->flags & TCP_LOSS))\n		halve(c);\n	c->cwnd = c->mss;",
+       "	halve(c);\n	c->cwnd = c->mss;", "tcp_loss", "tcp_timer")
+defect("round-trip-of-0", "tcp/tcp_congestion.c",
+       "	ms = max_u32(1, min_u32(ms, TCP_RTO_MAX_MS));", "	ms = min_u32(ms, TCP_RTO_MAX_MS);",
+       "tcp_timer", "tcp_rto")
+defect("initial-window-of-large-segments", "tcp/tcp_congestion.c",
+       "	return min_u32(TCP_INITIAL_WINDOW * c->mss, max_u32(2u * c->mss, 14600));",
+       "	return TCP_INITIAL_WINDOW * c->mss;", "tcp_timer", "tcp_loss")
+defect("initial-window-after-lost-syn-ack", "tcp/tcp_congestion.c",
+       "		c->cwnd = c->mss;\n		tcp_rtt_sample(c, 1000);", "		tcp_rtt_sample(c, 1000);",
+       "tcp_loss", "tcp_timer")
+defect("rto-after-lost-syn-ack", "tcp/tcp_congestion.c",
+       "		c->cwnd = c->mss;\n		tcp_rtt_sample(c, 1000);", "		c->cwnd = c->mss;",
+       "tcp_loss", "tcp_timer")
+defect("time-wait-prolonged-by-anything", "tcp/tcp_time_wait.c",
+       "	if (segment->flags & TCP_FIN && segment->seq + segment->length + 1 == w->rcv_nxt)\n", "",
+       "tcp_close")
+defect("handshake-challenges-without-limit", "tcp/tcp_listen.c",
+       "	if (e->challenges == TCP_CHALLENGES)\n		return;\n	e->challenges++;\n", "",
+       "tcp_open", "tcp_challenge")
+defect("old-syn-moves-the-timestamp-back", "tcp/tcp_listen.c",
+       " &&\n			!tcp_timestamp_old(options.value, e->ts_recent))", ")",
+       "tcp_timestamps")
+defect("send-buffer-without-limit", "tcp/tcp_queue.c",
+       "	if (bytes == 0 || bytes > tcp->config.send_bytes ||\n"
+       "		c->snd_end - c->snd_una > tcp->config.send_bytes - bytes)",
+       "	if (bytes == 0)", "tcp_data")
+defect("one-connection-before-all-others", "tcp/tcp_out.c",
+       " && n < max && n < TCP_QUANTUM) {", " && n < max) {", "tcp_exhausted")
+defect("window-update-of-the-reader-missing", "tcp/tcp_reassembly.c",
+       "			c->state == TCP_FIN_WAIT_2))\n		tcp_owe_ack(tcp, c);",
+       "			c->state == TCP_FIN_WAIT_2))\n		tcp_pend(tcp, c);", "tcp_reassembly")
+defect("early-fin-survives-refusal", "tcp/tcp_reassembly.c",
+       "	side->in.has_fin = false;\n", "", "tcp_reassembly")
+defect("keepalive-beside-data", "tcp/tcp_keepalive.c",
+       "	if (c->snd_una == c->snd_end && !timer_armed(&c->timer) && !tcp_closing(c))",
+       "	if (!tcp_closing(c))", "tcp_keepalive")
+defect("refused-end-is-told", "tcp/tcp_in.c",
+       "		c->flags |= TCP_WINDOW_CLOSED;\n		up->events &= (uint8_t)~TCP_UP_FINISHED;",
+       "		c->flags |= TCP_WINDOW_CLOSED;", "tcp_loss", "tcp_reassembly", "stack_tcp")
+defect("timer-beyond-the-wheel", "tcp/timer_wheel.c",
+       "	if (ahead > (int32_t)(WHEEL_SLOTS - 1))\n		ahead = WHEEL_SLOTS - 1;\n", "",
+       "tcp_timer")
+defect("ip-id-counts", "stack_private.h",
+       "	stack->id_state = stack->id_state * 6364136223846793005U + 1442695040888963407U;\n",
+       "	stack->id_state += 1ull << 48;\n", "stack_udp", "stack_tcp")
+defect("sender-of-an-earlier-turn-believed", "stack_receive.c",
+       "	if (sender->turn != stack->turn || sender->link != link ||",
+       "	if (sender->link != link ||", "stack_route")
+defect("icmp-errors-without-limit", "stack_icmp.c",
+       "	if (!rate_limit_take(&interface->icmp_errors, stack->now, ERROR_INTERVAL_US, ERROR_BURST))\n"
+       "		return STACK_DROP_ICMP_LIMIT;\n", "", "stack_icmp")
+defect("icmp-about-others-believed", "stack_icmp.c",
+       "	if (!ip_equal(&error.source, &packet->destination) ||\n		ip_is_v4(&error.source)",
+       "	if (ip_is_v4(&error.source)", "stack_icmp")
+defect("hop-by-hop-anywhere", "net/ipv6.c",
+       "		if (!walk->first) /* RFC 8200 section 4.1 */\n			return IPV6_EXTENSION;\n", "",
+       "stack_ipv6")
+defect("group-learned-as-neighbour", "net/arp.c",
+       "	if ((arp->sender_mac[0] & 1) || memcmp", "	if (memcmp", "stack_arp")
+defect("nd-group-learned-as-neighbour", "net/nd.c",
+       "	return !(mac[0] & 1) && memcmp(", "	return memcmp(", "stack_nd", "stack_nd_refused")
+defect("nd-probe-with-an-address", "net/nd.c",
+       "		return is_solicited_node(&packet->destination) && !message->has_mac;",
+       "		return is_solicited_node(&packet->destination);", "stack_nd", "stack_nd_refused")
+defect("one-worker-starves-the-others", "forward.c",
+       "	taker->first = (from + 1) % forward->workers;\n", "", "forward")
+defect("path-of-another-process-believed", "stack_transmit.c",
+       "	if (path->link >= stack->interface_count ||\n		ip_is_v4(&path->local)",
+       "	if (ip_is_v4(&path->local)", "stack_udp")
+defect("datagram-longer-than-its-room", "stack_transmit.c",
+       "	if (bytes > room) {", "	if (0) {", "stack_udp")
+defect("connection-to-a-group", "stack.c",
+       "	if (link >= stack->interface_count || !ip_is_unicast(&tuple->remote) ||",
+       "	if (link >= stack->interface_count ||", "stack_tcp")

@@ -136,6 +136,32 @@ static void test_udp_out(void **state)
 }
 
 /* A sum that comes out as 0 is sent as 0xffff: 0 would mean "none". */
+/* T14: the identification of IPv4 says nothing of what else we send (RFC 6864 gives it no meaning
+ * where DF is set): half of its bits change from one packet to the next, whichever they are. */
+static void test_T14_ip_id(void **state)
+{
+	struct fixture *f = fixture_make();
+	unsigned bits[16] = {0}, before = 0;
+
+	fixture_start(f);
+	introduce(f);
+	for (unsigned i = 0; i < 4000; i++) {
+		unsigned id;
+
+		forget_sent(f);
+		send_datagram(f, (const uint8_t *)"x", 1);
+		stack_transmit(f->stack, f->now);
+		id = get16(f->links[0].sent[0].data + IP + 4);
+		for (unsigned b = 0; b < 16; b++)
+			bits[b] += (id ^ before) >> b & 1;
+		before = id;
+	}
+	/* Seven standard deviations of 4000 fair coins: 222. */
+	for (unsigned b = 0; b < 16; b++)
+		assert_in_range(bits[b], 2000 - 222, 2000 + 222);
+	fixture_free(f);
+}
+
 static void test_udp_checksum_never_0(void **state)
 {
 	struct fixture *f = fixture_make();
@@ -206,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_padding_is_trimmed),
 		cmocka_unit_test(test_port_word_counts_only_when_good),
 		cmocka_unit_test(test_udp_out),
+		cmocka_unit_test(test_T14_ip_id),
 		cmocka_unit_test(test_udp_checksum_never_0),
 		cmocka_unit_test(test_datagram_tickets),
 	};

@@ -202,6 +202,33 @@ static void test_output_in_bites(void **state)
 	rig_end(rig);
 }
 
+/* A device that has moved to another link is answered there - once it has shown that it is the one:
+ * a stranger, who does not know what we have sent, moves nothing. */
+static void test_link_follows_the_peer(void **state)
+{
+	struct rig *rig = rig_default();
+	struct peer peer = peer_open(rig, 40000);
+	struct tcp_segment segment = {.tuple = peer.tuple,
+		.seq = peer.seq,
+		.ack = peer.ack + 1,
+		.window = peer.window,
+		.flags = TCP_ACK,
+		.link = 2,
+		.payload = (const uint8_t *)"x",
+		.length = 1};
+
+	put(rig, segment);
+	assert_int_equal(rig->up.events, 0);
+	assert_int_equal(drain(rig), 1);
+	assert_int_equal(rig->sent[0].out.link, 1);
+	segment.ack = peer.ack;
+	put(rig, segment);
+	assert_int_equal(rig->up.events, TCP_UP_DATA);
+	assert_int_equal(drain(rig), 1);
+	assert_int_equal(rig->sent[0].out.link, 2);
+	rig_end(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_chunks_run_out),
 		cmocka_unit_test(test_output_in_bites),
+		cmocka_unit_test(test_link_follows_the_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

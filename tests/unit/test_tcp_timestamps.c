@@ -163,6 +163,31 @@ static void test_T9_handshake(void **state)
 	rig_end(rig);
 }
 
+/* T9: a SYN again brings the timestamp to echo - a newer one, not one that was late on its way. */
+static void test_T9_syn_again(void **state)
+{
+	static const struct {
+		uint8_t low;
+		uint32_t echo;
+	} rows[] = {
+		{0x10, USUAL_VALUE + 0x10}, {0x08, USUAL_VALUE + 0x10}, {0x20, USUAL_VALUE + 0x20}};
+	struct rig *rig = rig_default();
+	struct peer peer = peer_at(40000, 5);
+	uint8_t options[USUAL_LENGTH];
+
+	memcpy(options, USUAL_OPTIONS, sizeof(options));
+	put_syn(rig, &peer, options, sizeof(options));
+	assert_int_equal(drain(rig), 1);
+	assert_int_equal(options_of(&rig->sent[0].out).echo, USUAL_VALUE);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		options[11] = rows[i].low;
+		put_syn(rig, &peer, options, sizeof(options));
+		assert_int_equal(drain(rig), 1);
+		assert_int_equal(options_of(&rig->sent[0].out).echo, rows[i].echo);
+	}
+	rig_end(rig);
+}
+
 /* After 24 days the sign of a difference says nothing (RFC 7323 5.5). */
 static void test_paws_outdated(void **state)
 {
@@ -202,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_T9_paws),
 		cmocka_unit_test(test_T9_exempt),
 		cmocka_unit_test(test_T9_handshake),
+		cmocka_unit_test(test_T9_syn_again),
 		cmocka_unit_test(test_paws_outdated),
 		cmocka_unit_test(test_T14_offset),
 	};
