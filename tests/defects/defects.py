@@ -291,8 +291,8 @@ defect("persist-without-backoff", "tcp/tcp_timer.c",
        "			return;\n		if (c->backoff < 15)\n			c->backoff++;",
        "			return;", "tcp_loss", "tcp_persist")
 defect("answered-probes-end-the-connection", "tcp/tcp_timer.c",
-       "c->backoff >= TCP_RETRIES_MIN &&\n	       !tcp_persist_patient(tcp, c);",
-       "c->backoff >= TCP_RETRIES_MIN;", "tcp_persist")
+       "	if (stalled < limit || tcp_persist_patient(tcp, c))", "	if (stalled < limit)",
+       "tcp_persist")
 defect("shut-window-kept-for-ever", "tcp/tcp_persist.c",
        "	return tcp->shut_limit && waits >= tcp->shut_limit;", "	return false;",
        "tcp_persist")
@@ -316,11 +316,11 @@ defect("backoff-never-ends", "tcp/tcp_ack.c",
        "	if (c->backoff > TCP_BACKOFF_PROGRESS)\n		c->backoff = TCP_BACKOFF_PROGRESS;\n",
        "", "tcp_rto")
 defect("rto-without-minimum", "tcp/tcp_congestion.c",
-       "max_u32(c->srtt + 4u * c->rttvar, TCP_RTO_MIN_MS);", "c->srtt + 4u * c->rttvar;",
+       "max_u32(c->srtt + 4u * c->rttvar, TCP_RTO_MIN_MS)", "c->srtt + 4u * c->rttvar",
        "tcp_timer")
 defect("rto-without-variance", "tcp/tcp_congestion.c",
-       "max_u32(c->srtt + 4u * c->rttvar, TCP_RTO_MIN_MS);",
-       "max_u32(c->srtt, TCP_RTO_MIN_MS);", "tcp_timer")
+       "max_u32(c->srtt + 4u * c->rttvar, TCP_RTO_MIN_MS)",
+       "max_u32(c->srtt, TCP_RTO_MIN_MS)", "tcp_timer")
 defect("rto-without-maximum", "tcp/tcp_congestion.c",
        "	return (ms < TCP_RTO_MAX_MS ? ms : TCP_RTO_MAX_MS) * MS;", "	return ms * MS;",
        "tcp_timer", "tcp_loss")
@@ -338,7 +338,14 @@ defect("lone-fin-not-sent-again", "tcp/tcp_timer.c",
        "	if (c->snd_ptr != c->snd_una && c->tail) {\n		/* RFC 6298", "tcp_close",
        "tcp_recovery")
 defect("gives-up-by-the-clock-alone", "tcp/tcp_timer.c",
-       " && c->backoff >= TCP_RETRIES_MIN &&", " &&", "tcp_loss")
+       "		return c->backoff >= TCP_RETRIES_MIN;", "		return true;", "tcp_loss")
+defect("heard-peer-not-waited-for", "tcp/tcp_timer.c",
+       "	return stalled >= TCP_HEARD_WAIT * limit &&", "	return stalled >= limit &&", "tcp_loss")
+defect("heard-peer-waited-for-without-end", "tcp/tcp_timer.c",
+       "	return stalled >= TCP_HEARD_WAIT * limit &&", "	return false && stalled >= limit &&",
+       "tcp_loss")
+defect("own-wait-measured", "tcp/tcp_congestion.c",
+       "		ms = min_u32(ms, (uint32_t)SAMPLE_CAP * tcp_rto_base(c));\n", "", "tcp_rto")
 defect("never-gives-up", "tcp/tcp_timer.c",
        "	if (hopeless(tcp, c)) {", "	if (0) {", "tcp_loss", "tcp_close")
 defect("fast-retransmit-missing", "tcp/tcp_congestion.c",
@@ -586,9 +593,8 @@ defect("neighbour-made-for-any-answer", "net/neighbour.c",
        "	if (!entry)\n		entry = insert(table, link, address, now);\n"
        "	if (!entry)\n		return false;\n	if (!mac && entry->state", "stack_arp")
 defect("neighbour-taken-over-by-claim", "net/neighbour.c",
-       "	if (entry && entry->state == NEIGHBOUR_REACHABLE && memcmp(entry->mac, mac, 6) != 0)\n"
-       "		start_probe(entry);",
-       "	if (entry && entry->state == NEIGHBOUR_REACHABLE)\n		memcpy(entry->mac, mac, 6);",
+       "	if (entry->state == NEIGHBOUR_REACHABLE)\n		start_probe(entry);",
+       "	if (entry->state == NEIGHBOUR_REACHABLE)\n		memcpy(entry->mac, mac, 6);",
        "stack_arp")
 defect("fixed-gateway-claimed", "net/neighbour.c",
        "	if (!entry || entry->state == NEIGHBOUR_FIXED)\n		return;",
