@@ -180,9 +180,14 @@ _Static_assert(offsetof(struct tcp_tuple, local) == sizeof(struct ip_address),
 uint64_t tcp_hash(const struct tcp *tcp, const struct tcp_tuple *tuple)
 {
 	struct tcp_flow flow;
-	bool ipv6 = tcp_flow_of(tcp, tuple, &flow);
 
-	return flow_hash(tcp, &flow, ipv6);
+	/* In registers: read back as words, what was just stored as halves waits for its stores. */
+	if (ip_is_v4(&tuple->remote))
+		return siphash_16(&tcp->config.flow_key,
+			(uint64_t)ip_v4(&tuple->remote) | (uint64_t)ip_v4(&tuple->local) << 32,
+			(uint64_t)tuple->remote_port | (uint64_t)tuple->local_port << 16);
+	tcp_flow_of(tcp, tuple, &flow);
+	return flow_hash(tcp, &flow, true);
 }
 
 /* A record's flow. @ipv6: receives whether its addresses lie beside it. */
@@ -237,8 +242,12 @@ static bool is_flow_at(const struct tcp *tcp, flow_ref ref, const struct tcp_flo
 	const struct tcp_tuple *tuple)
 {
 	bool also;
+	const struct tcp_flow *was = flow_at(tcp, ref, &also);
 
-	if (memcmp(flow, flow_at(tcp, ref, &also), sizeof(*flow)) != 0 || also != ipv6)
+	/* By its fields, as they have just been stored. */
+	if (was->remote != flow->remote || was->local != flow->local ||
+		was->remote_port != flow->remote_port || was->local_port != flow->local_port ||
+		also != ipv6)
 		return false;
 	return !ipv6 ||
 	       memcmp(addresses_at(tcp, ref), &tuple->remote, sizeof(struct tcp_addresses)) == 0;
