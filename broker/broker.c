@@ -102,6 +102,7 @@ static int open_ports(struct broker *broker, char *error, size_t size)
 	for (unsigned i = 0; i < config->port_count; i++) {
 		struct port_config port = {.device = config->ports[i].device,
 			.workers = config->worker_count,
+			.queues = config->ports[i].queues,
 			.rss = &broker->rss,
 			/* the other half is DPDK's own and its rings' */
 			.megabytes = config->memory.megabytes / 2 / config->port_count};

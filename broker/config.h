@@ -40,7 +40,8 @@ struct config_port {
 	unsigned address_count;
 	struct config_gateway gateways[CONFIG_GATEWAYS_MAX];
 	unsigned gateway_count;
-	uint16_t vlan; /* 1..4094; 0: untagged */
+	uint16_t vlan;   /* 1..4094; 0: untagged */
+	uint16_t queues; /* queue pairs; 0: one per worker, of a memif one in all */
 };
 
 /** struct config - every member has a value; paths are absolute or relative to the working

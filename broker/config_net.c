@@ -71,6 +71,13 @@ static const struct config_field port_fields[] = {
 		.minimum = 1,
 		.maximum = 4094,
 		.unit = "(leave it out for untagged frames)"},
+	{.key = "queues",
+		.kind = FIELD_NUMBER,
+		.width = sizeof(((struct config_port *)0)->queues),
+		.offset = offsetof(struct config_port, queues),
+		.minimum = 1,
+		.maximum = CONFIG_WORKERS_MAX,
+		.unit = "queue pairs (at most one per worker)"},
 	{.key = NULL},
 };
 

@@ -36,7 +36,8 @@ struct port {
 	uint16_t number;
 	bool started;
 	bool hardware_rss;
-	unsigned queue_count;
+	unsigned worker_count;
+	unsigned queue_count; /* the first workers'; the others send through these */
 	uint16_t rx_descriptors, tx_descriptors, mtu;
 	uint64_t buffers;
 	struct rte_ether_addr mac;
@@ -56,12 +57,18 @@ static unsigned rx_buffers(const struct port *port)
 
 static unsigned tx_buffers(const struct port *port)
 {
-	return port->tx_descriptors + LINK_RESERVED_MAX + POOL_CACHE * 3 / 2;
+	unsigned buffers = port->tx_descriptors + LINK_RESERVED_MAX + POOL_CACHE * 3 / 2;
+
+	/* on their way to another's queue, and in its worker's cache behind that */
+	if (port->worker_count > port->queue_count)
+		buffers += PORT_RELAY + POOL_CACHE * 3 / 2;
+	return buffers;
 }
 
 static uint64_t buffer_total(const struct port *port)
 {
-	return (uint64_t)port->queue_count * (rx_buffers(port) + tx_buffers(port));
+	return (uint64_t)port->queue_count * rx_buffers(port) +
+	       (uint64_t)port->worker_count * tx_buffers(port);
 }
 
 static int choose_descriptors(
@@ -113,7 +120,7 @@ static void choose_rss(struct port *port, const struct port_config *config)
 {
 	unsigned key_size = port->info.hash_key_size ? port->info.hash_key_size : RSS_KEY_BYTES;
 
-	port->hardware_rss = config->workers > 1 && key_size >= RSS_KEY_BYTES &&
+	port->hardware_rss = port->queue_count > 1 && key_size >= RSS_KEY_BYTES &&
 			     key_size <= RSS_KEY_MAX && reta_fits(port, config->rss) &&
 			     (port->info.flow_type_rss_offloads & RSS_FIELDS) == RSS_FIELDS;
 	if (!port->hardware_rss)
@@ -131,6 +138,7 @@ static void choose_rss(struct port *port, const struct port_config *config)
 
 static int set_reta(const struct port *port, const struct rss *rss)
 {
+	const uint16_t queues = (uint16_t)port->queue_count;
 	struct rte_eth_rss_reta_entry64 groups[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
 	unsigned size = port->info.reta_size;
 
@@ -139,7 +147,7 @@ static int set_reta(const struct port *port, const struct rss *rss)
 		struct rte_eth_rss_reta_entry64 *group = &groups[i / RTE_ETH_RETA_GROUP_SIZE];
 
 		group->mask |= 1ULL << i % RTE_ETH_RETA_GROUP_SIZE;
-		group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = rss->reta[i % RSS_RETA_SIZE];
+		group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = rss->reta[i % RSS_RETA_SIZE] % queues;
 	}
 	return rte_eth_dev_rss_reta_update(port->number, groups, (uint16_t)size);
 }
@@ -152,8 +160,9 @@ static void choose_offloads(struct port *port)
 	port->conf.txmode.offloads = tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	if ((tx & TX_L4_CHECKSUMS) == TX_L4_CHECKSUMS)
 		port->conf.txmode.offloads |= TX_L4_CHECKSUMS;
-	/* True here: every buffer of a queue comes from one pool and has one owner. */
-	port->conf.txmode.offloads |= tx & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	/* Every buffer of a queue comes from one pool and has one owner, if only its worker sends. */
+	if (port->worker_count == port->queue_count)
+		port->conf.txmode.offloads |= tx & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 }
 
 static int choose_mtu(struct port *port, const struct port_config *config, char *error, size_t size)
@@ -215,7 +224,7 @@ static struct rte_mempool *make_pool(
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
 
-	snprintf(name, sizeof(name), "hearth-%s-%u-%u", use, port->number, queue);
+	snprintf(name, sizeof(name), "hearth-%s-%u-%u", use, port->number, (uint16_t)queue);
 	pool = create_pool(name, buffers, socket);
 	/* Far memory is slow, no memory is no port. */
 	if (!pool && socket != SOCKET_ID_ANY)
@@ -223,34 +232,18 @@ static struct rte_mempool *make_pool(
 	return pool;
 }
 
-static int open_queue(struct port *port, unsigned number, char *error, size_t size)
+static int no_memory(const struct port *port, char *error, size_t size)
 {
-	struct port_queue *queue = &port->queues[number];
-	int socket = (int)rte_lcore_to_socket_id(number + 1);
-	uint64_t offloads = port->conf.txmode.offloads;
-	int result;
+	snprintf(error, size,
+		"memory.megabytes: DPDK has no memory left for the buffers of port %s", port->name);
+	return -ENOMEM;
+}
 
-	queue->port = port->number;
-	queue->number = (uint16_t)number;
-	queue->hashes = port->hardware_rss;
-	queue->rx_pool = make_pool(port, "rx", number, rx_buffers(port), socket);
-	queue->tx_pool = make_pool(port, "tx", number, tx_buffers(port), socket);
-	if (!queue->rx_pool || !queue->tx_pool) {
-		snprintf(error, size,
-			"memory.megabytes: DPDK has no memory left for the buffers of port %s",
-			port->name);
-		return -ENOMEM;
-	}
-	result = rte_eth_rx_queue_setup(port->number, queue->number, port->rx_descriptors,
-		(unsigned)socket, NULL, queue->rx_pool);
-	if (result == 0)
-		result = rte_eth_tx_queue_setup(
-			port->number, queue->number, port->tx_descriptors, (unsigned)socket, NULL);
-	if (result != 0) {
-		snprintf(error, size, "port %s: queue %u: %s; DPDK says: %s", port->name, number,
-			strerror(-result), eal_messages());
-		return result;
-	}
+/* A worker's link: who it is, what the port can do for it. */
+static void init_link(struct port *port, struct port_queue *queue)
+{
+	uint64_t offloads = port->conf.txmode.offloads;
+
 	memcpy(queue->link.mac, port->mac.addr_bytes, 6);
 	queue->link.mtu = port->mtu;
 	if (offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
@@ -258,7 +251,37 @@ static int open_queue(struct port *port, unsigned number, char *error, size_t si
 	if ((offloads & TX_L4_CHECKSUMS) == TX_L4_CHECKSUMS)
 		queue->link.offload |= FRAME_L4_FILL;
 	port_link_init(queue);
-	return 0;
+}
+
+static int open_queue(struct port *port, unsigned number, char *error, size_t size)
+{
+	struct port_queue *queue = &port->queues[number];
+	int socket = (int)rte_lcore_to_socket_id(number + 1);
+	int result;
+
+	queue->port = port->number;
+	queue->number = (uint16_t)(number % port->queue_count);
+	queue->hashes = port->hardware_rss;
+	init_link(port, queue);
+	queue->tx_pool = make_pool(port, "tx", number, tx_buffers(port), socket);
+	if (!queue->tx_pool)
+		return no_memory(port, error, size);
+	if (number >= port->queue_count)
+		return port_relay_init(queue, &port->queues[queue->number], number) == 0
+			       ? 0
+			       : no_memory(port, error, size);
+	queue->rx_pool = make_pool(port, "rx", number, rx_buffers(port), socket);
+	if (!queue->rx_pool)
+		return no_memory(port, error, size);
+	result = rte_eth_rx_queue_setup(port->number, queue->number, port->rx_descriptors,
+		(unsigned)socket, NULL, queue->rx_pool);
+	if (result == 0)
+		result = rte_eth_tx_queue_setup(
+			port->number, queue->number, port->tx_descriptors, (unsigned)socket, NULL);
+	if (result != 0)
+		snprintf(error, size, "port %s: queue %u: %s; DPDK says: %s", port->name, number,
+			strerror(-result), eal_messages());
+	return result;
 }
 
 static int configure(struct port *port, const struct port_config *config, char *error, size_t size)
@@ -268,16 +291,22 @@ static int configure(struct port *port, const struct port_config *config, char *
 
 	if (port->info.max_tx_queues < most)
 		most = port->info.max_tx_queues;
-	if (most < config->workers) {
+	if (port->queue_count > port->worker_count) {
+		snprintf(error, size, "port %s: %u queues are more than there are workers (%u)",
+			port->name, port->queue_count, port->worker_count);
+		return -EINVAL;
+	}
+	if (most < port->queue_count) {
 		snprintf(error, size,
-			"port %s has %u queue%s for %u workers: name no more workers than that",
-			port->name, most, most == 1 ? "" : "s", config->workers);
+			"port %s has %u queue%s for %u workers: name no more workers than that, or "
+			"say queues: %u",
+			port->name, most, most == 1 ? "" : "s", config->workers, most);
 		return -ENOSPC;
 	}
 	choose_offloads(port);
 	choose_rss(port, config);
-	result = rte_eth_dev_configure(
-		port->number, (uint16_t)config->workers, (uint16_t)config->workers, &port->conf);
+	result = rte_eth_dev_configure(port->number, (uint16_t)port->queue_count,
+		(uint16_t)port->queue_count, &port->conf);
 	if (result != 0) {
 		snprintf(error, size, "port %s cannot be configured: %s; DPDK says: %s", port->name,
 			strerror(-result), eal_messages());
@@ -310,18 +339,32 @@ static int start(struct port *port, const struct port_config *config, char *erro
 	return result;
 }
 
+/*
+ * The client end of a memif says how many queues there are, and DPDK 22.11 does not tell the
+ * server: which takes and sends on those that are missing in the first one's place, and so spoils
+ * it. More than it has it refuses. So one is what goes with every peer that says nothing else.
+ */
+static unsigned queues_of(const struct port *port, const struct port_config *config)
+{
+	if (config->queues > 0)
+		return config->queues;
+	return strcmp(port->info.driver_name, "net_memif") == 0 ? 1 : config->workers;
+}
+
 static void write_line(struct port *port)
 {
 	bool rx = (port->conf.rxmode.offloads & RX_CHECKSUMS) == RX_CHECKSUMS;
 	bool tx = port->queues[0].link.offload == (FRAME_L3_FILL | FRAME_L4_FILL);
-	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+	char mac[RTE_ETHER_ADDR_FMT_SIZE], shared[32] = "";
 
+	if (port->worker_count > port->queue_count)
+		snprintf(shared, sizeof(shared), " for %u workers", port->worker_count);
 	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
 	snprintf(port->line, sizeof(port->line),
-		"%s (%s): %s, MTU %u, %u queue%s, flows spread %s, checksums in %s and out %s, "
+		"%s (%s): %s, MTU %u, %u queue%s%s, flows spread %s, checksums in %s and out %s, "
 		"%llu buffers (%llu MB), link %s",
 		port->name, port->info.driver_name, mac, port->mtu, port->queue_count,
-		port->queue_count > 1 ? "s" : "",
+		port->queue_count > 1 ? "s" : "", shared,
 		port->hardware_rss ? "by the port" : "in software",
 		rx ? "by the port" : "in software", tx ? "by the port" : "in software",
 		(unsigned long long)port->buffers,
@@ -351,17 +394,18 @@ struct port *port_open(const struct port_config *config, char *error, size_t siz
 	}
 	memset(port, 0, bytes);
 	port->number = number;
-	port->queue_count = config->workers;
+	port->worker_count = config->workers;
 	memcpy(port->name, name, sizeof(port->name));
 	if (rte_eth_dev_info_get(number, &port->info) != 0 ||
 		rte_eth_macaddr_get(number, &port->mac) != 0) {
 		snprintf(error, size, "port %s: DPDK says nothing about it", name);
 		goto err;
 	}
+	port->queue_count = queues_of(port, config);
 	eal_hush(true);
 	if (configure(port, config, error, size) != 0)
 		goto err;
-	for (unsigned i = 0; i < port->queue_count; i++)
+	for (unsigned i = 0; i < port->worker_count; i++)
 		if (open_queue(port, i, error, size) != 0)
 			goto err;
 	if (start(port, config, error, size) != 0)
@@ -379,25 +423,26 @@ void port_close(struct port *port)
 {
 	if (!port)
 		return;
-	for (unsigned i = 0; i < port->queue_count; i++) {
+	for (unsigned i = 0; i < port->worker_count; i++) {
 		struct port_queue *queue = &port->queues[i];
 
 		rte_pktmbuf_free_bulk(queue->received, queue->received_count);
 		rte_pktmbuf_free_bulk(queue->reserved, queue->reserved_count);
+		port_relay_free(queue);
 	}
 	if (port->started)
 		rte_eth_dev_stop(port->number);
 	rte_eth_dev_close(port->number);
-	for (unsigned i = 0; i < port->queue_count; i++) {
+	for (unsigned i = 0; i < port->worker_count; i++) {
 		rte_mempool_free(port->queues[i].rx_pool);
 		rte_mempool_free(port->queues[i].tx_pool);
 	}
 	free(port);
 }
 
-struct link *port_link(struct port *port, unsigned queue)
+struct link *port_link(struct port *port, unsigned worker)
 {
-	return queue < port->queue_count ? &port->queues[queue].link : NULL;
+	return worker < port->worker_count ? &port->queues[worker].link : NULL;
 }
 
 const char *port_line(const struct port *port)
@@ -423,7 +468,7 @@ void port_counters(const struct port *port, uint64_t counters[PORT_COUNTER_COUNT
 	struct rte_eth_stats stats;
 
 	memset(counters, 0, PORT_COUNTER_COUNT * sizeof(counters[0]));
-	for (unsigned i = 0; i < port->queue_count; i++)
+	for (unsigned i = 0; i < port->worker_count; i++)
 		for (unsigned j = 0; j < PORT_COUNTER_COUNT; j++)
 			counters[j] += counter_read(&port->queues[i].counters[j]);
 	if (rte_eth_stats_get(port->number, &stats) != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* port.h - a DPDK port: one queue pair per worker, each seen as a link */
+/* port.h - a DPDK port: queue pairs, and a link on one of them for each worker */
 #pragma once
 
 #include "counter.h"
@@ -13,7 +13,8 @@
 /**
  * struct port_config
  * @device: the device string that eal_start() was given
- * @workers: queue pairs
+ * @workers: links
+ * @queues: queue pairs, at most @workers; 0: one per worker, of a memif one in all
  * @rss: the ownership function; in force in the port where it can do that
  * @mtu: largest IP packet, at most LINK_MTU_MAX; 0: what the port says, at most that
  * @megabytes: memory for the port's buffers, at most
@@ -21,6 +22,7 @@
 struct port_config {
 	const char *device;
 	unsigned workers;
+	unsigned queues;
 	const struct rss *rss;
 	uint16_t mtu;
 	uint32_t megabytes;
@@ -35,7 +37,11 @@ struct port_config {
 		"received frames dropped: spread over buffers and too long for one")               \
 	X(PORT_RX_VLAN, "port_rx_vlan",                                                            \
 		"received frames dropped: the port took two VLAN tags off them")                   \
-	X(PORT_TX_REFUSED, "port_tx_refused", "frames to send that the port's queue did not take")
+	X(PORT_TX_REFUSED, "port_tx_refused", "frames to send that the port's queue did not take") \
+	X(PORT_TX_RELAYED, "port_tx_relayed",                                                      \
+		"frames sent through another worker's queue: the port has fewer than workers")     \
+	X(PORT_TX_RELAY_FULL, "port_tx_relay_full",                                                \
+		"frames to send that found no room on their way to another worker's queue")
 COUNTER_ENUM(port_counter, PORT_COUNTERS, PORT_COUNTER_COUNT);
 extern const struct counter_info port_counter_info[PORT_COUNTER_COUNT];
 
@@ -51,8 +57,13 @@ struct port *port_open(const struct port_config *config, char *error, size_t siz
 /** port_close() - stop the port, give its buffers back; NULL is allowed. */
 void port_close(struct port *port);
 
-/** port_link() - worker @queue's link; used by that worker only. Belongs to the port. */
-struct link *port_link(struct port *port, unsigned queue);
+/**
+ * port_link() - worker @worker's link; used by that worker only. Belongs to the port.
+ *
+ * Where there are fewer queues than workers, those without one receive nothing here (the others
+ * forward what is theirs), and what they send leaves by another's queue, in that one's next turn.
+ */
+struct link *port_link(struct port *port, unsigned worker);
 
 /** port_line() - address, MTU, offloads and buffers in one line. */
 const char *port_line(const struct port *port);

@@ -40,6 +40,10 @@ static unsigned link_receive(struct link *link, struct frame *frames, unsigned m
 	unsigned room = PORT_BURST - queue->received_count;
 	unsigned first = queue->received_count, count = 0, burst;
 
+	if (queue->relay)
+		return 0;
+	if (queue->next)
+		port_relay_send(queue);
 	burst = rte_eth_rx_burst(queue->port, queue->number, queue->received + first,
 		(uint16_t)(max < room ? max : room));
 	for (unsigned i = 0; i < burst; i++) {
@@ -101,7 +105,7 @@ static void fill_in(struct rte_mbuf *mbuf, const struct frame *frame)
 }
 
 /* Sends in order; one that the port cannot prepare is skipped, one it cannot take ends it. */
-static unsigned transmit(struct port_queue *queue, struct rte_mbuf **mbufs, unsigned count)
+unsigned port_transmit(struct port_queue *queue, struct rte_mbuf **mbufs, unsigned count)
 {
 	unsigned at = 0, sent = 0;
 
@@ -157,7 +161,8 @@ static unsigned link_send(struct link *link, struct frame *frames, unsigned coun
 	queue->reserved_count -= count;
 	memmove(queue->reserved, queue->reserved + count,
 		queue->reserved_count * sizeof(queue->reserved[0]));
-	return transmit(queue, mbufs, wanted);
+	return queue->relay ? port_relay_put(queue, mbufs, wanted)
+			    : port_transmit(queue, mbufs, wanted);
 }
 
 void port_link_init(struct port_queue *queue)

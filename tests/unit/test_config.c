@@ -85,7 +85,8 @@ static void test_every_key(void **state)
 		"ports:\n"
 		"  - { device: 0000:03:00.0, addresses: [10.0.0.1/31, 10.1.0.255/16, "
 		"10.9.9.9/32],\n"
-		"      gateways: [10.0.0.0, 10.1.255.254 02:00:5e:Ab:cD:01], vlan: 4094 }\n"
+		"      gateways: [10.0.0.0, 10.1.255.254 02:00:5e:Ab:cD:01], vlan: 4094,\n"
+		"      queues: 2 }\n"
 		"  - { addresses: [192.0.2.1/1], device: 'net_memif0,role=server', vlan: 1 }\n"
 		"mc:\n"
 		"  login: { tcp: 1 }\n"
@@ -128,6 +129,8 @@ static void test_every_key(void **state)
 	assert_false(config->ports[0].gateways[0].fixed);
 	assert_true(config->ports[0].gateways[1].fixed);
 	assert_memory_equal(config->ports[0].gateways[1].mac, "\x02\x00\x5e\xab\xcd\x01", 6);
+	assert_int_equal(config->ports[0].queues, 2);
+	assert_int_equal(config->ports[1].queues, 0);
 	assert_int_equal(config->ports[0].vlan, 4094);
 	assert_int_equal(config->ports[1].vlan, 1);
 	assert_string_equal(config->ports[1].device, "net_memif0,role=server");

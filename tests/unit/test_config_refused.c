@@ -133,6 +133,8 @@ static const struct {
 	{WORKERS PORTS "    vlan: 0\n" MC, 5,
 		"ports[0].vlan is out of range with \"0\": it must be 1..4094 (leave it out"},
 	{WORKERS PORTS "    vlan: 4095\n" MC, 5, "ports[0].vlan is out of range with \"4095\""},
+	{WORKERS PORTS "    queues: 0\n" MC, 5, "ports[0].queues is out of range with \"0\""},
+	{WORKERS PORTS "    queues: 65\n" MC, 5, "ports[0].queues is out of range with \"65\""},
 	{WORKERS PORTS "    vlan: \"7\"\n" MC, 5, "ports[0].vlan is \"7\": it must be a whole"},
 	{WORKERS PORTS "    vlan: [7]\n" MC, 5, "ports[0].vlan is a list: it must be a whole"},
 	/* ways */

@@ -213,6 +213,59 @@ static void test_I2_only_good_is_good(void **state)
 	}
 }
 
+/* ---- a worker without a queue of its own ---- */
+
+static unsigned relayed(struct port_queue *guest, unsigned count)
+{
+	struct frame frames[PORT_BURST];
+
+	assert_int_equal(guest->link.reserve(&guest->link, frames, count), count);
+	for (unsigned i = 0; i < count; i++) {
+		frames[i].length = (uint16_t)(60 + i);
+		for (unsigned j = 0; j < frames[i].length; j++)
+			frames[i].data[j] = (uint8_t)j;
+	}
+	return guest->link.send(&guest->link, frames, count);
+}
+
+/* What it sends leaves in the next turn of the one whose queue it is, in order; it hears nothing. */
+static void test_a_worker_without_a_queue_sends_through_anothers(void **state)
+{
+	struct port_queue *guest = aligned_alloc(64, sizeof(*guest));
+	struct frame frames[PORT_BURST];
+	void *filler = guest;
+
+	assert_non_null(guest);
+	memset(guest, 0, sizeof(*guest));
+	guest->port = queue->port;
+	guest->tx_pool = pool;
+	port_link_init(guest);
+	assert_int_equal(port_relay_init(guest, queue, 1), 0);
+	assert_int_equal(relayed(guest, 5), 5);
+	assert_int_equal(rte_ring_count(ring), 0);
+	assert_int_equal(guest->link.receive(&guest->link, frames, PORT_BURST), 0);
+	/* This port receives what it sends. */
+	assert_int_equal(receive(frames), 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_counting(&frames[i], 60 + i);
+	assert_int_equal(guest->counters[PORT_TX_RELAYED], 5);
+	assert_int_equal(guest->counters[PORT_TX_RELAY_FULL], 0);
+	assert_released();
+	/* Where the other does not keep up, what finds no room is dropped, given back and counted. */
+	for (unsigned i = 0; i < PORT_RELAY - 2; i++)
+		assert_int_equal(rte_ring_enqueue(guest->relay, filler), 0);
+	assert_int_equal(relayed(guest, 5), 2);
+	assert_int_equal(guest->counters[PORT_TX_RELAY_FULL], 3);
+	assert_int_equal(rte_mempool_avail_count(pool), MBUFS - 2);
+	for (unsigned i = 0; i < PORT_RELAY - 2; i++)
+		assert_int_equal(rte_ring_dequeue(guest->relay, &filler), 0);
+	/* At the end what still waits is given back. */
+	port_relay_free(guest);
+	queue->next = NULL;
+	assert_int_equal(rte_mempool_avail_count(pool), MBUFS);
+	free(guest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_T29_merged_is_dropped),
 		cmocka_unit_test(test_T29_clones),
 		cmocka_unit_test(test_I2_only_good_is_good),
+		cmocka_unit_test(test_a_worker_without_a_queue_sends_through_anothers),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
