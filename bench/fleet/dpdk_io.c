@@ -122,6 +122,12 @@ void dpdk_user(struct fleet *fleet, struct stack_user *user)
 
 /* ---- down from the devices ---- */
 
+/* Devices are spread over the port's queues; what is for them is heard on all. */
+static uint8_t link_of(const struct fleet *fleet, const struct device *device)
+{
+	return (uint8_t)((unsigned)(device - fleet->devices) % fleet->options.queues);
+}
+
 static tcp_id connect_from(struct fleet *fleet, const struct device *device, peer_id peer)
 {
 	const struct endpoint *to = &fleet->peers[peer - 1];
@@ -135,7 +141,7 @@ static tcp_id connect_from(struct fleet *fleet, const struct device *device, pee
 	uint8_t user[TCP_USER_BYTES] = {0};
 
 	memcpy(user, &owner, sizeof(owner));
-	return stack_connect(dpdk->stack, 0, &tuple, user);
+	return stack_connect(dpdk->stack, link_of(fleet, device), &tuple, user);
 }
 
 int dpdk_open(struct fleet *fleet, struct device *device, peer_id peer, bool tcp)
@@ -172,7 +178,8 @@ static void send_datagram(
 	struct udp_path path = {.remote = peer->address,
 		.local = source.address,
 		.remote_port = peer->port,
-		.local_port = source.port};
+		.local_port = source.port,
+		.link = link_of(fleet, device)};
 	unsigned ticket;
 	uint8_t *room = stack_datagram(dpdk->stack, &path, (uint32_t)length, &ticket);
 

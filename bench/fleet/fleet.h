@@ -57,6 +57,9 @@ enum like { LIKE_TEXT, LIKE_FIRMWARE };
 /* Where DPDK's memory comes from. */
 enum memory { MEMORY_AUTO, MEMORY_HUGE, MEMORY_NO_HUGE };
 
+/* Queue pairs of a port: each is a link of the stack. */
+#define QUEUES_MAX 8
+
 /** struct options - the command line, checked */
 struct options {
 	const char *login; /* HOST:PORT, checked */
@@ -66,6 +69,7 @@ struct options {
 	uint8_t prefix;
 	bool has_address, has_gateway;
 	int cpu; /* -1: the first */
+	unsigned queues;
 	enum memory memory;
 	unsigned megabytes;
 	const char *control; /* the broker's socket */

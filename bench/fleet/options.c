@@ -32,6 +32,7 @@ static const char usage[] =
 	"  --address ADDRESS/N   dpdk: its first address; every 12,288 devices take one more\n"
 	"  --gateway ADDRESS     dpdk: next hop, where the platform is not in that subnet\n"
 	"  --cpu N               dpdk: the CPU of its loop (the first it may use)\n"
+	"  --queues N            dpdk: queue pairs of the port, driven by that loop (1)\n"
 	"  --memory MB           dpdk: DPDK's memory (256)\n"
 	"  --pages auto|huge|no-huge  dpdk: where that comes from (auto)\n"
 	"  --login HOST:PORT     the login port\n"
@@ -73,6 +74,7 @@ enum {
 	OPTION_CPU,
 	OPTION_MEMORY,
 	OPTION_PAGES,
+	OPTION_QUEUES,
 	OPTION_CONTROL,
 	OPTION_LOGIN,
 	OPTION_DEVICES,
@@ -109,6 +111,7 @@ static const struct option long_options[] = {
 	{"address", required_argument, NULL, OPTION_ADDRESS},
 	{"gateway", required_argument, NULL, OPTION_GATEWAY},
 	{"cpu", required_argument, NULL, OPTION_CPU},
+	{"queues", required_argument, NULL, OPTION_QUEUES},
 	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{"pages", required_argument, NULL, OPTION_PAGES},
 	{"control", required_argument, NULL, OPTION_CONTROL},
@@ -189,6 +192,7 @@ static int take_number(struct options *options, int option, const char *name)
 		{OPTION_TIME_SCALE, 0.001, 1000},
 		{OPTION_SEED, 0, 4294967295.0},
 		{OPTION_CPU, 0, 1023},
+		{OPTION_QUEUES, 1, QUEUES_MAX},
 		{OPTION_MEMORY, 32, 1 << 20},
 	};
 	double least = 0, most = 0, value;
@@ -253,6 +257,9 @@ static int take_number(struct options *options, int option, const char *name)
 		break;
 	case OPTION_CPU:
 		options->cpu = (int)value;
+		break;
+	case OPTION_QUEUES:
+		options->queues = (unsigned)value;
 		break;
 	case OPTION_MEMORY:
 		options->megabytes = (unsigned)value;
@@ -332,6 +339,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		.time_scale = 1,
 		.merge = 1,
 		.cpu = -1,
+		.queues = 1,
 		.megabytes = 256};
 	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
 		if (option == OPTION_HELP) {

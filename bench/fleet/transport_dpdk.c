@@ -49,8 +49,9 @@ static int start_port(struct fleet *fleet, char *error, size_t size)
 		.devices = &options->device,
 		.device_count = 1};
 	struct port_config port = {.device = options->device,
-		.workers = 1,
-		.rss = &dpdk->rss,
+		.workers = options->queues,
+		.queues = options->queues,
+		.rss = &dpdk->port_rss,
 		.megabytes = options->megabytes / 2};
 	uint8_t key[RSS_KEY_BYTES];
 	size_t used;
@@ -65,6 +66,7 @@ static int start_port(struct fleet *fleet, char *error, size_t size)
 	do
 		dpdk->random->fill(dpdk->random, key, sizeof(key));
 	while (rss_init(&dpdk->rss, key, 1) != 0);
+	rss_init(&dpdk->port_rss, key, options->queues);
 	dpdk->port = port_open(&port, error, size);
 	if (dpdk->port)
 		return 0;
@@ -113,8 +115,14 @@ static void size_stack(const struct fleet *fleet, struct stack_config *config)
 	link->more = source_addresses(fleet->count) - 1;
 	if (options->has_gateway)
 		link->gateways[link->gateway_count++] = options->gateway;
-	config->link_count = 1;
-	config->neighbours = NEIGHBOURS;
+	/* Each queue pair is a link; on all of them we are the same. */
+	_Static_assert(QUEUES_MAX <= STACK_LINKS_MAX, "each queue pair is a link");
+	config->link_count = options->queues;
+	for (unsigned i = 1; i < config->link_count; i++)
+		config->links[i] = *link;
+	for (unsigned i = 0; i < config->link_count; i++)
+		config->links[i].link = port_link(dpdk_of(fleet)->port, i);
+	config->neighbours = NEIGHBOURS * options->queues;
 	config->huge = eal_uses_huge_pages();
 	/* Beside its session's a device may have one connection that is still closing. */
 	config->tcp = (struct tcp_config){
@@ -140,7 +148,6 @@ static int start_stack(struct fleet *fleet, char *error, size_t size)
 		.poison = true};
 
 	size_stack(fleet, &config);
-	config.links[0].link = port_link(dpdk->port, 0);
 	config.udp_ports = ports;
 	config.udp_port_count = bound_ports(ports);
 	dpdk_user(fleet, &config.user);
@@ -178,8 +185,7 @@ static int wait_for_link(struct fleet *fleet, char *error, size_t size)
 		if (clock_now() > until) {
 			snprintf(error, size,
 				"port %s has no carrier after %u s: is the broker running, with "
-				"the "
-				"other end of it?",
+				"the other end of it, and with as many queues?",
 				port_name(dpdk->port), (unsigned)(LINK_WAIT / SECOND));
 			return -ENETDOWN;
 		}

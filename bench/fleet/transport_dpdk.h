@@ -48,7 +48,8 @@ struct dpdk {
 	struct tcp *tcp;
 	struct port *port;
 	struct random *random;
-	struct rss rss;
+	struct rss rss;      /* the stack is one worker */
+	struct rss port_rss; /* a NIC spreads what comes over all queues */
 	struct ip_address first;
 	struct chunk_pool *chunks;
 	void *chunk_memory;
