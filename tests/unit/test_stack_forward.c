@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* test_stack_forward.c - packets on the wrong worker's queue: to their owner, once, as they were */
-#include "stack_fixture.h"
+#include "icmp_quote.h"
 
 #include <stdio.h>
 
@@ -13,7 +13,7 @@ struct crew {
 	struct forward *forward;
 };
 
-static int crew_make(void **state, uint16_t vlan)
+static int crew_make(void **state, uint16_t vlan, bool ipv6)
 {
 	struct crew *crew = calloc(1, sizeof(*crew));
 	uint8_t key[RSS_KEY_BYTES];
@@ -31,6 +31,11 @@ static int crew_make(void **state, uint16_t vlan)
 		f->config.worker = i;
 		f->config.links[0].vlan = vlan;
 		f->config.forward = crew->forward;
+		if (ipv6) {
+			f->config.links[0].addresses[f->config.links[0].address_count++] =
+				(struct stack_address){v6(our_v6), 64};
+			f->config.tcp.ipv6 = true;
+		}
 		fixture_start(f);
 	}
 	*state = crew;
@@ -39,12 +44,17 @@ static int crew_make(void **state, uint16_t vlan)
 
 static int crew_setup(void **state)
 {
-	return crew_make(state, 0);
+	return crew_make(state, 0, false);
 }
 
 static int crew_setup_tagged(void **state)
 {
-	return crew_make(state, 77);
+	return crew_make(state, 77, false);
+}
+
+static int crew6_setup(void **state)
+{
+	return crew_make(state, 0, true);
 }
 
 static int crew_teardown(void **state)
@@ -190,6 +200,105 @@ static void test_L3_a_forwarded_frame_keeps_its_network(void **state)
 	turn(crew->f[1]);
 	assert_int_equal(counter(crew->f[0], STACK_DROP_VLAN), 1);
 	assert_int_equal(crew->f[1]->datagrams, 2);
+}
+
+static uint64_t tcp_counter_of(const struct fixture *f, enum tcp_counter which)
+{
+	return tcp_counters(stack_tcp(f->stack))[which];
+}
+
+/* An error about what worker @owner would have sent comes by the queue of worker @at. */
+static void icmp_errors_reach(struct crew *crew, unsigned at, unsigned owner, bool is_v6)
+{
+	struct ip_address ours = v6(our_v6), peer = v6(peer_v6);
+	unsigned port = 50000;
+	struct packet p;
+
+	while ((is_v6 ? rss_owner(&crew->f[0]->rss, &peer, &ours, htons((uint16_t)port),
+				htons(TCP_PORT))
+		      : owner_of(crew, port, TCP_PORT)) != owner)
+		port++;
+	if (is_v6) {
+		make_error6(&p, 1, 4, 0, 6);
+		put16(p.data + QUOTE6_L4 + 2, port);
+		seal6(&p, 2);
+	} else {
+		make_error(&p, 3, 3, 0, 6);
+		put16(p.data + QUOTE_L4 + 2, port);
+		seal_l4(&p, 2);
+	}
+	deliver(crew->f[at], &p);
+	turn(crew->f[owner]);
+}
+
+/* RFC 1122 section 4.2.3.9: TCP must react to an error; its owner does, wherever the error came. */
+static void test_an_icmp_error_goes_to_the_owner_of_what_it_quotes(void **state)
+{
+	struct crew *crew = *state;
+
+	for (unsigned is_v6 = 0; is_v6 < 2; is_v6++) {
+		for (unsigned at = 0; at < WORKERS; at++) {
+			for (unsigned owner = 0; owner < WORKERS; owner++) {
+				uint64_t there = counter(crew->f[owner], STACK_ICMP_TCP);
+				uint64_t handed = counter(crew->f[at], STACK_FORWARDED);
+
+				icmp_errors_reach(crew, at, owner, is_v6);
+				assert_int_equal(
+					counter(crew->f[owner], STACK_ICMP_TCP), there + 1);
+				/* TCP has no such flow, and says so where the flow belongs. */
+				assert_int_equal(
+					tcp_counter_of(crew->f[owner], TCP_DROP_ICMP), there + 1);
+				assert_int_equal(counter(crew->f[at], STACK_FORWARDED),
+					handed + (at != owner));
+			}
+		}
+	}
+	for (unsigned i = 0; i < WORKERS; i++)
+		assert_int_equal(all_drops(crew->f[i]), 0);
+}
+
+/* RFC 1191: the connection that sent what was too big hears of it, wherever the error came. */
+static void test_too_big_reaches_a_connection_by_any_queue(void **state)
+{
+	static uint8_t bytes[1200];
+	struct crew *crew = *state;
+	unsigned port = port_of(crew, 2, 50000, TCP_PORT);
+	struct fixture *owner = crew->f[2];
+	uint32_t theirs;
+	struct packet p;
+
+	owner->echo = true;
+	introduce(crew->f[0]);
+	turn(owner);
+	forget_sent(owner);
+	make_ip(&p, 6, 24); /* a SYN with an MSS of 1460 */
+	put16(p.data + L4, port);
+	put16(p.data + L4 + 2, TCP_PORT);
+	put32(p.data + L4 + 4, 1000);
+	p.data[L4 + 12] = 0x60;
+	p.data[L4 + 13] = 0x02;
+	put16(p.data + L4 + 14, 65535);
+	put32(p.data + L4 + 20, 0x020405b4);
+	seal_l4(&p, 16);
+	deliver(crew->f[0], &p);
+	turn(owner);
+	theirs = get32(owner->links[0].sent[0].data + L4 + 4);
+	make_tcp(&p, 0x18, 1001, theirs + 1, bytes, sizeof(bytes));
+	put16(p.data + L4, port);
+	seal_l4(&p, 16);
+	deliver(crew->f[1], &p);
+	turn(owner);
+	assert_int_equal(owner->opened, 1);
+	make_error(&p, 3, 4, 1000, 6);
+	put16(p.data + QUOTE_L4 + 2, port);
+	put32(p.data + QUOTE_L4 + 4, theirs + 1);
+	seal_l4(&p, 2);
+	deliver(crew->f[1], &p);
+	turn(owner);
+	assert_int_equal(counter(owner, STACK_ICMP_TCP), 1);
+	assert_int_equal(counter(crew->f[1], STACK_ICMP_TCP), 0);
+	/* Believed, if yet unconfirmed: about what is in flight, of a size that can be. */
+	assert_int_equal(tcp_counter_of(owner, TCP_DROP_ICMP), 0);
 }
 
 /* A port that hashed with our key is believed. */
@@ -376,6 +485,108 @@ static void test_a_flood_of_arp_does_not_fill_the_rings(void **state)
 	assert_int_equal(crew->f[1]->datagrams, 1);
 }
 
+/* ---- the same of neighbour discovery ---- */
+
+static void nd(struct fixture *f, unsigned type, unsigned flags, const char *destination,
+	const char *target, const uint8_t *mac)
+{
+	struct packet p;
+
+	make_nd(&p, type, flags, peer_v6, destination, target, mac);
+	deliver(f, &p);
+}
+
+/* Neighbour discovery of @type about @target that a worker sent. */
+static unsigned nd_sent(const struct fixture *f, unsigned type, const char *target)
+{
+	struct ip_address about = v6(target);
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < f->links[0].sent_count; i++) {
+		const uint8_t *out = f->links[0].sent[i].data;
+
+		count += get16(out + 12) == 0x86dd && out[IP + 6] == 58 && out[L4_6] == type &&
+			 memcmp(out + L4_6 + 8, &about, 16) == 0;
+	}
+	return count;
+}
+
+/* A datagram to the IPv6 peer. Return: did it leave, to the peer's Ethernet address? */
+static bool send6(struct fixture *f)
+{
+	const struct udp_path path = {.remote = v6(peer_v6),
+		.local = v6(our_v6),
+		.remote_port = htons(40000),
+		.local_port = htons(UDP_PORT)};
+	unsigned ticket;
+	uint8_t *out = stack_datagram(f->stack, &path, 1, &ticket);
+
+	if (!out)
+		return false;
+	out[0] = 1;
+	stack_datagram_commit(f->stack, ticket, 1);
+	turn(f);
+	assert_memory_equal(last_destination(f, 0), peer_mac, 6);
+	return true;
+}
+
+/* RFC 4861 section 7.2.3: who asks for us tells where it is, and all workers hear it. */
+static void test_what_one_worker_learns_by_nd_the_others_learn(void **state)
+{
+	struct crew *crew = *state;
+	unsigned answers = 0;
+
+	nd(crew->f[0], 135, 0, our_v6, our_v6, peer_mac);
+	for (unsigned i = 1; i < WORKERS; i++)
+		turn(crew->f[i]);
+	for (unsigned i = 0; i < WORKERS; i++)
+		answers += nd_sent(crew->f[i], 136, our_v6);
+	assert_int_equal(answers, 1);
+	assert_int_equal(nd_sent(crew->f[0], 136, our_v6), 1);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		forget_sent(crew->f[i]);
+		assert_true(send6(crew->f[i]));
+		assert_int_equal(nd_sent(crew->f[i], 135, peer_v6), 0);
+	}
+	assert_int_equal(counter(crew->f[0], STACK_NEIGHBOURS_SHARED), 1);
+	assert_int_equal(counter(crew->f[1], STACK_NEIGHBOURS_SHARED), 0); /* not passed round */
+}
+
+/* RFC 4861 section 7.2.5: it asks, the answer comes by another's queue. */
+static void test_an_advertisement_reaches_the_one_that_asked(void **state)
+{
+	struct crew *crew = *state;
+
+	assert_false(send6(crew->f[1]));
+	turn(crew->f[1]);
+	assert_int_equal(nd_sent(crew->f[1], 135, peer_v6), 1);
+	nd(crew->f[0], 136, 0x60, our_v6, peer_v6, peer_mac);
+	turn(crew->f[1]);
+	assert_true(send6(crew->f[1]));
+	/* Nobody else believes an answer to a question of another's. */
+	turn(crew->f[2]);
+	assert_false(send6(crew->f[2]));
+}
+
+/* RFC 4862 section 5.4.5: what is another's is no worker's. */
+static void test_a_duplicate_is_nobodys(void **state)
+{
+	struct crew *crew = *state;
+	unsigned defended = 0;
+	struct packet p;
+
+	/* It is ours already: one worker says so, the others leave it at that. */
+	make_nd(&p, 136, 0x20, peer_v6, "ff02::1", our_v6, other_mac);
+	deliver(crew->f[0], &p);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		turn(crew->f[i]);
+		defended += nd_sent(crew->f[i], 136, our_v6);
+		assert_int_equal(counter(crew->f[i], STACK_DROP_ND_CONFLICT), 1);
+	}
+	assert_int_equal(defended, 1);
+}
+
+#define TEST6(name) cmocka_unit_test_setup_teardown(name, crew6_setup, crew_teardown)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, crew_setup, crew_teardown)
 
 int main(void)
@@ -384,6 +595,8 @@ int main(void)
 		TEST(test_a_datagram_goes_to_its_owner_whatever_queue_it_came_by),
 		TEST(test_bad_packets_are_not_handed_on),
 		TEST(test_a_connection_lives_where_its_flow_belongs),
+		TEST6(test_an_icmp_error_goes_to_the_owner_of_what_it_quotes),
+		TEST(test_too_big_reaches_a_connection_by_any_queue),
 		TEST(test_a_ports_hash_is_used),
 		cmocka_unit_test_setup_teardown(test_L3_a_forwarded_frame_keeps_its_network,
 			crew_setup_tagged, crew_teardown),
@@ -394,6 +607,9 @@ int main(void)
 		TEST(test_an_answer_reaches_the_one_that_asked),
 		TEST(test_a_question_is_answered_once),
 		TEST(test_a_flood_of_arp_does_not_fill_the_rings),
+		TEST6(test_what_one_worker_learns_by_nd_the_others_learn),
+		TEST6(test_an_advertisement_reaches_the_one_that_asked),
+		TEST6(test_a_duplicate_is_nobodys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
