@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026, the Hearth authors
-"""Several workers on one port: packets come by any queue, devices are served all the same."""
+"""Several workers on one port, TAP or memif: packets come by any queue, devices are served."""
 
 import pytest
 
@@ -44,12 +44,11 @@ def live_by_worker(team):
             for worker in team.ctl_json("status")["workers"]]
 
 
-@teams((2, False), (2, True), (4, False), (4, True))
-def test_a_fleet_over_any_queue(team):
+def check_fleet(team, *options):
     """TCP and UDP devices, half and half: nothing lost, nothing twice, every worker at work."""
     workers = len(team.settings["workers"])
     fleet = hearth.Fleet(team, 100, "--tcp-share", 50, "--interval", 0.2, "--seconds", 5,
-                         "--strict").generate()
+                         "--strict", *options).generate()
     team.ctl("device", "import", fleet.csv)
     feed = team.feed()
     fleet.start()
@@ -65,12 +64,64 @@ def test_a_fleet_over_any_queue(team):
     assert {event["id"].split("-")[0] for event in feed.events} == \
         {str(worker) for worker in range(workers)}
     assert min(live) > 0, live
-    # The kernel spreads flows over the queues as it likes: most come by the wrong one.
+    # The other end spreads flows over the queues as it likes: most come by the wrong one.
     assert total(team, "stack", "forwarded") > 0
     assert total(team, "stack", "datagrams_handed") > 0
     assert total(team, "worker", "fetches") > 0
     assert total(team, "stack", "drop_wrong_worker") == 0
     assert total(team, "stack", "drop_forward_full") == 0
+
+
+@teams((2, False), (2, True), (4, False), (4, True))
+def test_a_fleet_over_any_queue(team):
+    check_fleet(team)
+
+
+def memif_end(directory, role):
+    """Its rings are long, so that a loop that loses its CPU for a while costs no frames."""
+    return "net_memif0,role=%s,socket=%s,socket-abstract=no,rsize=13" % (
+        role, directory / "memif.sock")
+
+
+def memif_team(directory, workers, shared, queues):
+    port = {"device": memif_end(directory, "server"), "addresses": [hearth.BROKER + "/24"]}
+    if queues:
+        port["queues"] = queues
+    return hearth.Hearth(directory, interface=None, workers=cpus_of(workers, shared), ports=[port])
+
+
+def memif_fleet(directory, queues):
+    return ("--via", "dpdk:" + memif_end(directory, "client"), "--address", "198.18.0.2/24",
+            "--pages", "no-huge", "--memory", 128, "--queues", queues)
+
+
+@pytest.mark.parametrize("shared", (False, True), ids=("all-cores", "one-core"))
+@pytest.mark.parametrize("workers,queues", ((2, 2), (4, 4), (2, 1), (4, 1), (4, 2)))
+def test_a_fleet_over_memif(tmp_path, workers, queues, shared):
+    """A ring each way for each worker; or fewer, and some send through the queue of another."""
+    with memif_team(tmp_path, workers, shared, queues) as team:
+        team.start()
+        check_fleet(team, *memif_fleet(tmp_path, queues))
+        counters = team.counters()
+        assert (counters["port_tx_relayed"] > 0) == (queues < workers)
+        assert counters["port_tx_relay_full"] == 0
+
+
+def test_memif_peers_of_one_queue_go_with_any_number_of_workers(tmp_path):
+    """Unless told otherwise: a peer with fewer queues than the server's would spoil its first."""
+    with memif_team(tmp_path, 2, True, None) as team:
+        team.start()
+        assert "1 queue for 2 workers" in team.log.read_text()
+        check_fleet(team, *memif_fleet(tmp_path, 1))
+
+
+def test_memif_peers_with_more_queues_are_refused(tmp_path):
+    with memif_team(tmp_path, 2, True, None) as team:
+        fleet = hearth.Fleet(team, 2, *memif_fleet(tmp_path, 2)).generate()
+        team.start()
+        fleet.start()
+        assert fleet.process.wait(60) == 2
+        assert "with as many queues" in fleet.output.read_text()
 
 
 @teams((2, False), (4, True))
