@@ -292,6 +292,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (!peer.end) {
 		uint64_t now = wire_now();
+		const char *wrong;
 
 		if (stack_receive(peer.stack, now) == 0)
 			wire_wait(wire, 1000);
@@ -299,6 +300,11 @@ int main(int argc, char **argv)
 		stack_timers(peer.stack, wire_now());
 		stack_transmit(peer.stack, wire_now());
 		serve_commands();
+		wrong = tcp_check(peer.tcp);
+		if (wrong) {
+			fprintf(stderr, "hearth-peer: invariant broken: %s\n", wrong);
+			return 1;
+		}
 	}
 	return 0;
 }
