@@ -3,7 +3,7 @@
 /* config.h - the configuration file, checked and with its defaults filled in */
 #pragma once
 
-#include "net/address.h"
+#include "address.h"
 
 #include <stdbool.h>
 #include <stddef.h>

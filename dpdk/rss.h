@@ -3,7 +3,7 @@
 /* rss.h - which worker owns a flow: RETA[Toeplitz(random key, 4-tuple)] */
 #pragma once
 
-#include "net/address.h"
+#include "address.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 /* fleet.h - a simulated fleet of Mc devices: what its files share */
 #pragma once
 
-#include "net/address.h"
+#include "address.h"
 
 #include <jansson.h>
 #include <netinet/in.h>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "counter.h"
-#include "net/address.h"
+#include "address.h"
 #include "random.h"
 
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 /* checksum.h - the Internet checksum (RFC 1071) */
 #pragma once
 
-#include "net/address.h"
+#include "address.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>

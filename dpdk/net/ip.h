@@ -3,7 +3,7 @@
 /* ip.h - what a packet of either family is to those above: addresses, protocol, payload */
 #pragma once
 
-#include "net/address.h"
+#include "address.h"
 #include "net/ipv4.h"
 #include "net/ipv6.h"
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "crypto/siphash.h"
-#include "net/address.h"
-#include "net/rate_limit.h"
+#include "address.h"
+#include "rate_limit.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
 /* packet.h - an IP packet of either family, its header read */
 #pragma once
 
-#include "net/address.h"
+#include "address.h"
 
 /**
  * struct ip_packet - what ipv4_parse() and ipv6_parse() make of a header

@@ -6,7 +6,7 @@
 #include "chunk.h"
 #include "counter.h"
 #include "crypto/siphash.h"
-#include "net/address.h"
+#include "address.h"
 #include "pool_view.h"
 
 #include <arpa/inet.h>

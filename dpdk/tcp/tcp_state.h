@@ -4,7 +4,7 @@
 #pragma once
 
 #include "flow_table.h"
-#include "net/rate_limit.h"
+#include "rate_limit.h"
 #include "tcp.h"
 #include "timer_wheel.h"
 

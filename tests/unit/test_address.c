@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* test_address.c - addresses of both families, as text and back */
-#include "net/address.h"
+#include "address.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* address.c - addresses as people write them (RFC 5952) */
-#include "net/address.h"
+#include "address.h"
 
 #include <arpa/inet.h>
 
