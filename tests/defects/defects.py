@@ -447,7 +447,7 @@ defect("handshake-record-leaked", "tcp/tcp.c",
        "	slab_put(&tcp->embryonic_slab, flow_ref_index(ref));\n}",
        "}", "tcp_open", "tcp")
 defect("idle-never-ends", "tcp/tcp_timer.c",
-       "	if (now - c->tick >= tcp->config.idle_us / MS) {", "	if (0) {", "tcp")
+       "	if (silent >= tcp->config.idle_us / MS) {", "	if (0) {", "tcp")
 defect("one-keepalive-unanswered-is-death", "tcp/tcp_keepalive.c",
        "TCP_KEEPALIVE_PROBES * interval(tcp)", "1 * interval(tcp)", "tcp_keepalive")
 defect("timer-fires-early", "tcp/timer_wheel.c",
