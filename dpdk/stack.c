@@ -3,6 +3,7 @@
 /* stack.c - one worker's network stack: made from its configuration, its timers */
 #include "stack_private.h"
 
+#include "crypto/siphash.h"
 #include "memory.h"
 
 #include <errno.h>
@@ -82,6 +83,26 @@ static void fix_gateways(struct stack *stack, const struct stack_config *config)
 	}
 }
 
+/*
+ * What tells our probes from another host's (RFC 7527). Each worker probes, and a link that gives
+ * back what we send gives it to any of them: so it is one number on all, made from what they share.
+ */
+static void choose_nonce(struct stack *stack, const struct stack_config *config)
+{
+	static const char use[] = "nonce";
+	struct siphash_key key;
+	uint64_t hash;
+
+	_Static_assert(sizeof(key) <= RSS_KEY_BYTES && sizeof(stack->nonce) <= sizeof(hash),
+		"a secret long enough, a hash long enough");
+	config->random->fill(config->random, stack->nonce, sizeof(stack->nonce));
+	if (config->rss->workers == 1)
+		return;
+	memcpy(&key, config->rss->key, sizeof(key));
+	hash = siphash(&key, use, sizeof(use));
+	memcpy(stack->nonce, &hash, sizeof(stack->nonce));
+}
+
 struct stack *stack_new(const struct stack_config *config, uint64_t now)
 {
 	struct siphash_key key;
@@ -107,7 +128,7 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now)
 	stack->user = config->user;
 	stack->now = stack->swept = now;
 	config->random->fill(config->random, &stack->id_state, sizeof(stack->id_state));
-	config->random->fill(config->random, stack->nonce, sizeof(stack->nonce));
+	choose_nonce(stack, config);
 	config->random->fill(config->random, &stack->sender_key, sizeof(stack->sender_key));
 	stack->sender_key |= 1;
 	stack->turn = 1;

@@ -586,6 +586,44 @@ static void test_a_duplicate_is_nobodys(void **state)
 	assert_int_equal(defended, 1);
 }
 
+/* RFC 7527: a probe that the link gives back, to whichever worker, is no other host's. */
+static void test_a_probe_come_back_is_no_duplicate(void **state)
+{
+	struct crew *crew = *state;
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct fixture *f = crew->f[i];
+
+		stack_free(f->stack);
+		f->stack = stack_new(&f->config, f->now);
+		assert_non_null(f->stack);
+		forget_sent(f);
+		stack_timers(f->stack, f->now);
+		stack_transmit(f->stack, f->now);
+		assert_int_equal(nd_sent(f, 135, our_v6), 1);
+	}
+	for (unsigned from = 0; from < WORKERS; from++) {
+		const struct fixture *f = crew->f[from];
+		unsigned count = f->links[0].sent_count;
+
+		for (unsigned i = 0; i < count; i++) {
+			struct packet p = {.length = f->links[0].sent[i].frame.length};
+
+			memcpy(p.data, f->links[0].sent[i].data, p.length);
+			for (unsigned to = 0; to < WORKERS; to++)
+				deliver(crew->f[to], &p);
+		}
+	}
+	for (unsigned i = 0; i < WORKERS; i++) {
+		turn(crew->f[i]);
+		assert_int_equal(counter(crew->f[i], STACK_ND_DUPLICATE), 0);
+		pass(crew->f[i], 5 * SECOND, SECOND / 10);
+		forget_sent(crew->f[i]);
+		nd(crew->f[i], 135, 0, our_v6, our_v6, peer_mac);
+		assert_int_equal(nd_sent(crew->f[i], 136, our_v6), 1);
+	}
+}
+
 #define TEST6(name) cmocka_unit_test_setup_teardown(name, crew6_setup, crew_teardown)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, crew_setup, crew_teardown)
 
@@ -610,6 +648,7 @@ int main(void)
 		TEST6(test_what_one_worker_learns_by_nd_the_others_learn),
 		TEST6(test_an_advertisement_reaches_the_one_that_asked),
 		TEST6(test_a_duplicate_is_nobodys),
+		TEST6(test_a_probe_come_back_is_no_duplicate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
