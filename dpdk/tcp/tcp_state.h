@@ -344,7 +344,7 @@ struct tcp {
 	struct timer_wheel wheel;
 };
 
-/* tcp.c */
+/* tcp_flow.c, tcp_record.c */
 
 /* One more of @counter. */
 static inline void tcp_count(struct tcp *tcp, enum tcp_counter counter)
@@ -482,6 +482,12 @@ uint64_t tcp_hash(const struct tcp *tcp, const struct tcp_tuple *tuple);
 
 /** tcp_flow_of() - what a record keeps of @tuple. Return: is it IPv6? */
 bool tcp_flow_of(const struct tcp *tcp, const struct tcp_tuple *tuple, struct tcp_flow *flow);
+
+/** tcp_addresses_at() - where the addresses of an IPv6 flow's record lie. */
+struct tcp_addresses *tcp_addresses_at(const struct tcp *tcp, flow_ref ref);
+
+/** tcp_hash_at() - the hash that a record's flow slot was filed under. */
+uint64_t tcp_hash_at(const struct tcp *tcp, flow_ref ref);
 
 /** tcp_tuple_at() - the tuple of a record. */
 void tcp_tuple_at(const struct tcp *tcp, flow_ref ref, struct tcp_tuple *tuple);

@@ -431,19 +431,19 @@ defect("chunk-leaked-on-close", "tcp/tcp_queue.c",
 defect("chunk-freed-before-acknowledged", "tcp/tcp_queue.c",
        "		if (seq_lt(c->snd_una, message->seq + message->length))",
        "		if (seq_lt(c->snd_una, message->seq + message->length / 2))", "tcp_loss")
-defect("side-record-leaked", "tcp/tcp.c",
+defect("side-record-leaked", "tcp/tcp_record.c",
        "	if (c->side)\n		slab_put(&tcp->side_slab, c->side - 1u);\n	c->side = 0;\n"
        "	timer_unlink", "	c->side = 0;\n	timer_unlink", "tcp_reassembly")
-defect("flow-slot-leaked", "tcp/tcp.c",
-       "	flow_remove(&tcp->flows, hash_at(tcp, tcp_ref_of(tcp, c)), tcp_ref_of(tcp, c));\n"
+defect("flow-slot-leaked", "tcp/tcp_record.c",
+       "	flow_remove(&tcp->flows, tcp_hash_at(tcp, tcp_ref_of(tcp, c)), tcp_ref_of(tcp, c));\n"
        "	connection_free(tcp, c);", "	connection_free(tcp, c);", "tcp_close")
-defect("timer-left-on-the-wheel", "tcp/tcp.c",
+defect("timer-left-on-the-wheel", "tcp/tcp_record.c",
        "	timer_unlink(&tcp->wheel, tcp_ref_of(tcp, c));\n	if (c->state >=",
        "	if (c->state >=", "tcp_close")
-defect("id-used-again", "tcp/tcp.c",
+defect("id-used-again", "tcp/tcp_record.c",
        "	c->generation = c->generation == UINT8_MAX ? 1 : c->generation + 1;\n", "",
        "tcp")
-defect("handshake-record-leaked", "tcp/tcp.c",
+defect("handshake-record-leaked", "tcp/tcp_record.c",
        "	slab_put(&tcp->embryonic_slab, flow_ref_index(ref));\n}",
        "}", "tcp_open", "tcp")
 defect("idle-never-ends", "tcp/tcp_timer.c",
