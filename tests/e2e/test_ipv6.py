@@ -18,7 +18,6 @@ import pytest
 
 import hearth
 import mcdevice
-from test_ports import veth  # noqa: F401 (a fixture)
 
 BOTH = [hearth.BROKER + "/24", hearth.BROKER6 + "/64"]
 TAP = "net_tap0,iface=hearth0"
