@@ -67,7 +67,7 @@ static void test_T13_jitter(void **state)
 	rig = rig_new(config, (uint32_t[]){8, 8, 8, 8});
 	for (uint16_t i = 0; i < 400; i++) {
 		struct peer peer = peer_open(rig, 20000 + i);
-		unsigned before = 0, count = 0;
+		unsigned count = 0;
 		bool refilled = false;
 
 		for (unsigned step = 0; step < 20 && !refilled; step++) {
@@ -83,7 +83,6 @@ static void test_T13_jitter(void **state)
 				refilled = true;
 				count = got;
 			}
-			before += got;
 			rig->now += 100 * MS;
 		}
 		assert_true(refilled);
