@@ -55,8 +55,8 @@ struct frame {
  *	Up to LINK_RESERVED_MAX may be reserved at a time, in several calls: so many are kept for
  *	this link alone, whatever still waits to be sent.
  * @send: sends the first @count reserved frames, the urgent ones first, else in order (length 0:
- *	not sent, given back); returns how many left the port - the others are dropped and given back. The stack always sends all
- *	that it has reserved.
+ *	not sent, given back); returns how many left the port - the others are dropped and given
+ *	back. The stack always sends all that it has reserved.
  *
  * Implemented by port.c on DPDK, by tests and simulators on plain memory. Single-threaded.
  */

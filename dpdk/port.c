@@ -191,8 +191,8 @@ static int choose_mtu(struct port *port, const struct port_config *config, char 
 
 /*
  * As rte_pktmbuf_pool_create(), but in ordinary pages buffers lie one behind the other: there DPDK
- * would give each a page of its own, and AF_XDP takes the pool for one array. Every bus address is a
- * virtual one then, so that nothing needs a buffer to stay within a page.
+ * would give each a page of its own, and AF_XDP takes the pool for one array. Every bus address is
+ * a virtual one then, so that nothing needs a buffer to stay within a page.
  */
 static struct rte_mempool *create_pool(const char *name, unsigned buffers, int socket)
 {

@@ -38,7 +38,8 @@ struct port_queue {
 /** port_link_init() - a queue's calls; its mac, mtu and offload are filled in by the caller. */
 void port_link_init(struct port_queue *queue);
 
-/** port_transmit() - hand @mbufs to a queue of our own; all are gone then. Return: how many left. */
+/** port_transmit() - hand @mbufs to a queue of our own; all are gone then. Return: how many left.
+ */
 unsigned port_transmit(struct port_queue *queue, struct rte_mbuf **mbufs, unsigned count);
 
 /** port_relay_init() - let @queue, which has no queue pair, send through @home's. -ENOMEM */

@@ -2,10 +2,10 @@
  * Copyright (c) 2026, the Hearth authors */
 /* stack_mld.c - multicast listener discovery as the stack speaks it (RFC 3810, RFC 3590)
  *
- * Neighbour discovery asks for us in groups, and a switch that snoops forwards to a group only where
- * somebody said to listen (RFC 4861 section 7.2.1). So the solicited-node groups of our addresses
- * are reported; nothing else is listened to but all nodes, which is never reported. We never leave
- * one: a stack that ends is silent, and forgotten.
+ * Neighbour discovery asks for us in groups, and a switch that snoops forwards to a group only
+ * where somebody said to listen (RFC 4861 section 7.2.1). So the solicited-node groups of our
+ * addresses are reported; nothing else is listened to but all nodes, which is never reported. We
+ * never leave one: a stack that ends is silent, and forgotten.
  */
 #include "stack_private.h"
 

@@ -193,9 +193,10 @@ static unsigned flush(struct stack *stack, struct stack_interface *interface)
 
 /*
  * SYN-ACKs and RSTs go to strangers: they are not worth a neighbour of their own. One that is sent
- * again to a host of the link that is in no table is lost: its next SYN gets the next answer, and if
- * only its ACK was lost, its first bytes complete the handshake. Were it asked for, whoever invents
- * SYNs from the link's addresses would have us ask everybody for each of them, time and again.
+ * again to a host of the link that is in no table is lost: its next SYN gets the next answer, and
+ * if only its ACK was lost, its first bytes complete the handshake. Were it asked for, whoever
+ * invents SYNs from the link's addresses would have us ask everybody for each of them, time and
+ * again.
  */
 static bool is_stateless(uint8_t flags)
 {

@@ -43,7 +43,8 @@ struct broker_view {
 	void (*port)(struct broker_view *view, unsigned port, struct port_view *out);
 	/* hand a request to the worker that owns the session; -EAGAIN when its mailbox is full */
 	int (*control)(struct broker_view *view, enum control_op op, session_handle handle);
-	/* address of a live TCP session as "a.b.c.d:port" or "[v6]:port"; "" when it is not known; may be NULL */
+	/* address of a live TCP session as "a.b.c.d:port" or "[v6]:port"; "" when it is not known;
+	 * may be NULL */
 	void (*peer_text)(struct broker_view *view, uint32_t index, char *out, size_t size);
 };
 

@@ -214,8 +214,8 @@ static json_t *feed_json(struct broker_view *view)
 	return rings;
 }
 
-/* What the kernel says this process occupies, in bytes: pages of its own, of files, of shared memory
- * (ring and sessions), huge pages. */
+/* What the kernel says this process occupies, in bytes: pages of its own, of files, of shared
+ * memory (ring and sessions), huge pages. */
 static json_t *process_json(void)
 {
 	static const struct {

@@ -117,8 +117,8 @@ struct tcp_up {
  * @send_bytes: unacknowledged plus unsent bytes a connection may hold
  * @mss: largest payload we offer to receive, and send; at least 536. Over IPv6 20 bytes less, and
  *	12 less with timestamps.
- * @idle_us: a connection without any valid segment for so long is reset; time between two calls that
- *	lie more than a second apart does not count
+ * @idle_us: a connection without any valid segment for so long is reset; time between two calls
+ *	that lie more than a second apart does not count
  * @keepalive_us: a peer that was silent for so long is asked whether it is still there; at least
  *	1 s; 0: never (the default that RFC 9293 3.8.4 demands)
  * @user_timeout_us: a connection is ended that makes no progress for so long and whose peer does

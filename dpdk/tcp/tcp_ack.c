@@ -60,7 +60,8 @@ static void advance(
 	tcp_progress(tcp, c);
 }
 
-/* The timer, and the state where it was our FIN. Return: false if the connection has ended by it. */
+/* The timer, and the state where it was our FIN. Return: false if the connection has ended by it.
+ */
 static bool advanced(struct tcp *tcp, struct tcp_connection *c)
 {
 	if (c->snd_una != c->snd_nxt) {

@@ -7,9 +7,9 @@
 #define BACKOFF_MAX 15
 /*
  * RTOs that a sample counts for at most. Where an ACK was lost the next one came only after a wait
- * of our own, and with timestamps it echoes the first copy all the same (a duplicate does not change
- * TS.Recent). Believed as it is, that would make the next wait longer, and so on; a path that has
- * really become slower is believed in a few steps.
+ * of our own, and with timestamps it echoes the first copy all the same (a duplicate does not
+ * change TS.Recent). Believed as it is, that would make the next wait longer, and so on; a path
+ * that has really become slower is believed in a few steps.
  */
 #define SAMPLE_CAP 2
 #define SSTHRESH_NONE UINT16_MAX

@@ -43,7 +43,8 @@ void tcp_owe_duplicate(struct tcp *tcp, struct tcp_connection *c)
 	tcp_pend(tcp, c);
 }
 
-/* Header of a segment of @c with @length bytes of text; it carries our ACK, so none is owed any more. */
+/* Header of a segment of @c with @length bytes of text; it carries our ACK, so none is owed any
+ * more. */
 static void segment_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out,
 	uint32_t seq, uint8_t flags, uint32_t length)
 {
@@ -177,7 +178,8 @@ static bool retransmit_out(struct tcp *tcp, struct tcp_connection *c, struct tcp
 	return true;
 }
 
-/* What the scoreboard says is to be sent again: what is lost, or (not @lost) all else that may be. */
+/* What the scoreboard says is to be sent again: what is lost, or (not @lost) all else that may be.
+ */
 static bool hole_out(struct tcp *tcp, struct tcp_connection *c, struct tcp_out *out, bool lost)
 {
 	const struct tcp_message *message;

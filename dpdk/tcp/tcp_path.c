@@ -10,11 +10,11 @@
 #define MTU_LEAST_IPV6 1280
 
 /*
- * Nobody can tell who wrote an ICMP message. All errors are soft: retransmission finds out by itself
- * whether the peer is there. A smaller path MTU cannot be found out otherwise, so it is believed,
- * in steps (RFC 5927 section 7.2): it must quote a number that is in flight; then it waits, in the
- * scoreboard, until that very segment turns out to be lost, and is forgotten if it is acknowledged.
- * The segment size only ever shrinks, down to a floor.
+ * Nobody can tell who wrote an ICMP message. All errors are soft: retransmission finds out by
+ * itself whether the peer is there. A smaller path MTU cannot be found out otherwise, so it is
+ * believed, in steps (RFC 5927 section 7.2): it must quote a number that is in flight; then it
+ * waits, in the scoreboard, until that very segment turns out to be lost, and is forgotten if it is
+ * acknowledged. The segment size only ever shrinks, down to a floor.
  */
 
 /* Payload of a segment under @mtu. */

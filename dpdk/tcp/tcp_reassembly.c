@@ -431,8 +431,8 @@ uint32_t tcp_window_open(const struct tcp *tcp, const struct tcp_connection *c)
 
 /*
  * RFC 9293 3.8.6.2.2: our right edge never moves back, and not forward in silly little steps.
- * Return: whether the peer should hear of it at once: it may wait for this where more than a quarter of
- * the window was taken.
+ * Return: whether the peer should hear of it at once: it may wait for this where more than a
+ * quarter of the window was taken.
  */
 static bool edge_move(const struct tcp *tcp, const struct tcp_connection *c,
 	struct tcp_reassembly *in, uint32_t whole)

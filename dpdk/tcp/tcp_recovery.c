@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* tcp_recovery.c - loss recovery: by the scoreboard (RFC 6675 section 5), else NewReno (RFC 6582) */
+/* tcp_recovery.c - loss recovery: by the scoreboard (RFC 6675 section 5), else NewReno (RFC 6582)
+ */
 
 #include "tcp_state.h"
 

@@ -40,7 +40,7 @@ defect("old-bytes-delivered-again", "tcp/tcp_in.c",
        "		data += old;\n		length -= old;\n", "", "tcp_data")
 defect("old-bytes-cut-at-wrong-end", "tcp/tcp_in.c",
        "		data += old;\n", "", "tcp_data")
-defect("compare-without-wrap", "tcp/tcp_state.h",
+defect("compare-without-wrap", "tcp/tcp_record.h",
        "	return (int32_t)(a - b) < 0;\n", "	return a < b;\n", "tcp_window", "tcp_sack_send",
        "tcp_reassembly", "tcp_sim")
 defect("ack-of-unsent-data-believed", "tcp/tcp_ack.c",
@@ -178,7 +178,7 @@ defect("scale-from-any-segment", "tcp/tcp_in.c",
 defect("scale-unasked", "tcp/tcp_listen.c",
        "	e->scale = options.has_scale && !tcp->config.no_scale;",
        "	e->scale = !tcp->config.no_scale;", "tcp_options")
-defect("window-offered-unscaled", "tcp/tcp_state.h",
+defect("window-offered-unscaled", "tcp/tcp_record.h",
        "	return (uint16_t)(tcp_receive_window(tcp, shift) >> (shift >> 4));",
        "	return (uint16_t)tcp_receive_window(tcp, shift);", "tcp_window")
 defect("mss-floor-missing", "tcp/tcp_options.c",

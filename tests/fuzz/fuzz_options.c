@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* fuzz_options.c - TCP options: any 40 bytes, against a reader written from RFC 9293's text alone */
+/* fuzz_options.c - TCP options: any 40 bytes, against a reader written from RFC 9293's text alone
+ */
 #include "fuzz.h"
 #include "tcp/tcp_state.h"
 

@@ -10,9 +10,10 @@
  * arguments. Numbers are relative to what the connection has reached, so that mutations stay in and
  * around the windows; every payload is the stream's own bytes at that number.
  *
- * Oracle: TCP's invariants after every step; the user receives the peer's stream byte for byte, once
- * and in order; what is sent is the user's stream at its number, inside what was written; nothing is
- * acknowledged that was not sent; in the end, with a silent peer, every pool is as at the start.
+ * Oracle: TCP's invariants after every step; the user receives the peer's stream byte for byte,
+ * once and in order; what is sent is the user's stream at its number, inside what was written;
+ * nothing is acknowledged that was not sent; in the end, with a silent peer, every pool is as at
+ * the start.
  */
 enum {
 	DO_SYN,

@@ -11,14 +11,16 @@
  * all frames. Return: scenarios that failed. */
 unsigned tamper_run(enum against against, const char *name, bool trace);
 
-/** exhaust_run() - each allocation fails once, in a world of its own, and pools of every small size.
+/** exhaust_run() - each allocation fails once, in a world of its own, and pools of every small
+ * size.
  * @trace: the first world that fails once more with all frames. Return: worlds that failed. */
 unsigned exhaust_run(enum against against, bool trace);
 
 /** table_write() - throughput by loss rate and buffer size, as text. Return: cells that failed. */
 unsigned table_write(FILE *out);
 
-/** table_compare() - is it what the file at @path says? Return: 0, or 1 with the difference told. */
+/** table_compare() - is it what the file at @path says? Return: 0, or 1 with the difference told.
+ */
 unsigned table_compare(const char *path);
 
 /** plain_world() - plan_plain() made into a world whose conversation begins after 3 s. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_budget.c - what a live TCP session takes, everything counted: at most 376 bytes, 448 in all */
+/* test_budget.c - what a live TCP session takes, everything counted: at most 376 bytes, 448 in all
+ */
 #include "registry/registry.h"
 #include "session/slab.h"
 #include "tcp/tcp_state.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_icmp_error.c - ICMP errors read, and what they quote believed or not (catalogue C1, C2, C4) */
+/* test_icmp_error.c - ICMP errors read, and what they quote believed or not (catalogue C1, C2, C4)
+ */
 #include "icmp_quote.h"
 
 #include "net/icmp_error.h"

@@ -103,7 +103,8 @@ static void assert_released(void)
 	assert_int_equal(rte_mempool_avail_count(pool), MBUFS);
 }
 
-/* L1, T29: headers that are spread over segments, down to a byte in the first, come as one piece. */
+/* L1, T29: headers that are spread over segments, down to a byte in the first, come as one piece.
+ */
 static void test_T29_L1_chains_come_in_one_piece(void **state)
 {
 	static const unsigned cuts[][3] = {{1, 1000, 1000}, {13, 1, 1000}, {14, 20, 1000},
@@ -228,7 +229,8 @@ static unsigned relayed(struct port_queue *guest, unsigned count)
 	return guest->link.send(&guest->link, frames, count);
 }
 
-/* What it sends leaves in the next turn of the one whose queue it is, in order; it hears nothing. */
+/* What it sends leaves in the next turn of the one whose queue it is, in order; it hears nothing.
+ */
 static void test_a_worker_without_a_queue_sends_through_anothers(void **state)
 {
 	struct port_queue *guest = aligned_alloc(64, sizeof(*guest));

@@ -170,8 +170,8 @@ static void test_a_connection_lives_where_its_flow_belongs(void **state)
 		assert_int_equal(all_drops(crew->f[i]), 0);
 }
 
-/* The network that a frame belongs to goes with it, in its tag or beside it where the port took that
- * off; and is no other on the way. */
+/* The network that a frame belongs to goes with it, in its tag or beside it where the port took
+ * that off; and is no other on the way. */
 static void test_L3_a_forwarded_frame_keeps_its_network(void **state)
 {
 	struct crew *crew = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_tcp_challenge.c - challenge ACKs and RSTs, and what a stranger learns of them (RFC 5961; T10,
- * T13, T19) */
+/* test_tcp_challenge.c - challenge ACKs and RSTs, and what a stranger learns of them (RFC 5961;
+ * T10, T13, T19) */
 #include "tcp_fixture.h"
 
 /* What an attacker sends in the name of another, at numbers that it can only guess. */

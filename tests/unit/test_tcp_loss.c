@@ -146,7 +146,8 @@ static void test_slow_start(void **state)
 	rig_end(rig);
 }
 
-/* RFC 5681 4.1: after an idle RTO what has grown is an initial window again; before that it is not. */
+/* RFC 5681 4.1: after an idle RTO what has grown is an initial window again; before that it is not.
+ */
 static void test_restart_after_idle(void **state)
 {
 	struct rig *rig = rig_default();

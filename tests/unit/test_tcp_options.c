@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_tcp_options.c - the options of SYN, SYN-ACK and the rest (RFC 9293 3.2, 7323, 2018; T2, T8) */
+/* test_tcp_options.c - the options of SYN, SYN-ACK and the rest (RFC 9293 3.2, 7323, 2018; T2, T8)
+ */
 #include "tcp_fixture.h"
 
 #define OFFER_MSS 1

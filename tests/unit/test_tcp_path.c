@@ -151,7 +151,8 @@ static void test_C1_pieces(void **state)
 	}
 }
 
-/* Duplicates confirm it as well; what the peer reported is not sent again, the window is not halved. */
+/* Duplicates confirm it as well; what the peer reported is not sent again, the window is not
+ * halved. */
 static void test_C1_fast(void **state)
 {
 	for (unsigned sack = 0; sack < 2; sack++) {

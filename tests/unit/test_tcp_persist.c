@@ -113,8 +113,8 @@ static void test_T16_T22_orphan_trickle(void **state)
 	rig_end(rig);
 }
 
-/* T16, sockstress: when chunks are short those that wait longest go, though they answer; the others,
- * and a peer that reads, stay. */
+/* T16, sockstress: when chunks are short those that wait longest go, though they answer; the
+ * others, and a peer that reads, stay. */
 static void test_T16_oldest_first(void **state)
 {
 	static const uint16_t windows[] = {0, 0, 0, 1}, seconds[] = {10, 60, 15, 15};

@@ -18,7 +18,8 @@ static struct peer in_flight(struct rig *rig, unsigned count)
 	return peer;
 }
 
-/* An ACK of @ack segments with SACK blocks in segments, counted from the peer's .ack; 0: no block. */
+/* An ACK of @ack segments with SACK blocks in segments, counted from the peer's .ack; 0: no block.
+ */
 static unsigned sack(struct rig *rig, const struct peer *peer, unsigned ack, unsigned a, unsigned b,
 	unsigned from, unsigned to)
 {
@@ -185,7 +186,8 @@ static void test_T22_lost_fin(void **state)
 	rig_end(rig);
 }
 
-/* A time-out forgets what was reported (RFC 2018 section 8); what is reported after it is skipped. */
+/* A time-out forgets what was reported (RFC 2018 section 8); what is reported after it is skipped.
+ */
 static void test_T5_reneged(void **state)
 {
 	struct rig *rig = rig_default();
@@ -350,8 +352,8 @@ static void test_T5_pool_empty(void **state)
 	rig_end(rig);
 }
 
-/* A hundred messages of two bytes, 200 bytes in all: after a time-out not all are sent again, and by
- * what the peer reports then, only those that it lacks. */
+/* A hundred messages of two bytes, 200 bytes in all: after a time-out not all are sent again, and
+ * by what the peer reports then, only those that it lacks. */
 static void test_T25_small_messages_after_a_timeout(void **state)
 {
 	struct rig *rig = rig_new(rig_config(), (uint32_t[]){200, 16, 8, 4});

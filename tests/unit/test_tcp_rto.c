@@ -143,8 +143,8 @@ static void test_T25_stretched(void **state)
 	rig_end(rig);
 }
 
-/* The ACK of one copy is lost, and that of the next, much later, echoes the first: our own wait is no
- * round trip. A path that has become slower is believed all the same, in a few steps. */
+/* The ACK of one copy is lost, and that of the next, much later, echoes the first: our own wait is
+ * no round trip. A path that has become slower is believed all the same, in a few steps. */
 static void test_T25_echo_of_an_earlier_copy(void **state)
 {
 	struct rig *rig = rig_default();
@@ -162,7 +162,8 @@ static void test_T25_echo_of_an_earlier_copy(void **state)
 	rig_end(rig);
 }
 
-/* What comes through out of order shows that the path lives: the RTO comes back to 4 times its base. */
+/* What comes through out of order shows that the path lives: the RTO comes back to 4 times its
+ * base. */
 static void test_T25_reports_end_backoff(void **state)
 {
 	struct rig *rig = rig_default();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_tcp_sack_send.c - the scoreboard against a map of single bytes that follows RFC 6675's words */
+/* test_tcp_sack_send.c - the scoreboard against a map of single bytes that follows RFC 6675's words
+ */
 
 #include "tcp_fixture.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_tcp_window.c - windows on the wire: scales, edges, silly windows (RFC 7323, RFC 9293 3.8.6) */
+/* test_tcp_window.c - windows on the wire: scales, edges, silly windows (RFC 7323, RFC 9293 3.8.6)
+ */
 
 #include "tcp_fixture.h"
 
@@ -57,7 +58,8 @@ static void test_send_scale(void **state)
 	rig_end(rig);
 }
 
-/* The largest there can be: in flight is what send_bytes, chunks and the congestion window allow. */
+/* The largest there can be: in flight is what send_bytes, chunks and the congestion window allow.
+ */
 static void test_T27_send_scale_most(void **state)
 {
 	struct rig *rig = rig_default();
@@ -81,7 +83,8 @@ static void test_T27_send_scale_most(void **state)
 	rig_end(rig);
 }
 
-/* What we promise never shrinks (RFC 9293 3.8.6: SHOULD NOT): the rounding is the same each time. */
+/* What we promise never shrinks (RFC 9293 3.8.6: SHOULD NOT): the rounding is the same each time.
+ */
 static void test_offer(void **state)
 {
 	static const uint32_t windows[] = {
@@ -152,9 +155,9 @@ static void test_silly_window(void **state)
 }
 
 /*
- * RFC 9293 3.10.7.4, fifth: the window of a segment that is no older than the one that moved it last.
- * Bytes ahead of the next that are not kept come again, and the peer's ACKs until then carry numbers
- * before theirs: a window is believed all the same.
+ * RFC 9293 3.10.7.4, fifth: the window of a segment that is no older than the one that moved it
+ * last. Bytes ahead of the next that are not kept come again, and the peer's ACKs until then carry
+ * numbers before theirs: a window is believed all the same.
  */
 static void test_window_behind_bytes_ahead(void **state)
 {

@@ -35,7 +35,8 @@ size_t slice_cut(const uint8_t *packet, const struct slice_view *view, size_t at
 size_t slice_join(
 	uint8_t *packet, size_t length, size_t room, const uint8_t *next, size_t next_length);
 
-/** slice_syn() - a SYN without options over IPv4; ports in network byte order. Return: its length. */
+/** slice_syn() - a SYN without options over IPv4; ports in network byte order. Return: its length.
+ */
 size_t slice_syn(uint8_t out[40], uint32_t from, uint32_t to, uint16_t from_port, uint16_t to_port);
 
 /** slice_sum() - the Internet checksum (RFC 1071) of @data on top of @sum, not yet inverted. */
