@@ -175,14 +175,23 @@ static void user_opened(void *context, tcp_id id, const struct tcp_tuple *tuple)
 	unsigned port =
 		ntohs(hearth->end.who == SIM_SERVER ? tuple->remote_port : tuple->local_port);
 	struct talk *talk = talk_of_port(hearth->end.world, port);
-	uint32_t *number = tcp_user(stack_tcp(hearth->stack), id);
+	struct tcp *tcp = stack_tcp(hearth->stack);
+	uint32_t *number = tcp_user(tcp, id);
+	struct side *side;
 
 	if (!talk || !number) {
 		world_fail(hearth->end.world, "opened: port %u", port);
 		return;
 	}
 	*number = talk->index + 1;
-	talk_opened(&talk->sides[hearth->end.who], id);
+	side = &talk->sides[hearth->end.who];
+	/* A cookie says only that its sender once heard us: what is left of a burst opens again what
+	 * the user has just reset. RFC 4987 section 3.6 knows no remedy; the peer's RST ends it. */
+	if (talk_over(side) && tcp_counters(tcp)[TCP_COOKIE_ACCEPTED] > 0) {
+		tcp_abort(tcp, id);
+		return;
+	}
+	talk_opened(side, id);
 }
 
 static bool user_stream(void *context, tcp_id id, const uint8_t *data, uint32_t length)
