@@ -178,6 +178,7 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  * @attached: on attach, after all records: the session is what the slab says; rebuild what refers
  *	to it (the device's index) and give it one more timeout period
  * @sweep: a bounded slice of time-outs, lapsed logins, owed events
+ * @finish: the turn has decided: what is still to be sent goes to the transports now
  * @look: look at one session of this worker as a sweep does
  * @release: another worker has a connect for this session: end what binds it to this one.
  *	Return: may it go?
@@ -194,6 +195,7 @@ struct protocol {
 	void (*restored)(void *state, const struct hearth_item *item);
 	void (*attached)(void *state, uint32_t index);
 	void (*sweep)(void *state, uint32_t budget);
+	void (*finish)(void *state);
 	void (*look)(void *state, uint32_t index);
 	bool (*release)(void *state, uint32_t index);
 	void (*control)(void *state, enum control_op op, session_handle handle);

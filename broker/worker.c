@@ -328,7 +328,10 @@ static bool slices(struct worker *worker)
 		for (unsigned i = 0; i < protocol_count; i++)
 			protocols[i]->sweep(worker->states[i], budget);
 	}
-	return worker_mail(worker) || busy;
+	busy |= worker_mail(worker);
+	for (unsigned i = 0; i < protocol_count; i++)
+		protocols[i]->finish(worker->states[i]);
+	return busy;
 }
 
 bool worker_turn(struct worker *worker, const struct turn_clock *now)

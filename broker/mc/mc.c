@@ -30,7 +30,7 @@ static int listen(struct mc *mc, const struct config *config, struct listener *l
 	uint32_t first = least(tcp, MC_FIRST_MAX);
 	int count = 0;
 
-	mc->login_listener = UINT8_MAX;
+	mc->login_listener = mc->tcp_listener = mc->udp_listener = UINT8_MAX;
 	if (config->mc.login_tcp) {
 		mc->login_listener = count;
 		/* A login connection is never bound: its frames are short for ever. */
@@ -40,16 +40,20 @@ static int listen(struct mc *mc, const struct config *config, struct listener *l
 			.first_bytes = first,
 			.frame_bytes = first};
 	}
-	if (config->mc.connect_tcp)
+	if (config->mc.connect_tcp) {
+		mc->tcp_listener = count;
 		listeners[count++] = (struct listener){.via = SESSION_VIA_TCP,
 			.port = config->mc.connect_tcp,
 			.first_bytes = first,
 			.frame_bytes = tcp};
-	if (config->mc.connect_udp)
+	}
+	if (config->mc.connect_udp) {
+		mc->udp_listener = count;
 		listeners[count++] = (struct listener){.via = SESSION_VIA_UDP,
 			.port = config->mc.connect_udp,
 			.first_bytes = udp,
 			.frame_bytes = udp};
+	}
 	return count;
 }
 
@@ -94,6 +98,7 @@ const struct protocol mc_protocol = {
 	.restored = mc_restored,
 	.attached = mc_attached,
 	.sweep = mc_sweep,
+	.finish = mc_finish,
 	.look = mc_look,
 	.release = mc_release,
 	.control = mc_control,

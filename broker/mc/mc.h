@@ -25,6 +25,9 @@
 #define MC_NOT_SUPPORTED 300002
 #define MC_NO_VOICE 400004
 #define MC_NO_ROOM 999999
+/* No result: it is answered later, by whoever it waits for; its number is used up meanwhile and
+ * its bit in the window unset, so that a repeat of it is judged anew. */
+#define MC_LATER UINT32_MAX
 
 #define MC_FRAME_MAX 65536   /* longest frame on TCP */
 #define MC_DATAGRAM_MAX 1472 /* longest on UDP over IPv4 */
@@ -33,9 +36,14 @@
 #define MC_LINGER_SECONDS 10 /* after 1003 the device closes, the broker after this */
 #define MC_SLACK_SECONDS 5   /* a request may be that much older than its connect */
 #define MC_HOST_MAX 262      /* advertised "HOST:PORT" */
-#define MC_ANSWER_MAX 1024   /* longest plaintext of an answer, padding included */
-#define MC_ARENA (512 * 1024) /* decoded frames of a batch */
-#define MC_KEY_MAP 512        /* key slots are found in it; twice the slots */
+#define MC_ANSWER_MAX 1024   /* longest plaintext of an answer of the broker's own */
+#define MC_OUT_MAX PROTOCOL_BATCH /* frames to devices that are sent at once */
+#define MC_OUT_KEYS 64            /* of these, those that answer no frame of this batch */
+#define MC_OUT_ARENA (256 * 1024) /* their plaintexts */
+#define MC_OUT_FRAMING 34         /* CTS{"code":4294967295,"data":""} CR LF */
+#define MC_OUT_PLAIN_MAX 49120    /* longest plaintext of any frame, padding included */
+#define MC_ARENA (512 * 1024)     /* decoded frames of a batch */
+#define MC_KEY_MAP 512            /* key slots are found in it; twice the slots */
 
 /** struct mc_text - bytes somewhere in a batch's memory; at NULL: not there */
 struct mc_text {
@@ -114,9 +122,10 @@ struct mc_key {
 	uint64_t name; /* of the session or device, see mc_batch.c */
 };
 
-/** struct mc_answer - an answer of this batch */
-struct mc_answer {
-	const struct mc_frame *frame;
+/** struct mc_out - a frame to a device, on its way to the transport */
+struct mc_out {
+	struct peer to;
+	const struct mc_key *key;
 	uint32_t code;
 	uint32_t length; /* padding included */
 	uint8_t *plain;
@@ -130,23 +139,28 @@ struct mc_answer {
 struct mc {
 	struct host *host;
 	uint64_t counters[MC_COUNTER_COUNT];
-	uint8_t login_listener;   /* index of the login port */
+	/* indexes of the login port and of the two connect ports */
+	uint8_t login_listener, tcp_listener, udp_listener;
 	uint8_t dummy[AES_BLOCK]; /* decrypts what no key is known for */
 	/* this batch */
 	bool deciding;
 	bool granted; /* a login took an entry: earlier look-ups may be outdated */
-	unsigned current, frame_count, key_count, answer_count, close_count, job_count;
-	uint32_t arena_used, answers_used;
+	unsigned current, frame_count, key_count, close_count, job_count;
+	uint32_t arena_used;
 	struct mc_frame frames[PROTOCOL_BATCH];
 	struct mc_key keys[PROTOCOL_BATCH];
 	uint16_t key_map[MC_KEY_MAP]; /* slot + 1 by name, 0: empty */
 	struct aes_job jobs[PROTOCOL_BATCH];
-	struct mc_answer answers[PROTOCOL_BATCH];
+	/* what is to be sent: of this batch, or of the slices behind it */
+	unsigned out_count, out_key_count;
+	uint32_t out_used;
+	struct mc_out out[MC_OUT_MAX];
+	struct mc_key out_keys[MC_OUT_KEYS];
 	uint32_t
 		closes[2 * PROTOCOL_BATCH]; /* a frame can close its own and one older connection */
 	struct json_object object;
 	_Alignas(64) uint8_t arena[MC_ARENA];
-	uint8_t answer_arena[PROTOCOL_BATCH * MC_ANSWER_MAX];
+	uint8_t out_arena[MC_OUT_ARENA];
 	uint8_t payload[2][MC_FRAME_MAX + 64]; /* events written anew */
 };
 
@@ -178,6 +192,7 @@ static inline bool mc_over_tcp(const struct mc_frame *frame)
 /**
  * struct mc_kind - a code that devices send on a session
  * @result: what a well-formed one from the session's own device is answered
+ * @judge: decides that instead, where it depends on more than the frame; MC_LATER is a result, too
  * @answer: it is an answer to a platform request
  * @subdevice, @auth, @voice: members that its answer carries besides
  * @event: it becomes an event, so it is acknowledged only when that is written
@@ -186,7 +201,9 @@ static inline bool mc_over_tcp(const struct mc_frame *frame)
  */
 struct mc_kind {
 	uint16_t code;
-	int32_t result;
+	uint32_t result;
+	uint32_t (*judge)(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+		struct device *device);
 	bool answer, event, subdevice, auth, either;
 	const char *voice;
 	struct {
@@ -291,8 +308,35 @@ void mc_answer_connect(struct mc *mc, const struct mc_frame *frame, uint32_t res
 void mc_answer_request(
 	struct mc *mc, const struct mc_frame *frame, const struct device *device, uint32_t result);
 
-/** mc_answers_send() - encrypt all answers of the batch and queue them in order. */
-void mc_answers_send(struct mc *mc);
+/* mc_out.c */
+
+/**
+ * mc_out_room() - where the plaintext of the next frame to a device is to be written
+ * @bytes: its length at most, without padding
+ *
+ * What is waiting may be sent to make room. mc_out_answer() or mc_out_session() follows, or nothing.
+ * Return: NULL when it is longer than any frame may be.
+ */
+uint8_t *mc_out_room(struct mc *mc, uint32_t bytes);
+
+/** mc_out_answer() - what was written there, @length bytes, answers a frame of this batch: with its
+ * key, to where it came from. */
+void mc_out_answer(struct mc *mc, const struct mc_frame *frame, uint32_t code, uint32_t length);
+
+/** mc_out_session() - it goes to where a live session's device is now, with the session's key. */
+void mc_out_session(struct mc *mc, const struct session_turn *turn, uint32_t code, uint32_t length);
+
+/** mc_out_send() - encrypt all that waits and queue it at the transports, in order. */
+void mc_out_send(struct mc *mc);
+
+/** mc_out_frame_bytes() - how long the frame with a plaintext of @length bytes is at most. */
+uint32_t mc_out_frame_bytes(uint32_t length);
+
+/** mc_peer_of() - where a live session's device is now. */
+struct peer mc_peer_of(const struct mc *mc, const struct session_turn *turn);
+
+/** mc_finish() - struct protocol. */
+void mc_finish(void *state);
 
 /* mc_event.c */
 

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mc_answer.c - answers: members in the order of the text, one AES burst, into the packet */
+/* mc_answer.c - answers: their members, in the order of the text */
 #include "mc.h"
 
 #include "codec/base64.h"
 
 #include <string.h>
 
-/* CTS{"code":4294967295,"data":" */
-#define HEAD_MAX 30
-#define TAIL "\"}\r\n"
-#define TAIL_BYTES 4
-
 /* Fixed words 90, three numbers 25, key and token 32, a sequence 7, padding 16. */
 _Static_assert(2 * MC_HOST_MAX + 256 <= MC_ANSWER_MAX, "the longest answer, 1003, fits");
 
 /* All others: fixed words 130, numbers 30, two ids, padding; they go over UDP too. */
-_Static_assert(HEAD_MAX + BASE64_ENCODED(2 * DEVICE_ID_MAX + 192) + TAIL_BYTES <= 1200,
+_Static_assert(MC_OUT_FRAMING + BASE64_ENCODED(2 * DEVICE_ID_MAX + 192) <= 1200,
 	"the longest answer of a session fits any datagram");
 
 /* A small writer: bounds are known from the sizes above. */
 struct writer {
-	uint8_t *at;
+	uint8_t *start, *at;
 };
 
 static void put(struct writer *w, const void *bytes, uint32_t length)
@@ -50,7 +45,8 @@ static void put_number(struct writer *w, uint32_t number)
 /* {"result":R,"sequence":S, - the sequence in the form it came. */
 static struct writer begin(struct mc *mc, const struct mc_frame *frame, uint32_t result)
 {
-	struct writer w = {&mc->answer_arena[mc->answers_used]};
+	uint8_t *room = mc_out_room(mc, MC_ANSWER_MAX);
+	struct writer w = {room, room};
 
 	put_text(&w, "{\"result\":");
 	put_number(&w, result);
@@ -60,24 +56,13 @@ static struct writer begin(struct mc *mc, const struct mc_frame *frame, uint32_t
 	return w;
 }
 
-/* "time":T} and the padding (PKCS#7); the answer is ready to be encrypted. */
+/* "time":T} and the answer is complete. */
 static void end(struct mc *mc, const struct mc_frame *frame, struct writer *w)
 {
-	struct mc_answer *answer = &mc->answers[mc->answer_count++];
-	uint8_t *plain = &mc->answer_arena[mc->answers_used];
-	uint32_t length, padding;
-
 	put_text(w, "\"time\":");
 	put_number(w, mc_now(mc));
 	put_text(w, "}");
-	length = w->at - plain;
-	padding = AES_BLOCK - length % AES_BLOCK;
-	memset(w->at, padding, padding);
-	*answer = (struct mc_answer){.frame = frame,
-		.code = frame->code + 1,
-		.length = length + padding,
-		.plain = plain};
-	mc->answers_used += answer->length;
+	mc_out_answer(mc, frame, frame->code + 1, w->at - w->start);
 }
 
 void mc_answer_login(
@@ -166,42 +151,4 @@ void mc_answer_request(
 	if (kind && kind->voice)
 		put_text(&w, kind->voice);
 	end(mc, frame, &w);
-}
-
-/* One answer into the room that its transport has for it. */
-static void send(struct mc *mc, const struct mc_answer *answer)
-{
-	const struct peer *to = &answer->frame->message->peer;
-	uint32_t bytes = HEAD_MAX + BASE64_ENCODED(answer->length) + TAIL_BYTES, ticket;
-	uint8_t *room = host_reserve(mc->host, to, bytes, &ticket);
-	struct writer w = {room};
-
-	if (!room)
-		return; /* counted by the worker; the device asks again */
-	put_text(&w, "CTS{\"code\":");
-	put_number(&w, answer->code);
-	put_text(&w, ",\"data\":\"");
-	w.at += base64_encode(w.at, answer->plain, answer->length);
-	put(&w, TAIL, TAIL_BYTES);
-	host_commit(mc->host, to, ticket, w.at - room);
-	mc_count(mc, MC_ANSWERS);
-}
-
-void mc_answers_send(struct mc *mc)
-{
-	host_stage(mc->host, STAGE_AES);
-	for (unsigned i = 0; i < mc->answer_count; i++) {
-		const struct mc_answer *answer = &mc->answers[i];
-		const struct mc_key *key = &mc->keys[answer->frame->slot];
-
-		mc->jobs[i] = (struct aes_job){.schedule = &key->schedule,
-			.iv = key->iv,
-			.in = answer->plain,
-			.out = answer->plain,
-			.length = answer->length};
-	}
-	aes_cbc_encrypt(mc->host->aes, mc->jobs, mc->answer_count);
-	host_stage(mc->host, STAGE_ANSWER);
-	for (unsigned i = 0; i < mc->answer_count; i++)
-		send(mc, &mc->answers[i]);
 }

@@ -203,8 +203,6 @@ static void batch(struct mc *mc, const struct message *messages, unsigned count)
 
 	mc->frame_count = count;
 	mc->arena_used = 0;
-	mc->answers_used = 0;
-	mc->answer_count = 0;
 	mc->close_count = 0;
 	host_stage(host, STAGE_FRAME);
 	for (unsigned i = 0; i < count; i++) {
@@ -230,7 +228,7 @@ static void batch(struct mc *mc, const struct message *messages, unsigned count)
 	}
 	host_stage(host, STAGE_DECIDE);
 	decide_all(mc);
-	mc_answers_send(mc);
+	mc_out_send(mc);
 	for (unsigned i = 0; i < mc->close_count; i++)
 		host_close(host, mc->closes[i]);
 }

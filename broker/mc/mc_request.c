@@ -66,8 +66,9 @@ static bool is_own(const struct device *device, struct mc_text id)
 	       !memcmp(id.at, device_id(device), id.length);
 }
 
-/* What a request is worth by itself; the same content always gives the same result. */
-static uint32_t judge(const struct mc_frame *frame, const struct device *device, bool timely)
+/* What a request is worth by itself; the same content gives the same result. */
+static uint32_t judge(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	struct device *device, bool timely)
 {
 	if (!timely)
 		return MC_ILLEGAL;
@@ -79,7 +80,8 @@ static uint32_t judge(const struct mc_frame *frame, const struct device *device,
 		return MC_ILLEGAL;
 	if (!is_own(device, frame->content.device))
 		return MC_NO_SUCH_DEVICE;
-	return frame->kind->result;
+	return frame->kind->judge ? frame->kind->judge(mc, frame, turn, device)
+				  : frame->kind->result;
 }
 
 static bool makes_event(const struct mc_frame *frame, uint32_t result)
@@ -109,10 +111,10 @@ static bool write_event(struct mc *mc, struct session_turn *turn, const struct d
  * event is written: a repeat of it is answered without another event then, else judged anew.
  */
 static void fresh(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
-	const struct device *device, uint32_t by, bool timely)
+	struct device *device, uint32_t by, bool timely)
 {
 	struct session_progress next = turn->progress;
-	uint32_t result = judge(frame, device, timely);
+	uint32_t result = judge(mc, frame, turn, device, timely);
 	bool accepted = false;
 
 	if (makes_event(frame, result)) {
@@ -128,15 +130,16 @@ static void fresh(struct mc *mc, const struct mc_frame *frame, struct session_tu
 		turn->peer = frame->message->peer.udp;
 	if (frame->code == MC_HEARTBEAT)
 		mc_count(mc, MC_HEARTBEATS);
-	mc_answer_request(mc, frame, device, result);
+	if (result != MC_LATER)
+		mc_answer_request(mc, frame, device, result);
 }
 
 /* The number has been used: answered again with a new time; moves neither address nor liveness. */
 static void again(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
-	const struct device *device, unsigned behind, bool timely)
+	struct device *device, unsigned behind, bool timely)
 {
 	struct session_progress next = turn->progress;
-	uint32_t result = judge(frame, device, timely);
+	uint32_t result = judge(mc, frame, turn, device, timely);
 
 	mc_count(mc, MC_REPEATS);
 	if (makes_event(frame, result) && !session_accepted(&next, behind)) {
@@ -146,7 +149,8 @@ static void again(struct mc *mc, const struct mc_frame *frame, struct session_tu
 		else
 			result = MC_NO_ROOM;
 	}
-	mc_answer_request(mc, frame, device, result);
+	if (result != MC_LATER)
+		mc_answer_request(mc, frame, device, result);
 }
 
 /* Out of sequence: the device is told and has to log in again. */

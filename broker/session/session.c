@@ -46,6 +46,7 @@ void slab_load(const struct session_worker *worker, uint32_t index, struct sessi
 		.connect_time = slab_get(entry->connect_time),
 		.base = slab_get(entry->base),
 		.platform_sequence = slab_get(entry->platform_sequence),
+		.command = slab_get(entry->request),
 		.report_tick = (uint16_t)life,
 		.flags = life_flags(life),
 		.code = slab_get(entry->code),
@@ -297,6 +298,7 @@ static void entry_store(struct session_worker *worker, const struct session_turn
 	slab_set(entry->connect_time, turn->connect_time);
 	slab_set(entry->base, turn->base);
 	slab_set(entry->platform_sequence, turn->platform_sequence);
+	slab_set(entry->request, turn->command);
 	slab_set(entry->code, turn->code);
 	__atomic_store_n(&entry->progress, progress_word(turn->progress), __ATOMIC_RELEASE);
 	__atomic_store_n(&entry->life, after, __ATOMIC_RELEASE);

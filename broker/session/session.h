@@ -109,6 +109,7 @@ struct session_turn {
 	uint32_t connect_time;        /* the platform's Unix time then, */
 	uint16_t base;                /* its sequence */
 	uint16_t platform_sequence;   /* next number for a platform request */
+	uint32_t command;             /* first of its platform requests + 1, 0: none */
 	uint16_t report_tick;         /* low 16 bits of the tick of the latest 2006 or 2028 */
 	uint16_t flags;               /* SESSION_* */
 	uint16_t code;                /* code of the newest request */

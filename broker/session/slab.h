@@ -47,7 +47,7 @@ struct slab_header {
  * @progress: struct session_progress
  * @life: generation 24 bits | state 4 | via 4 | flags 16 | report tick 16: one store moves them all
  * @place: live: connection or struct slab_peer; on a list: previous << 32 | next
- * @request: index of the side record of an outstanding platform request, 0 if none
+ * @request: first of its platform requests + 1, 0 if there is none
  * @touch: slot of this turn's copy; only believed if that slot names this entry
  * @token_low: 64 of the token's 66 random bits
  * @seal: checksum over the immutable part, 30 bits | the token's two other random bits

@@ -344,6 +344,7 @@ static void world_decide(struct world *w)
 static void world_turn(struct world *w)
 {
 	world_decide(w);
+	mc_protocol.finish(w->mc);
 	feed_publish(w->host.feed);
 	session_commit(w->host.sessions);
 	feed_applied(w->host.feed);
