@@ -102,6 +102,8 @@ def test_active_open(family, weather):
     """Hearth opens, Linux listens: SYN, options and bulk the other way around."""
     listener = socket.socket(socket.AF_INET if family == "v4" else socket.AF_INET6)
     listener.settimeout(20)
+    # The connection of the test before may still be in FIN-WAIT or TIME-WAIT over there.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("", 4711))
     listener.listen()
     with listener, Peer("tap", **WEATHER[weather]) as peer:
