@@ -77,9 +77,12 @@ struct listener {
 /** Messages handed over at once, at most. */
 #define PROTOCOL_BATCH 256
 
+struct command_rings; /* feed/command_ring.h */
+
 /**
  * struct host - what a worker offers its protocols
  *
+ * @commands: backends' command rings; NULL: there are none
  * @waiting: messages that wait for their session, see host_keep()
  *
  * The calls below this struct are implemented by the worker (and by tests on plain memory).
@@ -92,6 +95,7 @@ struct host {
 	struct session_worker *sessions;
 	struct registry *registry;
 	struct feed_ring *feed;
+	struct command_rings *commands;
 	struct aes_burst *aes;
 	struct random *random;
 	unsigned waiting;

@@ -51,6 +51,7 @@ struct worker_setup {
 	struct session_table *table;
 	struct registry *registry;
 	struct feed *feed;
+	struct command_rings *commands; /* NULL: there are none */
 	struct random *random;
 	bool huge;
 	uint64_t tsc_hz;

@@ -242,6 +242,7 @@ struct worker *worker_new(
 		.sessions = session_worker(setup->table, setup->number),
 		.registry = setup->registry,
 		.feed = feed_ring(setup->feed, setup->number),
+		.commands = setup->commands,
 		.aes = aes_burst_new(),
 		.random = setup->random,
 		.context = worker,

@@ -30,6 +30,7 @@ struct broker_view {
 	struct registry *registry;
 	struct session_table *table;
 	struct feed *feed;
+	struct command_rings *commands;
 	unsigned workers;
 	uint64_t started_unix; /* seconds */
 	const char *memory_line;

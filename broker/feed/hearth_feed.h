@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* hearth_feed.h - read Hearth's event rings: the one public header, free of DPDK and of our own */
+/* hearth_feed.h - read Hearth's event rings, send commands: the one public header, free of DPDK and
+ * of our own */
 #pragma once
 
 #include <stddef.h>
@@ -174,6 +175,102 @@ const char *hearth_event_name(unsigned event);
 const char *hearth_reason_name(unsigned reason);
 const char *hearth_via_name(unsigned via);
 const char *hearth_protocol_name(unsigned protocol);
+
+/*
+ * Commands. A process registers over the broker's control socket and is given a ring of its own,
+ * which it writes and the broker takes from, also after a restart of the broker. Each command has
+ * one request id, unique for ever, and exactly one outcome: the event `response` or `undelivered`
+ * with that request (hearth_record.request), in whichever ring the device is served by. Read the
+ * event rings before sending, so that no outcome is missed.
+ */
+struct hearth_commands;
+
+/** Answers devices' voice requests: while such a process is registered and lives they are handed on
+ * as events of code 3000 and 3002, to be answered with hearth_command_answer() within 8 s. */
+#define HEARTH_COMMANDS_BACKEND 0x1
+
+/** Longest payload of a command, bytes. */
+#define HEARTH_COMMAND_PAYLOAD_MAX 65536
+
+/**
+ * hearth_commands_open() - register this process
+ * @control_socket: path of the broker's control socket (control.socket)
+ * @flags: 0 or HEARTH_COMMANDS_BACKEND
+ * @error: receives one line for people when it fails
+ *
+ * For one thread at a time. The registration ends when the process ends or hearth_commands_close()
+ * is called; what was sent before is still delivered. Waits for the broker for 10 s at most.
+ * Return: NULL with errno ENOENT or ECONNREFUSED (no broker there: try again), EBUSY (16 processes
+ * are registered), EACCES, EPROTO (not a broker of this version), ETIMEDOUT, or what the system
+ * said.
+ */
+struct hearth_commands *hearth_commands_open(
+	const char *control_socket, unsigned flags, char *error, size_t size);
+
+/** hearth_commands_feed() - path of the broker's event rings, for hearth_feed_open(). */
+const char *hearth_commands_feed(const struct hearth_commands *commands);
+
+/**
+ * struct hearth_command - a platform request
+ * @device: to which device, or sub-device; not NUL-terminated, at most 64 bytes
+ * @code: 2001, 2003, 2005, 2015, 2025 or 2031
+ * @payload: a JSON object without sequence and time: the broker adds them, and deviceId where it is
+ *	missing
+ * @expires_ms: not sent to the device later than so many ms from now; 0: 60 s
+ */
+struct hearth_command {
+	const char *device;
+	size_t device_length;
+	uint32_t code;
+	const char *payload;
+	size_t payload_length;
+	uint32_t expires_ms;
+};
+
+/**
+ * hearth_command_send() - hand a command to the broker
+ * @request: receives its id; may be NULL
+ *
+ * When it returns 0 the command survives the end of this process and of the broker (not of the
+ * machine). Return: 0; -EAGAIN: the ring is full, try again; -EINVAL: device or payload is empty or
+ * no JSON object, or the id too long; -EMSGSIZE: the payload is longer than
+ * HEARTH_COMMAND_PAYLOAD_MAX; -ESTALE: the broker takes nothing from this ring any more, or all its
+ * ids are used: close and open again. Nothing was sent unless 0 is returned.
+ */
+int hearth_command_send(
+	struct hearth_commands *commands, const struct hearth_command *command, uint64_t *request);
+
+/**
+ * hearth_command_answer() - answer a device's voice request
+ * @asked: the `uplink` event of code 3000 or 3002; of a 3002 series that of its last segment. With
+ *	an id of 0 the device's oldest that waits is answered
+ * @payload: {"result":0,"ttsResult":{"audioData":..}} for 3000,
+ *	{"result":0,"ctrlResult":{"rawText":..,"resultDesc":..}} for 3002
+ *
+ * Return: as hearth_command_send(); -EINVAL also if @asked is no voice request.
+ */
+int hearth_command_answer(struct hearth_commands *commands, const struct hearth_item *asked,
+	const char *payload, size_t length);
+
+/** hearth_commands_waiting() - commands that the broker has not taken yet. */
+uint64_t hearth_commands_waiting(const struct hearth_commands *commands);
+
+/** hearth_commands_close() - NULL is allowed. */
+void hearth_commands_close(struct hearth_commands *commands);
+
+/**
+ * hearth_lan_key() - the key that the platform hands to a device's app (Q/CT X-2017 section 6.2.2)
+ * @device: its id
+ * @random: the app's 16 characters [0-9A-Za-z]
+ * @key: receives 44 characters and a NUL; keep it secret, wipe it
+ * @live_seconds: receives how long the app may use it; may be NULL
+ * @error: receives one line for people when it fails
+ *
+ * Return: 0; -ENOENT: no such device, or no broker there; -EINVAL: @random is anything else;
+ * otherwise as hearth_commands_open().
+ */
+int hearth_lan_key(const char *control_socket, const char *device, const char *random, char key[45],
+	unsigned *live_seconds, char *error, size_t size);
 
 #ifdef __cplusplus
 }
