@@ -51,7 +51,8 @@ static int open_feed(struct broker *broker, char *error, size_t size)
 	const struct config *config = broker->config;
 	struct feed_config feed = {.path = config->feed.path,
 		.bytes = config->feed.bytes,
-		.workers = config->worker_count};
+		.workers = config->worker_count,
+		.answers = config->feed.acknowledge == ACKNOWLEDGE_COMMIT};
 	int rc = store_value_get(broker->store, "feed_limit", &feed.first_id);
 
 	if (!rc)

@@ -204,12 +204,13 @@ static json_t *feed_json(struct broker_view *view)
 
 		if (lag > fill.bytes)
 			lag = fill.bytes;
-		json_array_append_new(rings,
-			json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:f}", "worker", (int)i, "head",
-				(json_int_t)fill.head, "applied", (json_int_t)fill.applied,
-				"commit", (json_int_t)fill.commit, "bytes", (json_int_t)fill.bytes,
-				"lag", (json_int_t)lag, "fill",
-				fill.bytes ? (double)lag / (double)fill.bytes : 0.0));
+		json_array_append_new(
+			rings, json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "worker",
+				       (int)i, "head", (json_int_t)fill.head, "applied",
+				       (json_int_t)fill.applied, "commit", (json_int_t)fill.commit,
+				       "answered", (json_int_t)fill.answered, "bytes",
+				       (json_int_t)fill.bytes, "lag", (json_int_t)lag, "fill",
+				       fill.bytes ? (double)lag / (double)fill.bytes : 0.0));
 	}
 	return rings;
 }

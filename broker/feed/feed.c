@@ -28,6 +28,8 @@ void feed_ring_bind(struct feed_ring *ring, unsigned worker, uint64_t bytes)
 	ring->reserve = feed_load(&ring->cursors->reserve.value);
 	ring->tail = feed_load(&ring->cursors->tail.value);
 	ring->applied = feed_load(&ring->cursors->applied.value);
+	ring->answered = feed_load(&ring->cursors->answered.value);
+	ring->visited = ring->answered;
 	/* What a predecessor wrote and did not publish is written over. */
 	ring->pending = ring->head;
 	ring->offset = ring->pending % bytes;
@@ -54,11 +56,14 @@ void feed_take_commit(struct feed_ring *ring)
 	feed_store(&ring->cursors->tail.value, commit);
 }
 
-/* Records that are committed but not applied are still needed if the broker is killed now. */
+/* Records that are committed but not applied are still needed if the broker is killed now, and
+ * those that are not answered to make the answer from. */
 static bool has_room(const struct feed_ring *ring, uint64_t length)
 {
 	uint64_t floor = ring->tail < ring->applied ? ring->tail : ring->applied;
 
+	if (ring->answered < floor)
+		floor = ring->answered;
 	return length <= ring->bytes - (ring->pending - floor);
 }
 
@@ -144,12 +149,12 @@ void feed_applied(struct feed_ring *ring)
 	feed_store(&ring->cursors->applied.value, ring->applied);
 }
 
-int64_t feed_replay(struct feed_ring *ring,
+int64_t feed_walk(struct feed_ring *ring, uint64_t from,
 	void (*visit)(void *context, const struct hearth_item *item), void *context)
 {
 	struct hearth_item item;
 	int64_t visited = 0;
-	uint64_t cursor = ring->applied;
+	uint64_t cursor = from;
 
 	while (cursor != ring->head) {
 		const uint8_t *data = ring->data + cursor % ring->bytes;
@@ -165,6 +170,12 @@ int64_t feed_replay(struct feed_ring *ring,
 	return visited;
 }
 
+int64_t feed_replay(struct feed_ring *ring,
+	void (*visit)(void *context, const struct hearth_item *item), void *context)
+{
+	return feed_walk(ring, ring->applied, visit, context);
+}
+
 struct feed_fill feed_fill(const struct feed_ring *ring)
 {
 	struct feed_fill fill = {.bytes = ring->bytes};
@@ -175,6 +186,9 @@ struct feed_fill feed_fill(const struct feed_ring *ring)
 	fill.head = feed_load(&ring->cursors->head.value);
 	if (!commit_possible(fill.commit, tail, fill.head))
 		fill.commit = tail;
+	fill.answered = feed_load(&ring->cursors->answered.value);
+	if (fill.answered > fill.commit)
+		fill.answered = fill.commit;
 	return fill;
 }
 

@@ -21,6 +21,8 @@ struct feed_ring; /* one worker's ring */
  * @first_id: where the cursors of a ring that is made anew start (multiple of 4096); ids below it
  *	may have been used before. Ignored when an existing ring is attached.
  * @id_limit: no byte is written at or past this cursor until feed_raise_limit()
+ * @answers: a record's answer waits until it is committed (acknowledge: commit): its space is not
+ *	used again before feed_answer() has visited it
  */
 struct feed_config {
 	const char *path;
@@ -28,6 +30,7 @@ struct feed_config {
 	unsigned workers;
 	uint64_t first_id;
 	uint64_t id_limit;
+	bool answers;
 };
 
 #define FEED_COUNTERS(X)                                                                           \
@@ -35,7 +38,9 @@ struct feed_config {
 	X(FEED_BYTES, "feed_bytes", "bytes written, record headers and padding included")          \
 	X(FEED_FULL, "feed_full", "records refused because the ring had no room")                  \
 	X(FEED_LIMIT, "feed_limit", "records refused because the id limit was not raised in time") \
-	X(FEED_BAD_COMMIT, "feed_bad_commit", "commit cursors outside the ring, ignored")
+	X(FEED_BAD_COMMIT, "feed_bad_commit", "commit cursors outside the ring, ignored")          \
+	X(FEED_BAD_ANSWER, "feed_bad_answer",                                                      \
+		"damaged records: nothing committed up to then is answered but to a repeat")
 COUNTER_ENUM(feed_counter, FEED_COUNTERS, FEED_COUNTER_COUNT);
 extern const struct counter_info feed_counter_info[FEED_COUNTER_COUNT];
 
@@ -95,11 +100,48 @@ void feed_publish(struct feed_ring *ring);
  * their space is not used again, committed or not. */
 void feed_applied(struct feed_ring *ring);
 
+/*
+ * acknowledge: commit. The answer of a request is not kept anywhere: it is made from the request's
+ * record once that is committed. In each turn
+ *
+ *   1. feed_answer() visits some of the records in [answered, commit) and the protocol makes their
+ *      answers;
+ *   2. the turn goes on as always: (a) to (d), then (e) answers are handed to the transport;
+ *   3. feed_answered() stores the answered cursor, so that the space of those records is free.
+ *
+ * A broker killed between 1 and 3 leaves the cursor where it was: its successor visits the same
+ * records and some answers are sent twice, to which a device pays no heed - it waits for that
+ * number no more. The other order would lose them. What is lost all the same on the way to the
+ * device is asked for by it again, and a repeat of a committed request is answered at once.
+ */
+
 /**
- * struct feed_fill - a ring's cursors, for status and for answers that wait for a commit
+ * feed_answer() - visit what is committed and has not had its answer, oldest first
+ * @most: records
+ * @visit: returns false when it has no room in this turn: the record is visited again in another
+ *
+ * Only with feed_config.answers, after feed_applied(); once a turn. Return: records visited.
+ */
+unsigned feed_answer(struct feed_ring *ring, unsigned most,
+	bool (*visit)(void *context, const struct hearth_item *item), void *context);
+
+/** feed_answered() - the answers of what feed_answer() visited are with the transport. */
+void feed_answered(struct feed_ring *ring);
+
+/**
+ * feed_unanswered() - on attach: every record in [answered, head), oldest first
+ *
+ * None without feed_config.answers. Return: records visited, or -EBADMSG if one is damaged.
+ */
+int64_t feed_unanswered(struct feed_ring *ring,
+	void (*visit)(void *context, const struct hearth_item *item), void *context);
+
+/**
+ * struct feed_fill - a ring's cursors, for status
+ * @answered: what lies before it needs its space for no answer; @commit where none waits
  */
 struct feed_fill {
-	uint64_t head, applied, commit;
+	uint64_t head, applied, commit, answered;
 	uint64_t bytes; /* the ring's size */
 };
 

@@ -138,7 +138,8 @@ static int map_commit(struct feed *feed, const char *path, char *error, size_t s
 	return 0;
 }
 
-/* Another geometry: may the old rings go? They may when nothing in them is needed any more. */
+/* Another geometry: may the old rings go? They may when nothing in them is needed any more. What is
+ * committed and not answered does not count: the devices ask again and are answered at once. */
 static int check_drained(const struct feed *feed, const char *path, char *error, size_t size)
 {
 	uint64_t waiting = 0, unapplied = 0;
@@ -262,8 +263,11 @@ static int open_once(struct feed *feed, const struct feed_config *config, char *
 		unmap(feed);
 		if (feed->fd >= 0)
 			close(feed->fd);
+		return rc;
 	}
-	return rc;
+	for (unsigned i = 0; i < config->workers; i++)
+		feed_answers_begin(&feed->rings[i], config->answers);
+	return 0;
 }
 
 static int check_config(const struct feed_config *config, char *error, size_t size)

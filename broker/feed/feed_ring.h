@@ -11,7 +11,8 @@
  * @keep: bytes that requests leave for life-cycle events
  * @pending: cursor of the next record; [head, pending) is written and not published
  * @offset: where @pending lies in @data
- * @head, @reserve, @tail, @applied: what stands in @cursors
+ * @head, @reserve, @tail, @applied, @answered: what stands in @cursors
+ * @visited: [answered, visited) has had its answer in this turn
  *
  * Written by its worker alone; other threads look at @cursors, @commit and @counters.
  */
@@ -21,7 +22,8 @@ struct feed_ring {
 	const uint64_t *commit;
 	uint64_t bytes, keep;
 	uint64_t pending, offset;
-	uint64_t head, reserve, tail, applied;
+	uint64_t head, reserve, tail, applied, answered;
+	uint64_t visited;
 	unsigned worker;
 	uint64_t counters[FEED_COUNTER_COUNT];
 } __attribute__((aligned(128)));
@@ -46,6 +48,13 @@ void feed_ring_bind(struct feed_ring *ring, unsigned worker, uint64_t bytes);
 
 /** feed_take_commit() - look at the consumer's cursor and move @tail to it if it can be right. */
 void feed_take_commit(struct feed_ring *ring);
+
+/** feed_walk() - visit the records in [@from, head). Return: how many; -EBADMSG. */
+int64_t feed_walk(struct feed_ring *ring, uint64_t from,
+	void (*visit)(void *context, const struct hearth_item *item), void *context);
+
+/** feed_answers_begin() - the ring is open: do answers wait for a commit from now on? */
+void feed_answers_begin(struct feed_ring *ring, bool answers);
 
 /** feed_lock() - take the broker's lock. Return: 0; -EBUSY. */
 int feed_lock(int fd);

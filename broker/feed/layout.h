@@ -54,16 +54,20 @@ struct feed_cursor {
 	uint8_t pad[120];
 };
 
+/* acknowledge: ring: no answer waits for a commit. Later than any cursor. */
+#define FEED_ANSWERED_AT_ONCE UINT64_MAX
+
 /**
  * struct feed_cursors - a worker's cursor page, all written by the broker
  * @head: what lies before it is published
  * @reserve: what lies before it may have been written; stored before old bytes are overwritten
  * @tail: the newest commit cursor that the broker has taken; [tail, head) is never overwritten
  * @applied: what lies before it is reflected in the session slab
- * @answered: (acknowledge: commit) what lies before it has had its answer
+ * @answered: what lies before it has had its answer, or FEED_ANSWERED_AT_ONCE
  * @id_limit: no record reaches past it
  *
- * tail <= head, applied <= head <= reserve, reserve - tail <= bytes at every moment.
+ * tail <= head, applied <= head <= reserve, answered <= tail unless it is FEED_ANSWERED_AT_ONCE, and
+ * reserve - min(tail, applied, answered) <= bytes at every moment.
  */
 struct feed_cursors {
 	struct feed_cursor head, reserve, tail, applied, answered, id_limit;

@@ -12,6 +12,7 @@
 static void step(void);
 #define FEED_STEP() step()
 #include "feed/feed.c"
+#include "feed/feed_answer.c"
 #include "feed/feed_make.c"
 #include "feed/feed_open.c"
 
@@ -23,12 +24,14 @@ enum { RECORDS = 1 << 20, TURNS = 5, TURN_RECORDS = 3, STEPS_MAX = 100000 };
  * @begun: records whose publishing has begun, @published, @applied likewise done
  * @seen: ids that the consumer returned, by record number; 0 none
  * @returned: records that the consumer has returned, @committed, @repeats: returned again
+ * @answers: records whose answers are with the transport
  * @wrong: what should not have been
  */
 struct journal {
 	uint64_t steps_left;
 	uint64_t begun, published, applied;
 	uint64_t returned, committed, repeats;
+	uint64_t answers;
 	uint64_t wrong;
 	uint64_t seen[RECORDS];
 };
@@ -187,6 +190,114 @@ static void test_every_step(void **state)
 	}
 	print_message("killed before each of %u steps\n", killed);
 	assert_true(killed > TURNS * TURN_RECORDS * 15);
+}
+
+static bool count_answer(void *context, const struct hearth_item *item)
+{
+	uint64_t *next = context;
+
+	if (!fixture_is(item, *next))
+		_exit(5);
+	++*next;
+	return true;
+}
+
+/* Turns of a broker that answers behind the commits of a consumer in the same process. */
+static void victim_answers(const struct feed_config *config)
+{
+	struct feed *feed = victim_open(config);
+	struct feed_ring *ring = feed_ring(feed, 0);
+	struct hearth_feed *reader = hearth_feed_open(fixture_path, 0, NULL, 0);
+	struct hearth_item item;
+	uint64_t n = 0, visited = 0;
+
+	if (!reader)
+		_exit(3);
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		for (unsigned i = 0; i < TURN_RECORDS; i++) {
+			if (fixture_write(ring, n++) < 0)
+				_exit(4);
+		}
+		feed_answer(ring, 2, count_answer, &visited);
+		journal->begun = n;
+		feed_publish(ring);
+		journal->published = n;
+		feed_applied(ring);
+		journal->applied = n;
+		journal->answers = visited; /* (e) */
+		feed_answered(ring);
+		while (hearth_feed_next(reader, &item) == 1)
+			journal->returned++;
+		hearth_feed_commit(reader);
+		journal->committed = journal->returned;
+	}
+	_exit(0);
+}
+
+static void note_unanswered(void *context, const struct hearth_item *item)
+{
+	struct replayed *rest = context;
+
+	if (rest->next == 0)
+		rest->first = rest->next = item->record->time;
+	assert_true(fixture_is(item, rest->next));
+	rest->next++;
+}
+
+/*
+ * Killed before any store of a broker that answers after the commit: no record is passed over, and
+ * none is visited again but those of the one turn whose cursor was not stored yet.
+ */
+static void test_every_step_of_answers(void **state)
+{
+	struct feed_config config = fixture_config(1, 8192);
+	unsigned killed = 0, again = 0;
+	bool done = false;
+
+	config.answers = true;
+	for (uint64_t k = 1; !done; k++) {
+		struct replayed rest = {0};
+		struct feed *feed;
+		uint64_t first;
+		int64_t count;
+
+		memset(journal, 0, offsetof(struct journal, seen));
+		journal->steps_left = k;
+		pid_t child = fork();
+		if (child == 0)
+			victim_answers(&config);
+		done = ended(child);
+		killed += !done;
+		journal->steps_left = 0;
+		feed = fixture_feed(&config);
+		count = feed_unanswered(feed_ring(feed, 0), note_unanswered, &rest);
+		assert_true(count >= 0);
+		first = rest.next - (uint64_t)count;
+		if (count) {
+			assert_true(rest.first == first);
+			assert_true(rest.next == journal->published || rest.next == journal->begun);
+			assert_true(first == journal->answers || first + 2 == journal->answers ||
+				    first + 1 == journal->answers);
+			assert_true(first <= journal->committed);
+			again += first != journal->answers;
+		} else {
+			assert_int_equal(journal->published, 0);
+		}
+		/* They are visited once more, behind the commit as before. */
+		if (journal->committed > first) {
+			uint64_t next = first;
+
+			assert_true(feed_answer(feed_ring(feed, 0), 100, count_answer, &next) ==
+				    journal->committed - first);
+		}
+		feed_close(feed);
+		fixture_remove("");
+		fixture_remove(".commit");
+	}
+	print_message("killed before each of %u steps, %u times some answers come again\n", killed,
+		again);
+	assert_true(killed > TURNS * TURN_RECORDS * 15);
+	assert_true(again > 0);
 }
 
 /* The same while the files are made anew for another geometry, and while a lost commit file is. */
@@ -523,6 +634,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CRASH_TEST(test_every_step),
+		CRASH_TEST(test_every_step_of_answers),
 		CRASH_TEST(test_every_step_of_remake),
 		CRASH_TEST(test_every_step_of_commit_file),
 		CRASH_TEST(test_consumer_killed),
