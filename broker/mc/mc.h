@@ -308,6 +308,28 @@ void mc_answer_connect(struct mc *mc, const struct mc_frame *frame, uint32_t res
 void mc_answer_request(
 	struct mc *mc, const struct mc_frame *frame, const struct device *device, uint32_t result);
 
+/**
+ * struct mc_reply - what the answer to a device's request says, whenever it is sent
+ * @code, @kind: of the request; @kind NULL: an unknown code
+ * @sequence, @sequence_text: the request's number, and whether it came as a string
+ * @authentic: 2012: authResult "0"
+ * @device, @subdevice: ids; @device is always there
+ */
+struct mc_reply {
+	uint32_t code;
+	const struct mc_kind *kind;
+	uint32_t result;
+	uint16_t sequence;
+	bool sequence_text;
+	bool authentic;
+	struct mc_text device, subdevice;
+};
+
+/** mc_answer_session() - the answer to a request whose frame is gone, to where its session's device
+ * is now; counted by result. */
+void mc_answer_session(
+	struct mc *mc, const struct session_turn *turn, const struct mc_reply *reply);
+
 /* mc_out.c */
 
 /**

@@ -43,26 +43,36 @@ static void put_number(struct writer *w, uint32_t number)
 }
 
 /* {"result":R,"sequence":S, - the sequence in the form it came. */
-static struct writer begin(struct mc *mc, const struct mc_frame *frame, uint32_t result)
+static struct writer begin_with(struct mc *mc, uint32_t result, uint16_t sequence, bool text)
 {
 	uint8_t *room = mc_out_room(mc, MC_ANSWER_MAX);
 	struct writer w = {room, room};
 
 	put_text(&w, "{\"result\":");
 	put_number(&w, result);
-	put_text(&w, frame->content.sequence_text ? ",\"sequence\":\"" : ",\"sequence\":");
-	put_number(&w, frame->content.sequence);
-	put_text(&w, frame->content.sequence_text ? "\"," : ",");
+	put_text(&w, text ? ",\"sequence\":\"" : ",\"sequence\":");
+	put_number(&w, sequence);
+	put_text(&w, text ? "\"," : ",");
 	return w;
 }
 
-/* "time":T} and the answer is complete. */
-static void end(struct mc *mc, const struct mc_frame *frame, struct writer *w)
+static struct writer begin(struct mc *mc, const struct mc_frame *frame, uint32_t result)
+{
+	return begin_with(mc, result, frame->content.sequence, frame->content.sequence_text);
+}
+
+/* "time":T} and the answer is complete. Return: its length. */
+static uint32_t end_with(struct mc *mc, struct writer *w)
 {
 	put_text(w, "\"time\":");
 	put_number(w, mc_now(mc));
 	put_text(w, "}");
-	mc_out_answer(mc, frame, frame->code + 1, w->at - w->start);
+	return w->at - w->start;
+}
+
+static void end(struct mc *mc, const struct mc_frame *frame, struct writer *w)
+{
+	mc_out_answer(mc, frame, frame->code + 1, end_with(mc, w));
 }
 
 void mc_answer_login(
@@ -130,25 +140,42 @@ static void put_id(struct writer *w, const char *name, const void *id, uint32_t 
 }
 
 /* Error answers carry the same members as good ones (specs, Device requests). */
+static uint32_t build_reply(struct mc *mc, const struct mc_reply *reply)
+{
+	const struct mc_kind *kind = reply->kind;
+	struct writer w = begin_with(mc, reply->result, reply->sequence, reply->sequence_text);
+
+	count_result(mc, reply->result);
+	if (reply->code != MC_HEARTBEAT)
+		put_id(&w, "\"deviceId\":\"", reply->device.at, reply->device.length);
+	if (kind && kind->subdevice)
+		put_id(&w, "\"subDeviceId\":\"", reply->subdevice.at, reply->subdevice.length);
+	if (kind && kind->auth)
+		put_text(&w, reply->authentic ? "\"authResult\":\"0\"," : "\"authResult\":\"1\",");
+	if (kind && kind->voice)
+		put_text(&w, kind->voice);
+	return end_with(mc, &w);
+}
+
 void mc_answer_request(
 	struct mc *mc, const struct mc_frame *frame, const struct device *device, uint32_t result)
 {
 	const struct mc_content *content = &frame->content;
-	const struct mc_kind *kind = frame->kind;
-	struct writer w = begin(mc, frame, result);
+	struct mc_reply reply = {.code = frame->code,
+		.kind = frame->kind,
+		.result = result,
+		.sequence = content->sequence,
+		.sequence_text = content->sequence_text,
+		.device = content->device,
+		.subdevice = content->subdevice};
 
-	count_result(mc, result);
-	if (frame->code != MC_HEARTBEAT) {
-		if (content->device.at)
-			put_id(&w, "\"deviceId\":\"", content->device.at, content->device.length);
-		else
-			put_id(&w, "\"deviceId\":\"", device_id(device), device->id_length);
-	}
-	if (kind && kind->subdevice)
-		put_id(&w, "\"subDeviceId\":\"", content->subdevice.at, content->subdevice.length);
-	if (kind && kind->auth)
-		put_text(&w, "\"authResult\":\"1\",");
-	if (kind && kind->voice)
-		put_text(&w, kind->voice);
-	end(mc, frame, &w);
+	if (!reply.device.at)
+		reply.device =
+			(struct mc_text){(const uint8_t *)device_id(device), device->id_length};
+	mc_out_answer(mc, frame, frame->code + 1, build_reply(mc, &reply));
+}
+
+void mc_answer_session(struct mc *mc, const struct session_turn *turn, const struct mc_reply *reply)
+{
+	mc_out_session(mc, turn, reply->code + 1, build_reply(mc, reply));
 }
