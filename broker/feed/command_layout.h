@@ -81,7 +81,7 @@ enum command_kind {
  * Followed by device id and payload, then zero bytes up to @length.
  *
  * @length: of the whole record, padding included; a multiple of 16
- * @checksum: CRC-32C of the bytes from @request to the end of the payload
+ * @checksum: CRC-32C over two of them: of the members from @request on, of device id and payload
  * @request: its id
  * @expires: Unix ms; 0: the broker's own limit
  * @event: COMMAND_ANSWER: id of the uplink that is answered, 0 for the oldest that waits
@@ -129,8 +129,8 @@ void command_header_seal(struct command_header *header);
  */
 int command_header_read(int fd, struct command_header *header);
 
-/** command_checksum() - of a record: its own members from @record, the rest from @data, where it
- * lies. @record's lengths have been checked. */
+/** command_checksum() - of a record: its members from @record, which may be a copy, the rest from
+ * @data, where the whole of it lies. @record's lengths have been checked. */
 uint32_t command_checksum(const struct command_record *record, const uint8_t *data);
 
 /**
@@ -146,9 +146,13 @@ struct command_map {
 	uint8_t *data;
 };
 
-/** command_map() - read the header and map both parts for writing. Return: 0; -errno as
- * command_header_read(), or what the system said. */
-int command_map(int fd, struct command_map *map);
+/**
+ * command_map() - read the header and map pages and data
+ * @writer: who maps: what the other side writes is mapped read-only
+ *
+ * Return: 0; -errno as command_header_read(), or what the system said; nothing is mapped then.
+ */
+int command_map(int fd, bool writer, struct command_map *map);
 
 /** command_unmap() - one that was never mapped (all 0) is allowed. */
 void command_unmap(struct command_map *map);
