@@ -145,9 +145,15 @@ json_int_t check_answer(
 		break;
 	case 1001:
 		break;
+	case 3001:
+	case 3003:
+		check_string(fleet, device, code, answer, "deviceId", device->id);
+		break;
 	case 2013:
 		check_string(fleet, device, code, answer, "authResult", "0");
 		/* fall through */
+	case 2017:
+	case 2019:
 	case 2021:
 		check_string(fleet, device, code, answer, "subDeviceId", NULL);
 		check_string(fleet, device, code, answer, "deviceId", device->id);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* device.c - a device's life: login, connect, and what it does when something fails (5.3) */
+#include "journal.h"
+#include "side.h"
 #include "transport.h"
 
 #include <stdlib.h>
@@ -40,7 +42,7 @@ static void enter(struct fleet *fleet, struct device *device, enum state state)
 void device_rearm(struct fleet *fleet, struct device *device)
 {
 	if (device->state == STATE_CONNECT || device->state == STATE_LIVE)
-		timer_set(fleet, device, request_wake(fleet, device));
+		timer_set(fleet, device, duty_wake(fleet, device));
 }
 
 void device_start(struct fleet *fleet, struct device *device, uint64_t when)
@@ -53,6 +55,7 @@ void device_login(struct fleet *fleet, struct device *device, uint64_t wait)
 {
 	transport_close(fleet, device);
 	request_forget(fleet, device);
+	command_forget(device);
 	device->sends = 0;
 	device->missed = 0;
 	device->resume = false;
@@ -170,13 +173,14 @@ void device_live(struct fleet *fleet, struct device *device, const json_t *answe
 		fleet->figures.connects_tcp++;
 	else
 		fleet->figures.connects_udp++;
+	device->connects++;
+	journal_connect(fleet, device);
 	device->step = 0;
 	device->missed = 0;
-	device->platform_sequence = -1;
 	device->heartbeat_due = fleet->now + device->heartbeat * SECOND;
 	if (!device->report_due || device->report_due < fleet->now)
 		device->report_due = fleet->now + fleet_random(fleet, fleet->interval + 1);
-	request_next(fleet, device);
+	duty_next(fleet, device);
 	device_rearm(fleet, device);
 }
 
@@ -230,8 +234,10 @@ void device_timer(struct fleet *fleet, struct device *device)
 	case STATE_LIVE:
 		if (!request_timer(fleet, device))
 			break;
-		if (device->state == STATE_LIVE)
-			request_next(fleet, device);
+		if (device->state == STATE_LIVE) {
+			command_timer(fleet, device);
+			duty_next(fleet, device);
+		}
 		device_rearm(fleet, device);
 		break;
 	}
@@ -246,5 +252,5 @@ bool device_waits(const struct fleet *fleet, const struct device *device)
 	if (fleet->draining)
 		return !connected || device->outstanding == 0;
 	return device->state == STATE_LIVE && device->outstanding == 0 && fleet->options.reports &&
-	       device->reports >= fleet->options.reports && request_steps_done(device);
+	       device->reports >= fleet->options.reports && duty_idle(device);
 }

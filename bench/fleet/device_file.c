@@ -39,10 +39,12 @@ int device_file_generate(const struct options *options)
 {
 	int fd = open(options->csv, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	char id[ID_MAX + 1], gateway[ID_MAX + 1], pin[PIN_BYTES + 1], bind[9];
+	unsigned gateways = options->generate, i;
 	FILE *file = NULL;
 	int error = 0;
-	unsigned i;
 
+	if (options->gateways && options->gateways < gateways)
+		gateways = options->gateways;
 	/* The file may have been there with another mode. */
 	if (fd < 0 || fchmod(fd, 0600) || !(file = fdopen(fd, "w"))) {
 		error = -errno;
@@ -56,7 +58,7 @@ int device_file_generate(const struct options *options)
 		gateway[0] = '\0';
 		device_name(id, options, subdevice, n);
 		if (subdevice)
-			device_name(gateway, options, false, n % options->generate);
+			device_name(gateway, options, false, n % gateways);
 		error = random_text(pin, PIN_BYTES);
 		if (!error)
 			error = random_text(bind, 8);

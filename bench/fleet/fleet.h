@@ -73,7 +73,7 @@ struct options {
 	enum memory memory;
 	unsigned megabytes;
 	const char *control; /* the broker's socket */
-	unsigned generate, subdevices;
+	unsigned generate, subdevices, gateways;
 	enum like like;
 	int tcp_share;      /* 0..100; -1: by behaviour */
 	double interval;    /* seconds between a device's reports; 0: none */
@@ -91,7 +91,12 @@ struct options {
 	bool use_token;    /* a TCP device that lost its connection tries its token first */
 	bool strict;       /* losses fail the run too, not only wrong answers */
 	bool refusals;     /* 999999 is an expected answer */
-	const char *acknowledged, *sent;
+	const char *acknowledged, *sent, *journal;
+	unsigned voice, rebind; /* percent of the reports */
+	struct {
+		unsigned silent, late, wrong, refused; /* percent */
+		double late_by;                        /* seconds */
+	} commands;
 	const char *json;
 	bool quiet;
 	uint64_t seed;
@@ -102,15 +107,17 @@ struct options {
  * @next: the device's next younger one
  * @number: of the report; 0 for the rest
  * @first: when it was due, for its latency
+ * @count: since the connect, as the feed will have it
+ * @sn: of a voice segment, else 0
  * @answers: refusals so far: 999999, to be sent again
  * @frame: as sent: a repeat is the same bytes
  */
 struct request {
 	struct request *next;
 	uint64_t number, first, deadline;
-	uint32_t length;
+	uint32_t length, count;
 	uint16_t code, sequence;
-	uint8_t sends, answers;
+	uint8_t sends, answers, sn;
 	char frame[];
 };
 
@@ -158,9 +165,14 @@ enum state {
  * @id, @pin: in the text of the devices file
  * @number: of its newest report
  * @reports: made at their time, those after a connect not counted
- * @step: of what follows a connect: 2006, 2022, per sub-device 2012 2020 2006
+ * @step: of what follows a connect: 2006 twice, 2022, per sub-device 2012 2020 2006
  * @logins, @failures: granted since power-up; failed in a row; both stop at 255
- * @platform_sequence: of the newest platform request, -1: none yet
+ * @connects: accepted since power-up
+ * @count: of the newest request since the connect
+ * @unbound: a sub-device that the platform took away
+ * @owes_status, @owes_resources, @owes_result: what a command is to be followed by
+ * @owes_below: one of its sub-devices owes something
+ * @side: NULL for most
  */
 struct device {
 	uint64_t wake;
@@ -182,16 +194,18 @@ struct device {
 	bool is_subdevice : 1; /* lives through its gateway */
 	bool escape : 1;       /* writes slashes as "\/", as some devices do */
 	bool tcp_always : 1, tcp : 1, stream : 1, opening : 1, want_write : 1, resume : 1;
+	bool unbound : 1, owes_status : 1, owes_resources : 1, owes_result : 1, owes_below : 1;
 	uint8_t incarnation; /* the transport's */
 	peer_id tcp_peer, udp_peer;
 	char key[KEY_BYTES + 1], token[TOKEN_CHARS + 1];
 	uint8_t logins, failures;
 	uint32_t auth_interval;
 	uint32_t step;
-	int32_t platform_sequence;
+	uint32_t connects, count;
 
 	const char *id, *pin;
 	struct subdevices *subdevices;
+	struct side *side;
 };
 _Static_assert(sizeof(struct device) <= 192, "a million devices fit beside their broker");
 
@@ -201,7 +215,9 @@ struct figures {
 	uint64_t connects_tcp, connects_udp;
 	uint64_t sent, acknowledged, refused, unanswered;
 	uint64_t acknowledged_tcp, acknowledged_udp;
-	uint64_t heartbeats, repeats, repeat_answers, lost_connections, platform_requests;
+	uint64_t heartbeats, repeats, repeat_answers, lost_connections;
+	/* of the platform: that came first, again, were executed; voice with and without result */
+	uint64_t platform_requests, command_repeats, executed, voice_answered, voice_refused;
 	uint64_t late; /* reports that came due while an earlier one was still unanswered */
 	uint64_t deviations[DEVIATION_COUNT];
 	uint64_t latency[64 * 8]; /* log-linear: 8 steps per power of two of microseconds */
@@ -251,6 +267,7 @@ struct fleet {
 	struct figures figures;
 	struct costs costs;
 	FILE *acknowledged, *sent;
+	int journal;               /* -1: none */
 	char first_deviation[256]; /* the first of them, for people */
 };
 
@@ -298,8 +315,6 @@ size_t message_request(struct fleet *fleet, struct device *device, unsigned code
 	uint64_t number, const struct device *subdevice, char *out, size_t size);
 /** message_report_code() - which of its reports a device sends as number @n. */
 unsigned message_report_code(uint64_t n);
-/** message_answer() - JSON of an answer to a platform request; @sequence as it came. */
-size_t message_answer(struct device *device, const json_t *sequence, char *out, size_t size);
 
 /* check.c */
 /** deviate() - count a wrong answer and keep the first for the summary. */
@@ -347,8 +362,6 @@ uint64_t device_scaled(const struct fleet *fleet, double seconds);
  * it in the buffer. */
 void request_send(struct fleet *fleet, struct device *device, unsigned code,
 	const struct device *subdevice, uint64_t due, bool hold);
-/** request_next() - send whatever is due and allowed. */
-void request_next(struct fleet *fleet, struct device *device);
 /** request_timer() - repeat or give up what has waited too long. Return: false if the session was
  * given up. */
 bool request_timer(struct fleet *fleet, struct device *device);
@@ -357,10 +370,14 @@ void request_answered(
 	struct fleet *fleet, struct device *device, unsigned code, const json_t *answer);
 /** request_forget() - drop all that is outstanding. */
 void request_forget(struct fleet *fleet, struct device *device);
-/** request_steps_done() - has a device sent all that follows a connect? */
-bool request_steps_done(const struct device *device);
-/** request_wake() - when request_timer() or request_next() has something to do. */
-uint64_t request_wake(const struct fleet *fleet, const struct device *device);
+
+/* duty.c */
+/** duty_next() - send whatever is due and allowed. */
+void duty_next(struct fleet *fleet, struct device *device);
+/** duty_idle() - has a device sent all that follows a connect or a command? */
+bool duty_idle(const struct device *device);
+/** duty_wake() - when request_timer(), command_timer() or duty_next() has something to do. */
+uint64_t duty_wake(const struct fleet *fleet, const struct device *device);
 
 /* inbound.c */
 /** inbound_stream() - bytes of the device's TCP connection, as one read brought them. They may end

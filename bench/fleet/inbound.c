@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* inbound.c - frames from the platform: answers, and requests that a device answers itself */
+#include "side.h"
 #include "transport.h"
 
 #include <stdlib.h>
@@ -10,59 +11,6 @@ static bool is_request(unsigned code)
 {
 	return code == 2001 || code == 2003 || code == 2005 || code == 2015 || code == 2025 ||
 	       code == 2031;
-}
-
-static bool named_here(
-	const struct fleet *fleet, const struct device *device, const char *device_id)
-{
-	const struct subdevices *subdevices = device->subdevices;
-	unsigned i;
-
-	if (!device_id)
-		return false;
-	for (i = 0; subdevices && i < subdevices->count; i++) {
-		if (strcmp(fleet->devices[subdevices->at[i]].id, device_id) == 0)
-			return true;
-	}
-	return strcmp(device->id, device_id) == 0;
-}
-
-/* A control request: accepted, and the state follows as a report (section 5.4.4). */
-static void platform_request(
-	struct fleet *fleet, struct device *device, unsigned code, const json_t *body)
-{
-	const json_t *sequence = json_object_get(body, "sequence");
-	const char *digits = json_string_value(sequence);
-	char plain[512], frame[2048];
-	long long number;
-	size_t length;
-
-	number = digits ? atoll(digits) : (long long)json_integer_value(sequence);
-	if ((!digits && !json_is_integer(sequence)) || number < 0 || number > UINT16_MAX ||
-		!json_is_integer(json_object_get(body, "time")) ||
-		!named_here(fleet, device, json_string_value(json_object_get(body, "deviceId")))) {
-		deviate(fleet, device, BAD_REQUEST, code, "sequence, time or deviceId is missing");
-		return;
-	}
-	if (device->platform_sequence != number) {
-		fleet->figures.platform_requests++;
-		device->platform_sequence = (int32_t)number;
-	}
-	/* Public firmware does not know 2003. */
-	if (code == 2003 && fleet->options.like == LIKE_FIRMWARE)
-		return;
-	length = message_answer(device, sequence, plain, sizeof(plain));
-	if (length)
-		length = frame_encode(frame, sizeof(frame), code - 1, device->key, device->key,
-			"token", device->token, plain, false);
-	if (length)
-		fleet->transport->send(fleet, device, frame, length, false);
-	if (code == 2003 || code == 2005) {
-		device->report_due = fleet->now;
-		if (device->state == STATE_LIVE)
-			request_next(fleet, device);
-		device_rearm(fleet, device);
-	}
 }
 
 /* One whole frame, CTS to CR LF. */
@@ -91,7 +39,7 @@ static void take_frame(struct fleet *fleet, struct device *device, const char *f
 	if (!is_request(code))
 		request_answered(fleet, device, code, body);
 	else if (device->state == STATE_LIVE)
-		platform_request(fleet, device, code, body);
+		command_came(fleet, device, code, body);
 	else
 		deviate(fleet, device, BAD_REQUEST, code, "before the connect was answered");
 	json_decref(body);

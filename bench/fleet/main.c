@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* main.c - hearth-fleet: the event loop */
+#include "journal.h"
+#include "side.h"
 #include "transport.h"
 
 #include <errno.h>
@@ -64,6 +66,8 @@ static int prepare(struct fleet *fleet)
 	error = device_file_load(fleet);
 	fleet->acknowledged = open_list(fleet->options.acknowledged, &error);
 	fleet->sent = open_list(fleet->options.sent, &error);
+	if (!error)
+		error = journal_open(fleet);
 	if (error)
 		return error;
 	fleet->random = fleet->options.seed;
@@ -196,8 +200,13 @@ static void give_back(struct fleet *fleet)
 {
 	unsigned i;
 
-	for (i = 0; i < fleet->count; i++)
+	for (i = 0; i < fleet->count; i++) {
 		free(fleet->devices[i].subdevices);
+		command_forget(&fleet->devices[i]);
+		free(fleet->devices[i].side);
+	}
+	if (fleet->journal > 0)
+		close(fleet->journal);
 	if (fleet->acknowledged)
 		fclose(fleet->acknowledged);
 	if (fleet->sent)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* message.c - what devices say, in the text's form and in public firmware's (section 5.4) */
-#include "fleet.h"
+#include "side.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -68,35 +68,60 @@ static void add_resources(struct text *text, struct fleet *fleet, uint64_t numbe
 	add(text, "}]");
 }
 
+static const char *version_of(const struct device *device)
+{
+	bool own = device->side && device->side->version[0];
+
+	return own ? device->side->version : "001.002.003.004";
+}
+
+/* Audio that is none: the platform hands it on unseen. */
+static void add_recording(struct text *text, const struct device *device)
+{
+	const struct series *series = &device->side->series;
+
+	add(text, "\"ctrlParam\":{\"format\":\"amr\",\"rate\":8000,");
+	if (series->sn)
+		add(text, "\"voiceId\":\"%s-%llu\",\"sn\":%u,\"isLast\":\"%u\",", device->id,
+			(unsigned long long)series->id, series->sn, series->sn == series->segments);
+	add(text, "\"audioData\":\"IyFBTVIKPJH/\"}");
+}
+
 static void add_body(struct text *text, struct fleet *fleet, struct device *device, unsigned code,
 	uint64_t number, const struct device *subdevice, long now)
 {
+	const struct device *subject = subdevice ? subdevice : device;
+
 	switch (code) {
 	case 1002:
 		add(text, ",\"deviceId\":\"%s\",\"version\":\"001.000.000.000\"", device->id);
 		return;
 	case 1004:
-		add(text,
-			",\"token\":\"%s\",\"devVersion\":\"001.002.003.004\",\"model\":\"HT-AC-"
-			"01\"",
-			device->token);
+		add(text, ",\"token\":\"%s\",\"devVersion\":\"%s\",\"model\":\"HT-AC-01\"",
+			device->token, version_of(device));
 		return;
 	case 1000:
 		add(text, ",\"token\":\"%s\"", device->token);
 		return;
 	case 2012:
+	case 2016:
+	case 2018:
 	case 2020:
 		add(text, ",\"deviceId\":\"%s\",\"subDeviceId\":\"%s\"", device->id, subdevice->id);
 		if (code == 2012)
 			add(text, ",\"pin\":\"%s\"", subdevice->pin);
-		else
+		else if (code == 2020)
 			add(text, ",\"onLine\":\"1\"");
 		return;
 	}
-	add(text, ",\"deviceId\":\"%s\",", subdevice ? subdevice->id : device->id);
+	add(text, ",\"deviceId\":\"%s\",", subject->id);
 	switch (code) {
 	case 2006:
-		add_status(text, fleet, number);
+		/* The second part of a full report is its resources. */
+		if (subject == device && device->step == 2)
+			add_resources(text, fleet, number);
+		else
+			add_status(text, fleet, number);
 		break;
 	case 2008:
 		add(text,
@@ -113,13 +138,16 @@ static void add_body(struct text *text, struct fleet *fleet, struct device *devi
 		add(text, "}]");
 		break;
 	case 2022:
-		add(text, "\"model\":\"HT-AC-01\",\"device\":{\"version\":\"001.002.003.004\",");
+		add(text, "\"model\":\"HT-AC-01\",\"device\":{\"version\":\"%s\",",
+			version_of(subject));
 		add_value(text, fleet, "n", number);
 		add(text, "}");
 		break;
 	case 2026:
+		if (subject->side && subject->side->module[0])
+			add(text, "\"type\":\"1\",\"moduleName\":\"%s\",", subject->side->module);
 		/* Both members are plain values: the number stands beside them. */
-		add(text, "\"status\":\"0\",\"version\":\"001.002.003.005\",");
+		add(text, "\"status\":\"0\",\"version\":\"%s\",", version_of(subject));
 		add_value(text, fleet, "n", number);
 		break;
 	case 2028:
@@ -130,6 +158,13 @@ static void add_body(struct text *text, struct fleet *fleet, struct device *devi
 			  "[{\"KEY_ID\":\"1\",");
 		add_value(text, fleet, "n", number);
 		add(text, "}]}]");
+		break;
+	case 3000:
+		add(text, "\"ttsParam\":{\"content\":\"\xe4\xbd\xa0\xe5\xa5\xbd\",\"format\":"
+			  "\"amr\"}");
+		break;
+	case 3002:
+		add_recording(text, device);
 		break;
 	}
 }
@@ -154,18 +189,4 @@ unsigned message_report_code(uint64_t n)
 		2032, 2006, 2006, 2026, 2006, 2028};
 
 	return mix[n % 16];
-}
-
-size_t message_answer(struct device *device, const json_t *sequence, char *out, size_t size)
-{
-	struct text text = {.out = out, .size = size};
-
-	add(&text, "{\"result\":0,");
-	if (json_is_integer(sequence))
-		add(&text, "\"sequence\":%lld", (long long)json_integer_value(sequence));
-	else
-		add(&text, "\"sequence\":\"%s\"", json_string_value(sequence));
-	add(&text, ",\"dscp\":\"\xe6\x93\x8d\xe4\xbd\x9c\xe6\x88\x90\xe5\x8a\x9f\"");
-	add(&text, ",\"deviceId\":\"%s\",\"time\":%ld}", device->id, (long)time(NULL));
-	return text.length < size ? text.length : 0;
 }

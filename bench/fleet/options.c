@@ -11,62 +11,6 @@
 /* JSON that still fits a datagram of 1,472 bytes, encrypted, in Base64 with its slashes escaped */
 #define UDP_BYTES_MAX 1000
 
-static const char usage[] =
-	"hearth-fleet - a simulated fleet of Mc devices: load and correctness at once\n"
-	"\n"
-	"  hearth-fleet --login HOST:PORT --devices FILE.csv [OPTIONS]\n"
-	"  hearth-fleet --generate N --csv FILE.csv [--subdevices N] [--like firmware]\n"
-	"\n"
-	"Devices\n"
-	"  --generate N          write N devices with random PINs to --csv, mode 0600\n"
-	"  --subdevices N        with --generate: N more, spread over the devices as gateways\n"
-	"  --csv FILE            where --generate writes; without --login nothing else is done\n"
-	"  --devices FILE        columns device_id,pin,bind_password,model,gateway\n"
-	"  --like text|firmware  behave by the text, or like public firmware: numbers for\n"
-	"                        sequence and values, one frame per read of 1,024 bytes, no\n"
-	"                        repeats (text)\n"
-	"Traffic\n"
-	"  --via sockets         kernel sockets, the default\n"
-	"  --via dpdk:DEVICE     Hearth's own stack on a DPDK port: a vdev string or PCI address,\n"
-	"                        as dpdk:net_memif0,role=client,socket=/run/m.sock\n"
-	"  --address ADDRESS/N   dpdk: its first address; every 12,288 devices take one more\n"
-	"  --gateway ADDRESS     dpdk: next hop, where the platform is not in that subnet\n"
-	"  --cpu N               dpdk: the CPU of its loop (the first it may use)\n"
-	"  --queues N            dpdk: queue pairs of the port, driven by that loop (1)\n"
-	"  --memory MB           dpdk: DPDK's memory (256)\n"
-	"  --pages auto|huge|no-huge  dpdk: where that comes from (auto)\n"
-	"  --login HOST:PORT     the login port\n"
-	"  --tcp-share 0..100    percent of the devices that use TCP from the start; the rest\n"
-	"                        follow the text: UDP until their third login\n"
-	"  --interval S          seconds between a device's reports, 0 for none (10)\n"
-	"  --rate R              instead: reports/s of the whole fleet\n"
-	"  --reports N           stop after N reports per device\n"
-	"  --seconds N           stop after N seconds\n"
-	"  --steady N            stop N seconds after all devices were connected\n"
-	"  --heartbeat S         instead of the platform's heartBeat\n"
-	"  --login-rate R        logins/s at the start (500); --ramp is the same\n"
-	"  --logins-at-once N    logins under way at most; what is due then waits (2000)\n"
-	"  --bytes N             pad status reports to about N bytes of JSON\n"
-	"  --merge N             TCP: N reports in one write (1)\n"
-	"  --split N             TCP: write frames in pieces of 1 to N bytes\n"
-	"  --reconnect login|token  what a TCP device does that lost its connection (login)\n"
-	"  --time-scale X        factor on the device's own waits of 10 s, 60 s, authInterval (1)\n"
-	"  --seed N              repeat a run's random choices\n"
-	"Results\n"
-	"  --acknowledged FILE   a line 'device number code' per acknowledged report; the "
-	"report's\n"
-	"                        payload carries the number as \"n\"\n"
-	"  --sent FILE           likewise per report sent, repeats not counted\n"
-	"  --control SOCKET      ask this broker for its cycles and memory, before and after\n"
-	"  --json FILE           the final summary as JSON ('-': standard output)\n"
-	"  --refusals            results of 999999 are expected\n"
-	"  --strict              losses fail the run too: a connection lost, a login repeated or\n"
-	"                        refused, a report without answer\n"
-	"  --quiet               no line per second\n"
-	"\n"
-	"Exit: 0 all answers were right, 1 a wrong answer or nothing connected, 2 wrong usage.\n"
-	"SIGTERM and SIGINT end a run in good order; a second one at once.\n";
-
 enum {
 	OPTION_VIA = 256,
 	OPTION_ADDRESS,
@@ -99,6 +43,15 @@ enum {
 	OPTION_SEED,
 	OPTION_ACKNOWLEDGED,
 	OPTION_SENT,
+	OPTION_JOURNAL,
+	OPTION_GATEWAYS,
+	OPTION_VOICE,
+	OPTION_REBIND,
+	OPTION_COMMANDS_SILENT,
+	OPTION_COMMANDS_LATE,
+	OPTION_COMMANDS_WRONG,
+	OPTION_COMMANDS_REFUSED,
+	OPTION_COMMANDS_LATE_BY,
 	OPTION_JSON,
 	OPTION_REFUSALS,
 	OPTION_STRICT,
@@ -139,6 +92,15 @@ static const struct option long_options[] = {
 	{"seed", required_argument, NULL, OPTION_SEED},
 	{"acknowledged", required_argument, NULL, OPTION_ACKNOWLEDGED},
 	{"sent", required_argument, NULL, OPTION_SENT},
+	{"journal", required_argument, NULL, OPTION_JOURNAL},
+	{"gateways", required_argument, NULL, OPTION_GATEWAYS},
+	{"voice", required_argument, NULL, OPTION_VOICE},
+	{"rebind", required_argument, NULL, OPTION_REBIND},
+	{"commands-silent", required_argument, NULL, OPTION_COMMANDS_SILENT},
+	{"commands-late", required_argument, NULL, OPTION_COMMANDS_LATE},
+	{"commands-wrong", required_argument, NULL, OPTION_COMMANDS_WRONG},
+	{"commands-refused", required_argument, NULL, OPTION_COMMANDS_REFUSED},
+	{"commands-late-by", required_argument, NULL, OPTION_COMMANDS_LATE_BY},
 	{"json", required_argument, NULL, OPTION_JSON},
 	{"refusals", no_argument, NULL, OPTION_REFUSALS},
 	{"strict", no_argument, NULL, OPTION_STRICT},
@@ -169,100 +131,72 @@ static bool choice(const char *name, const char *text, const char *no, const cha
 	return false;
 }
 
+/** struct setting - an option that is a number, and the member of struct options that takes it */
+struct setting {
+	int option;
+	enum { REAL, SIGNED, UNSIGNED, LONG } kind;
+	size_t member;
+	double least, most;
+};
+
+#define SETTING(option, kind, member, least, most)                                                 \
+	{                                                                                          \
+		option, kind, offsetof(struct options, member), least, most                        \
+	}
+
+static const struct setting settings[] = {
+	SETTING(OPTION_GENERATE, UNSIGNED, generate, 1, 10000000),
+	SETTING(OPTION_SUBDEVICES, UNSIGNED, subdevices, 0, 10000000),
+	SETTING(OPTION_GATEWAYS, UNSIGNED, gateways, 1, 10000000),
+	SETTING(OPTION_TCP_SHARE, SIGNED, tcp_share, 0, 100),
+	SETTING(OPTION_RATE, REAL, rate, 0, 1e7),
+	SETTING(OPTION_INTERVAL, REAL, interval, 0, 1e6),
+	SETTING(OPTION_REPORTS, LONG, reports, 1, 1e12),
+	SETTING(OPTION_SECONDS, REAL, seconds, 0.1, 1e9),
+	SETTING(OPTION_STEADY, REAL, steady, 0.1, 1e9),
+	SETTING(OPTION_HEARTBEAT, UNSIGNED, heartbeat, 1, 3600),
+	SETTING(OPTION_RAMP, REAL, ramp, 0.1, 1e6),
+	SETTING(OPTION_LOGINS_AT_ONCE, UNSIGNED, logins_at_once, 1, 1e7),
+	SETTING(OPTION_BYTES, UNSIGNED, bytes, 0, 40000),
+	SETTING(OPTION_MERGE, UNSIGNED, merge, 1, WINDOW_MAX),
+	SETTING(OPTION_SPLIT, UNSIGNED, split, 1, FRAME_MAX),
+	SETTING(OPTION_TIME_SCALE, REAL, time_scale, 0.001, 1000),
+	SETTING(OPTION_SEED, LONG, seed, 0, 4294967295.0),
+	SETTING(OPTION_CPU, SIGNED, cpu, 0, 1023),
+	SETTING(OPTION_QUEUES, UNSIGNED, queues, 1, QUEUES_MAX),
+	SETTING(OPTION_MEMORY, UNSIGNED, megabytes, 32, 1 << 20),
+	SETTING(OPTION_VOICE, UNSIGNED, voice, 0, 100),
+	SETTING(OPTION_REBIND, UNSIGNED, rebind, 0, 100),
+	SETTING(OPTION_COMMANDS_SILENT, UNSIGNED, commands.silent, 0, 100),
+	SETTING(OPTION_COMMANDS_LATE, UNSIGNED, commands.late, 0, 100),
+	SETTING(OPTION_COMMANDS_WRONG, UNSIGNED, commands.wrong, 0, 100),
+	SETTING(OPTION_COMMANDS_REFUSED, UNSIGNED, commands.refused, 0, 100),
+	SETTING(OPTION_COMMANDS_LATE_BY, REAL, commands.late_by, 0, 3600),
+};
+
 static int take_number(struct options *options, int option, const char *name)
 {
-	static const struct {
-		int option;
-		double least, most;
-	} ranges[] = {
-		{OPTION_GENERATE, 1, 10000000},
-		{OPTION_SUBDEVICES, 0, 10000000},
-		{OPTION_TCP_SHARE, 0, 100},
-		{OPTION_RATE, 0, 1e7},
-		{OPTION_INTERVAL, 0, 1e6},
-		{OPTION_REPORTS, 1, 1e12},
-		{OPTION_SECONDS, 0.1, 1e9},
-		{OPTION_STEADY, 0.1, 1e9},
-		{OPTION_HEARTBEAT, 1, 3600},
-		{OPTION_RAMP, 0.1, 1e6},
-		{OPTION_LOGINS_AT_ONCE, 1, 1e7},
-		{OPTION_BYTES, 0, 40000},
-		{OPTION_MERGE, 1, WINDOW_MAX},
-		{OPTION_SPLIT, 1, FRAME_MAX},
-		{OPTION_TIME_SCALE, 0.001, 1000},
-		{OPTION_SEED, 0, 4294967295.0},
-		{OPTION_CPU, 0, 1023},
-		{OPTION_QUEUES, 1, QUEUES_MAX},
-		{OPTION_MEMORY, 32, 1 << 20},
-	};
-	double least = 0, most = 0, value;
-	size_t i;
+	const struct setting *setting = settings;
+	double value;
+	void *member;
 
-	for (i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
-		if (ranges[i].option == option) {
-			least = ranges[i].least;
-			most = ranges[i].most;
-		}
-	}
-	if (!number(name, optarg, least, most, &value))
+	while (setting->option != option)
+		setting++;
+	if (!number(name, optarg, setting->least, setting->most, &value))
 		return -EINVAL;
-	switch (option) {
-	case OPTION_GENERATE:
-		options->generate = (unsigned)value;
+	member = (char *)options + setting->member;
+	switch (setting->kind) {
+	case REAL:
+		*(double *)member = value;
 		break;
-	case OPTION_SUBDEVICES:
-		options->subdevices = (unsigned)value;
+	case SIGNED:
+		*(int *)member = (int)value;
 		break;
-	case OPTION_TCP_SHARE:
-		options->tcp_share = (int)value;
+	case UNSIGNED:
+		*(unsigned *)member = (unsigned)value;
 		break;
-	case OPTION_RATE:
-		options->rate = value;
-		break;
-	case OPTION_INTERVAL:
-		options->interval = value;
-		break;
-	case OPTION_REPORTS:
-		options->reports = (uint64_t)value;
-		break;
-	case OPTION_SECONDS:
-		options->seconds = value;
-		break;
-	case OPTION_STEADY:
-		options->steady = value;
-		break;
-	case OPTION_HEARTBEAT:
-		options->heartbeat = (unsigned)value;
-		break;
-	case OPTION_RAMP:
-		options->ramp = value;
-		break;
-	case OPTION_LOGINS_AT_ONCE:
-		options->logins_at_once = (unsigned)value;
-		break;
-	case OPTION_BYTES:
-		options->bytes = (unsigned)value;
-		break;
-	case OPTION_MERGE:
-		options->merge = (unsigned)value;
-		break;
-	case OPTION_SPLIT:
-		options->split = (unsigned)value;
-		break;
-	case OPTION_TIME_SCALE:
-		options->time_scale = value;
-		break;
-	case OPTION_SEED:
-		options->seed = (uint64_t)value;
-		break;
-	case OPTION_CPU:
-		options->cpu = (int)value;
-		break;
-	case OPTION_QUEUES:
-		options->queues = (unsigned)value;
-		break;
-	case OPTION_MEMORY:
-		options->megabytes = (unsigned)value;
+	case LONG:
+		*(uint64_t *)member = (uint64_t)value;
 		break;
 	}
 	return 0;
@@ -311,6 +245,9 @@ static int take(struct options *options, int option, const char *name)
 	case OPTION_SENT:
 		options->sent = optarg;
 		return 0;
+	case OPTION_JOURNAL:
+		options->journal = optarg;
+		return 0;
 	case OPTION_JSON:
 		options->json = optarg;
 		return 0;
@@ -340,10 +277,11 @@ int options_parse(struct options *options, int argc, char **argv)
 		.merge = 1,
 		.cpu = -1,
 		.queues = 1,
+		.commands.late_by = 12,
 		.megabytes = 256};
 	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
 		if (option == OPTION_HELP) {
-			fputs(usage, stdout);
+			fputs(options_usage, stdout);
 			return 1;
 		}
 		if (option == '?' || take(options, option, long_options[index].name))
@@ -357,6 +295,13 @@ int options_parse(struct options *options, int argc, char **argv)
 		fputs("hearth-fleet: --login and --devices, or --generate and --csv, are needed; "
 		      "see "
 		      "--help\n",
+			stderr);
+		return -EINVAL;
+	}
+	if (options->commands.silent + options->commands.late + options->commands.wrong +
+			options->commands.refused >
+		100) {
+		fputs("hearth-fleet: what is done with commands is more than 100 percent\n",
 			stderr);
 		return -EINVAL;
 	}

@@ -5,6 +5,8 @@
 
 #include "fleet.h"
 
+extern const char options_usage[];
+
 /* Each takes one option's text. Return: 0, or -EINVAL with one line on stderr. */
 
 /** options_via() - sockets, or dpdk:DEVICE */

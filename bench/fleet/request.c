@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* request.c - what a device asks, repeats and gives up (Q/CT X-2017 section 5.2.4) */
+#include "journal.h"
+#include "side.h"
 #include "transport.h"
 
 #include <stdlib.h>
@@ -11,14 +13,11 @@
 #define MISSED_MAX 3 /* firmware: this many requests without answer, then login */
 #define REFUSED 999999
 #define OUT_OF_ORDER 200003
-
-/* After every connect: a full report, the version, and the sub-devices one by one. */
-#define STEPS_OWN 2
-#define STEPS_SUBDEVICE 3
+#define SEGMENT_TAKEN 400002
 
 static bool is_report(unsigned code)
 {
-	return code >= 2006 && code != 2012 && code != 2020;
+	return code >= 2006 && code < 3000 && (code < 2012 || code > 2020);
 }
 
 /* @at: the link that leads to the request */
@@ -77,19 +76,35 @@ static struct request *append(struct device *device, const char *frame, size_t l
 	return request;
 }
 
+/* The next number; the segments of a recording share their first one's. */
+static uint16_t take_number(struct fleet *fleet, struct device *device, unsigned code)
+{
+	struct series *series = code == 3002 ? &device->side->series : NULL;
+
+	if (series && series->sn > 1)
+		return series->sequence;
+	device->sequence = code == 1002 ? (uint16_t)fleet_random(fleet, 65536)
+					: (uint16_t)(device->sequence + 1);
+	device->count = code == 1004 ? 0 : device->count + 1;
+	if (series) {
+		series->sequence = device->sequence;
+		series->count = device->count;
+	}
+	return device->sequence;
+}
+
 void request_send(struct fleet *fleet, struct device *device, unsigned code,
 	const struct device *subdevice, uint64_t due, bool hold)
 {
 	static char plain[FRAME_MAX], frame[2 * FRAME_MAX];
 	bool login = code == 1002;
 	uint64_t number = is_report(code) ? ++device->number : 0;
+	uint16_t sequence = take_number(fleet, device, code);
 	struct request *request;
 	size_t length;
 
-	device->sequence =
-		login ? (uint16_t)fleet_random(fleet, 65536) : (uint16_t)(device->sequence + 1);
 	length = message_request(
-		fleet, device, code, device->sequence, number, subdevice, plain, sizeof(plain));
+		fleet, device, code, sequence, number, subdevice, plain, sizeof(plain));
 	if (length)
 		length = frame_encode(frame, sizeof(frame), code, login ? device->pin : device->key,
 			login ? device->pin + KEY_BYTES : device->key, login ? "deviceId" : "token",
@@ -100,8 +115,14 @@ void request_send(struct fleet *fleet, struct device *device, unsigned code,
 	}
 	request = append(device, frame, length);
 	request->code = (uint16_t)code;
-	request->sequence = device->sequence;
+	request->sequence = sequence;
 	request->number = number;
+	if (code == 3002) {
+		request->sn = device->side->series.sn;
+		request->count = device->side->series.count;
+	} else {
+		request->count = device->count;
+	}
 	request->first = due;
 	request->deadline = fleet->now + device_scaled(fleet, ANSWER_WAIT);
 	if (number) {
@@ -112,102 +133,8 @@ void request_send(struct fleet *fleet, struct device *device, unsigned code,
 	}
 	if (code == 1000)
 		fleet->figures.heartbeats++;
+	journal_request(fleet, device, "sent", request);
 	fleet->transport->send(fleet, device, frame, length, hold);
-}
-
-static unsigned steps(const struct device *device)
-{
-	return STEPS_OWN + (device->subdevices ? STEPS_SUBDEVICE * device->subdevices->count : 0);
-}
-
-bool request_steps_done(const struct device *device)
-{
-	return device->step >= steps(device);
-}
-
-static void send_step(struct fleet *fleet, struct device *device)
-{
-	static const unsigned own[STEPS_OWN] = {2006, 2022};
-	static const unsigned subdevice[STEPS_SUBDEVICE] = {2012, 2020, 2006};
-	unsigned step = device->step++;
-
-	if (step < STEPS_OWN) {
-		request_send(fleet, device, own[step], NULL, fleet->now, false);
-		return;
-	}
-	step -= STEPS_OWN;
-	request_send(fleet, device, subdevice[step % STEPS_SUBDEVICE],
-		&fleet->devices[device->subdevices->at[step / STEPS_SUBDEVICE]], fleet->now, false);
-}
-
-static bool reports_left(const struct fleet *fleet, const struct device *device)
-{
-	return fleet->interval &&
-	       (!fleet->options.reports || device->reports < fleet->options.reports);
-}
-
-/* Open loop: what could not be sent at its time, since an earlier one is unanswered, is late. */
-static void send_reports(struct fleet *fleet, struct device *device)
-{
-	unsigned batch = device->tcp ? fleet->options.merge : 1, i;
-	uint64_t due = device->report_due, missed;
-
-	if (fleet->options.reports && batch > fleet->options.reports - device->reports)
-		batch = (unsigned)(fleet->options.reports - device->reports);
-	for (i = 0; i < batch; i++) {
-		device->reports++;
-		request_send(fleet, device, message_report_code(device->reports), NULL, due,
-			i + 1 < batch);
-	}
-	missed = (fleet->now - due) / fleet->interval;
-	fleet->figures.late += missed;
-	device->report_due = due + (missed + 1) * fleet->interval;
-}
-
-/* Nothing new goes out before everything is answered; what was refused waits for its repeat. */
-static bool refused_only(const struct device *device)
-{
-	const struct request *request;
-
-	for (request = device->requests; request; request = request->next) {
-		if (request->answers < request->sends)
-			return false;
-	}
-	return device->outstanding < WINDOW_MAX;
-}
-
-void request_next(struct fleet *fleet, struct device *device)
-{
-	if (fleet->draining || !refused_only(device))
-		return;
-	if (device->heartbeat_due <= fleet->now) {
-		request_send(fleet, device, 1000, NULL, device->heartbeat_due, false);
-		device->heartbeat_due = fleet->now + device->heartbeat * SECOND;
-	} else if (device->outstanding) {
-		return;
-	} else if (!request_steps_done(device)) {
-		send_step(fleet, device);
-	} else if (reports_left(fleet, device) && device->report_due <= fleet->now) {
-		send_reports(fleet, device);
-	}
-}
-
-uint64_t request_wake(const struct fleet *fleet, const struct device *device)
-{
-	const struct request *request;
-	uint64_t wake = NEVER;
-
-	for (request = device->requests; request; request = request->next) {
-		if (request->deadline < wake)
-			wake = request->deadline;
-	}
-	if (device->state != STATE_LIVE || fleet->draining || !refused_only(device))
-		return wake;
-	if (device->heartbeat_due < wake)
-		wake = device->heartbeat_due;
-	if (!device->outstanding && reports_left(fleet, device) && device->report_due < wake)
-		wake = device->report_due;
-	return wake;
 }
 
 /* One request that waited too long. Return: false if the session was given up. */
@@ -280,6 +207,7 @@ static void acknowledged(struct fleet *fleet, struct device *device, const struc
 	struct figures *figures = &fleet->figures;
 
 	device->missed = 0;
+	journal_request(fleet, device, "acknowledged", request);
 	if (request->sends == 1)
 		summary_latency(figures, fleet->now - request->first);
 	if (!request->number)
@@ -312,13 +240,22 @@ void request_answered(
 	}
 	request->answers++;
 	result = check_answer(fleet, device, code, answer);
+	if (request->code >= 3000) {
+		if (result == 0 || result == SEGMENT_TAKEN)
+			acknowledged(fleet, device, request);
+		voice_answered(fleet, device, request, result, answer);
+		forget(device, at);
+		duty_next(fleet, device);
+		device_rearm(fleet, device);
+		return;
+	}
 	if (result == REFUSED && request->number) {
 		fleet->figures.refused++;
 		if (!fleet->options.refusals)
 			deviate(fleet, device, BAD_RESULT, code, "999999");
 		if (request->answers > request->sends)
 			request->answers = request->sends;
-		request_next(fleet, device);
+		duty_next(fleet, device);
 		device_rearm(fleet, device);
 		return;
 	}
@@ -350,6 +287,6 @@ void request_answered(
 			return;
 		}
 	}
-	request_next(fleet, device);
+	duty_next(fleet, device);
 	device_rearm(fleet, device);
 }

@@ -49,6 +49,10 @@ class Session:
     def __init__(self, device_id):
         self.device_id, self.key, self.token = device_id, word(16), word(16)
         self.answers, self.newest, self.reports = {}, None, 0
+        self.series = None         # (sequence, sn) of the newest voice segment
+        self.order = random.randrange(65536)  # number of the newest platform request
+        self.ordered = None        # that request as it was sent
+        self.stream = None         # writes to its TCP connection
 
 
 class FakePlatform(threading.Thread):
@@ -66,7 +70,6 @@ class FakePlatform(threading.Thread):
         self.repeats = self.logins = self.datagrams = 0
         self.dropped = set()
         self.answers = []    # devices' answers to platform requests
-        self.writers = []
         self.ready = threading.Event()
         self.loop = asyncio.new_event_loop()
 
@@ -162,7 +165,6 @@ class FakePlatform(threading.Thread):
         writer.close()
 
     async def stream(self, reader, writer):
-        self.writers.append(writer)
         while True:
             try:
                 raw = await reader.readuntil(b"\r\n")
@@ -182,6 +184,8 @@ class FakePlatform(threading.Thread):
             body = decrypt(key, key, outer["data"])
             sequence = int(body["sequence"])
             code = outer["code"]
+            if via == "tcp":
+                session.stream = send
         except Exception as error:
             self.problems.append("%s: %r" % (via, error))
             return True
@@ -196,11 +200,24 @@ class FakePlatform(threading.Thread):
                 for again in session.answers[sequence][1]:
                     send(again)
                 return True
+        elif code == 3002 and self.next_segment(session, sequence, body):
+            pass
         elif session.newest is not None and sequence != (session.newest + 1) & 0xFFFF:
             self.problems.append("%s: sequence %d after %d" % (via, sequence, session.newest))
         else:
             session.newest = sequence
+            if body.get("ctrlParam", {}).get("sn") == 1:
+                session.series = (sequence, 1)
         return self.request(session, raw, send, via, code, body, sequence)
+
+    @staticmethod
+    def next_segment(session, sequence, body):
+        """A further segment of the series: its number is the series', its sn the next."""
+        sn = body["ctrlParam"].get("sn")
+        if not sn or session.series != (sequence, sn - 1):
+            return False
+        session.series = (sequence, sn)
+        return True
 
     def request(self, session, raw, send, via, code, body, sequence):
         answer = {"result": 0, "sequence": body["sequence"], "time": int(time.time())}
@@ -213,8 +230,15 @@ class FakePlatform(threading.Thread):
             session.reports += 1
         if code == 2012:
             answer.update(subDeviceId=body["subDeviceId"], authResult="0")
-        if code == 2020:
+        if code in (2016, 2018, 2020):
             answer.update(subDeviceId=body["subDeviceId"])
+        if code == 3000:
+            answer.update(ttsResult={"audioData": "IyFBTVIK"})
+        if code == 3002:
+            if body["ctrlParam"].get("isLast", "1") == "0":
+                answer.update(result=400002, ctrlResult={})
+            else:
+                answer.update(ctrlResult={"rawText": "hello", "resultDesc": "done"})
         self.seen.append((session.device_id, code, body))
         number = code + 1
         if code >= 2006:
@@ -223,9 +247,12 @@ class FakePlatform(threading.Thread):
             session.answers = {sequence: (raw, [])}
             return True
         sent = []
-        if self.fault == "merge" and code == 2006:
+        # Only at first: what 2003 asks for is a 2006.
+        if self.fault == "merge" and code == 2006 and session.reports <= 2:
             self.reply(session, sent.append, number, answer)
-            order = {"sequence": 7, "deviceId": session.device_id, "time": int(time.time())}
+            session.order = (session.order + 1) & 0xFFFF
+            order = {"sequence": session.order, "deviceId": session.device_id,
+                     "time": int(time.time())}
             self.reply(session, sent.append, 2003, order)
             send(b"".join(sent))
         else:
@@ -259,11 +286,17 @@ class FakePlatform(threading.Thread):
             return number, None
         return number, answer
 
-    def order(self, code, **members):
-        """Send a request to every TCP session."""
+    def order(self, code, repeat=False, step=1, **members):
+        """Send a request to every TCP session; or the newest again."""
         def all_of_them():
-            for writer, session in zip(self.writers, self.sessions.values()):
-                body = {"sequence": "40000", "deviceId": session.device_id,
+            for session in self.sessions.values():
+                if not session.stream:
+                    continue
+                if repeat:
+                    session.stream(session.ordered)
+                    continue
+                session.order = (session.order + step) & 0xFFFF
+                body = {"sequence": str(session.order), "deviceId": session.device_id,
                         "time": int(time.time()), **members}
-                self.reply(session, writer.write, code, body)
+                session.ordered = self.reply(session, session.stream, code, body)
         self.loop.call_soon_threadsafe(all_of_them)

@@ -418,6 +418,9 @@ def number_in(payload):
     return None
 
 
+UNNUMBERED = (2012, 2016, 2018, 2020, 3000, 3002)
+
+
 def reports_in(events):
     """(device, number, code) of every fleet report in a feed, one per event id."""
     by_id = {}
@@ -427,7 +430,7 @@ def reports_in(events):
         by_id[event["id"]] = event
     return [(event["device"], number_in(event["payload"]), str(event["code"]))
             for event in by_id.values()
-            if event["event"] == "uplink" and event["code"] not in (2012, 2020)]
+            if event["event"] == "uplink" and event["code"] not in UNNUMBERED]
 
 
 def check_feed(events):

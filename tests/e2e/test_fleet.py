@@ -60,9 +60,10 @@ def test_right_answers_pass(tmp_path, like, share):
     assert status == 0 and platform.problems == []
     assert summary["connects_tcp"] == 6 * int(share) // 100
     assert summary["connects_udp"] == 6 - summary["connects_tcp"]
-    assert summary["acknowledged"] == summary["sent"] == 6 * 7  # 2006 and 2022 after a connect
+    # two 2006 and a 2022 after a connect
+    assert summary["acknowledged"] == summary["sent"] == 6 * 8
     listed = numbers_of(acknowledged)
-    assert sorted(listed) == sorted(numbers_of(sent)) and len(set(listed)) == 42
+    assert sorted(listed) == sorted(numbers_of(sent)) and len(set(listed)) == 48
     seen = collections.Counter()
     for device, code, body in platform.seen:
         if code >= 2006:
@@ -166,7 +167,7 @@ def test_refusals_are_repeated_and_then_accepted(tmp_path):
     with FakePlatform(path, "refuse") as platform:
         status, summary = run(platform, path, "--reports", "3", "--time-scale", "0.02",
                               "--refusals", "--tcp-share", "50")
-    assert status == 0 and summary["refused"] == summary["acknowledged"] == 6 * 5
+    assert status == 0 and summary["refused"] == summary["acknowledged"] == 6 * 6
     assert platform.problems == []
 
 
@@ -209,39 +210,220 @@ def test_ugly_writes_are_still_right(tmp_path, manners):
         status, summary = run(
             platform, path, "--tcp-share", "100", "--reports", "20", "--strict", *manners)
     assert status == 0 and platform.problems == []
-    assert summary["acknowledged"] == 6 * 22
+    assert summary["acknowledged"] == 6 * 23
 
 
-def test_platform_requests_are_answered(tmp_path):
+@pytest.fixture
+def ordered(tmp_path):
+    """Run the fleet by TCP, without reports of its own, while a function gives orders."""
+    def run_it(orders, *options, subdevices=0):
+        path = generate(tmp_path, *(("--subdevices", str(subdevices)) if subdevices else ()))
+        journal, summary = tmp_path / "journal", tmp_path / "summary.json"
+        with FakePlatform(path) as platform:
+            process = subprocess.Popen(
+                [paths.HEARTH_FLEET, "--login", "127.0.0.1:%d" % platform.login_port, "--devices",
+                 path, "--tcp-share", "100", "--interval", "0", "--ramp", "10000", "--journal",
+                 journal, "--json", summary, *options], stdout=subprocess.PIPE, text=True)
+            try:
+                until(lambda: sum(code == 2022 for _, code, _ in platform.seen) >= 6)
+                orders(platform)
+                process.send_signal(signal.SIGTERM)
+                status = process.wait(15)
+            finally:
+                process.kill()
+                process.wait()
+        lines = [line.split() for line in journal.read_text().splitlines()]
+        return status, json.loads(summary.read_text()), platform, lines
+    return run_it
+
+
+def until(condition, seconds=8):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in %s s" % seconds
+        time.sleep(0.02)
+
+
+def reports_after(platform, code):
+    """How many of a code came."""
+    return sum(seen == code for _, seen, _ in platform.seen)
+
+
+BODIES = {
+    2001: {}, 2003: {}, 2005: {"cmd": [{"cmdName": "SET_POWER", "cmdParam": "1"}], "n": 5},
+    2025: {"device": {"version": "002.000.000.000", "url": "http://x", "md5": "0"}},
+    2031: {"resourceSerials": [{"n": 31}]},
+}
+
+
+def test_platform_requests_are_answered_and_followed(ordered):
+    """Code - 1, the same number; 2006, 2028 or 2026 with what changed (5.4.3)."""
+    def orders(platform):
+        before = {code: reports_after(platform, code) for code in (2006, 2028, 2026)}
+        for done, (code, body) in enumerate(BODIES.items()):
+            platform.order(code, **body)
+            until(lambda: len(platform.answers) == 6 * (done + 1))
+        until(lambda: reports_after(platform, 2006) >= before[2006] + 12)
+        until(lambda: reports_after(platform, 2028) >= before[2028] + 6)
+        until(lambda: reports_after(platform, 2026) >= before[2026] + 6)
+
+    status, summary, platform, journal = ordered(orders)
+    assert status == 0 and platform.problems == []
+    answers = collections.Counter(code for _, code, _ in platform.answers)
+    assert answers == {2000: 6, 2002: 6, 2004: 6, 2024: 6, 2030: 6}
+    numbers = {(device, int(body["sequence"])) for device, _, body in platform.answers}
+    assert len(numbers) == 30 and all(body["result"] == 0 for _, _, body in platform.answers)
+    results = [body for _, code, body in platform.seen if code == 2026]
+    assert all(body["version"] == "002.000.000.000" for body in results)
+    assert summary["executed"] == summary["platform_requests"] == 30
+    marks = collections.Counter((line[5], line[6]) for line in journal if line[0] == "executed")
+    assert marks[("2005", "5")] == marks[("2031", "31")] == marks[("2003", "-")] == 6
+
+
+def test_a_repeated_request_is_answered_again_and_not_executed(ordered):
+    def orders(platform):
+        platform.order(2005, **BODIES[2005])
+        until(lambda: len(platform.answers) == 6)
+        for times in (2, 3):
+            platform.order(2005, repeat=True)
+            until(lambda: len(platform.answers) == 6 * times)
+
+    status, summary, platform, journal = ordered(orders)
+    assert status == 0 and summary["executed"] == 6 and summary["command_repeats"] == 12
+    assert len({(device, body["sequence"]) for device, _, body in platform.answers}) == 6
+    assert sum(line[0] == "executed" for line in journal) == 6
+    assert sum(line[0] == "answered" for line in journal) == 18
+
+
+@pytest.mark.parametrize("fault", ["gap", "another"])
+def test_wrong_numbers_of_requests_are_named(ordered, fault):
+    def orders(platform):
+        platform.order(2005, **BODIES[2005])
+        until(lambda: len(platform.answers) == 6)
+        if fault == "gap":
+            platform.order(2005, step=2)
+        else:
+            platform.order(2031, step=0)
+        until(lambda: len(platform.answers) == 12 or fault == "another")
+        time.sleep(0.3)
+
+    status, summary, _, _ = ordered(orders)
+    assert status == 1 and summary["deviations"]["request"] == 6
+
+
+def test_silent_devices_execute_once(ordered):
+    def orders(platform):
+        platform.order(2005, n=1)
+        platform.order(2005, repeat=True)
+        time.sleep(0.5)
+
+    status, summary, platform, _ = ordered(orders, "--commands-silent", "100")
+    assert status == 0 and platform.answers == []
+    assert summary["executed"] == 6 and summary["command_repeats"] == 6
+
+
+def test_late_answers_come_late_and_once(ordered):
+    def orders(platform):
+        platform.order(2005, n=1)
+        platform.order(2005, repeat=True)
+        time.sleep(0.2)
+        assert platform.answers == []
+        until(lambda: len(platform.answers) == 6)
+
+    status, summary, platform, _ = ordered(
+        orders, "--commands-late", "100", "--commands-late-by", "0.7")
+    assert status == 0 and summary["executed"] == 6 and len(platform.answers) == 6
+
+
+def test_wrong_answers_settle_nothing(ordered):
+    def orders(platform):
+        platform.order(2005, n=1)
+        until(lambda: len(platform.answers) + len(platform.problems) == 6)
+        platform.order(2005, repeat=True)
+        until(lambda: len(platform.answers) + len(platform.problems) == 12)
+
+    _, summary, platform, _ = ordered(orders, "--commands-wrong", "100")
+    right = [body for device, code, body in platform.answers if code == 2004 and
+             "result" in body and "sequence" in body and
+             int(body["sequence"]) in [session.order for session in platform.sessions.values()
+                                       if session.device_id == device]]
+    assert summary["executed"] == 6 and len(right) == 6
+
+
+def test_refused_commands_are_not_executed(ordered):
+    def orders(platform):
+        platform.order(2005, n=1)
+        until(lambda: len(platform.answers) == 6)
+
+    status, summary, platform, _ = ordered(orders, "--commands-refused", "100")
+    assert status == 0 and summary["executed"] == 0
+    assert all(body["result"] == 300002 for _, _, body in platform.answers)
+
+
+def test_an_unbound_subdevice_is_left_alone(ordered):
+    def orders(platform):
+        until(lambda: reports_after(platform, 2012) == 6)
+        for session in list(platform.sessions.values()):
+            session.child = "2%023d" % int(session.device_id[1:])
+        platform.order(2015, subDeviceId="2" + "0" * 23)
+        until(lambda: len(platform.answers) == 6)
+
+    status, summary, platform, _ = ordered(orders, subdevices=6)
+    results = collections.Counter(body["result"] for _, _, body in platform.answers)
+    assert status == 0 and results == {0: 1, 200001: 5} and summary["executed"] == 1
+
+
+def test_gateways_speak_for_their_subdevices(tmp_path):
+    path = generate(tmp_path, "--subdevices", "4", "--gateways", "2")
+    with FakePlatform(path) as platform:
+        status, summary = run(platform, path, "--reports", "60", "--strict", "--interval", "0.01",
+                              "--rebind", "20")
+    assert status == 0 and summary["wrong"] == 0 and platform.problems == []
+    seen = collections.Counter((code, body["deviceId"][0]) for _, code, body in platform.seen
+                               if "deviceId" in body)
+    assert seen[(2006, "2")] > 20 and seen[(2016, "1")] > 0 and seen[(2018, "1")] > 0
+    assert seen[(2012, "1")] >= 4 + seen[(2018, "1")] == 4 + seen[(2018, "1")]
+
+
+@pytest.mark.parametrize("share", ["0", "100"])
+def test_voice(tmp_path, share):
+    """Segments share their first one's number, other requests go on beside them (5.4.3.17)."""
     path = generate(tmp_path)
     with FakePlatform(path) as platform:
-        process = subprocess.Popen(
-            [paths.HEARTH_FLEET, "--login", "127.0.0.1:%d" % platform.login_port, "--devices",
-             path, "--tcp-share", "100", "--interval", "0", "--ramp", "10000"],
-            stdout=subprocess.PIPE, text=True)
-        try:
-            deadline = time.monotonic() + 5
-            while len(platform.writers) < 6 and time.monotonic() < deadline:
-                time.sleep(0.05)
-            time.sleep(0.3)
-            for code in (2003, 2005, 2015, 2025, 2031):
-                platform.order(code)
-            deadline = time.monotonic() + 5
-            while len(platform.answers) < 30 and time.monotonic() < deadline:
-                time.sleep(0.05)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0
-        finally:
-            process.kill()
-            process.wait()
-    seen = collections.Counter(code for _, code, _ in platform.answers)
-    assert seen == {2002: 6, 2004: 6, 2014: 6, 2024: 6, 2030: 6}
-    assert all(body["sequence"] == "40000" for _, _, body in platform.answers)
+        status, summary = run(platform, path, "--tcp-share", share, "--reports", "40", "--strict",
+                              "--interval", "0.01", "--voice", "50")
+    assert status == 0 and platform.problems == [] and summary["voice_refused"] == 0
+    voices = [body for _, code, body in platform.seen if code == 3002]
+    last = [body for body in voices if body["ctrlParam"].get("isLast", "1") == "1"]
+    spoken = sum(code == 3000 for _, code, _ in platform.seen)
+    assert summary["voice_answered"] == len(last) + spoken and len(voices) > len(last) > 6
+    assert spoken > 0 and any("sn" not in body["ctrlParam"] for body in last)
+
+
+def test_journal(tmp_path):
+    """Every line counts: sent before acknowledged, counts without a gap."""
+    path, journal = generate(tmp_path), tmp_path / "journal"
+    with FakePlatform(path) as platform:
+        status, summary = run(platform, path, "--reports", "20", "--strict", "--interval", "0.02",
+                              "--tcp-share", "50", "--journal", journal)
+    assert status == 0
+    lines = [line.split() for line in journal.read_text().splitlines()]
+    seen = collections.defaultdict(list)
+    for what, device, connect, count, _, code, number in lines:
+        seen[what].append((device, connect, int(count), code, number))
+    assert sorted(seen["sent"]) == sorted(seen["acknowledged"])
+    assert len(seen["sent"]) == summary["acknowledged"] and len(seen["connected"]) == 6
+    for device in {line[0] for line in seen["sent"]}:
+        counts = [line[2] for line in seen["sent"] if line[0] == device]
+        assert counts == list(range(1, len(counts) + 1))
+    assert all(lines.index(["sent", *line[1:]]) < at for at, line in enumerate(lines)
+               if line[0] == "acknowledged")
 
 
 @pytest.mark.parametrize("options", [
     [], ["--devices", "/nonexistent"], ["--login", "127.0.0.1:1"],
     ["--login", "localhost", "--devices", "x"], ["--tcp-share", "101"], ["--interval", "x"],
+    ["--commands-late", "60", "--commands-wrong", "60", "--login", "127.0.0.1:1", "--devices", "x"],
     ["--like", "toaster"], ["--via", "pigeon"], ["extra"], ["--unknown"],
     ["--bytes", "1200", "--login", "127.0.0.1:1", "--devices", "x"],
     ["--like", "firmware", "--merge", "2", "--login", "127.0.0.1:1", "--devices", "x"],

@@ -64,7 +64,7 @@ def test_reports_arrive(memif, manners):
     status, summary = fleet.start().wait()
     assert status == 0, summary
     assert summary["connects_tcp"] == summary["connects_udp"] == 50
-    assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 22
+    assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
     hearth.check_feed(feed.events)
 
 
@@ -80,7 +80,7 @@ def test_reports_arrive_over_ipv6(tmp_path):
         status, summary = fleet.start().wait()
         assert status == 0, summary
         assert summary["connects_tcp"] == summary["connects_udp"] == 50
-        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 22
+        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
 
 
 def test_many_sessions_and_their_costs(memif):
