@@ -25,8 +25,8 @@
 #define WORKER_WAITS 512
 /* A datagram is handed on that often at most. */
 #define WORKER_HOPS_MAX 3
-/* What a connection may have under way to its device. */
-#define WORKER_SEND_BYTES 32768
+/* What a connection may have under way to its device: one frame of the longest kind. */
+#define WORKER_SEND_BYTES 65536
 
 /** struct connection - what the worker keeps in each TCP connection (TCP_USER_BYTES) */
 struct connection {

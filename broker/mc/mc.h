@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "mc/mc_counters.h"
+#include "mc/mc_voice.h"
 #include "protocol.h"
 
 #include <stdbool.h>
@@ -23,7 +24,9 @@
 #define MC_NO_SUCH_DEVICE 200001
 #define MC_OUT_OF_SEQUENCE 200003
 #define MC_NOT_SUPPORTED 300002
-#define MC_NO_VOICE 400004
+#define MC_MORE 400002      /* a segment of a recording: taken, more is to come */
+#define MC_NO_VOICE 400004  /* no backend is there */
+#define MC_NO_ANSWER 400005 /* the backend did not answer in time */
 #define MC_NO_ROOM 999999
 /* No result: it is answered later, by whoever it waits for; its number is used up meanwhile and
  * its bit in the window unset, so that a repeat of it is judged anew. */
@@ -31,6 +34,7 @@
 
 #define MC_FRAME_MAX 65536   /* longest frame on TCP */
 #define MC_DATAGRAM_MAX 1472 /* longest on UDP over IPv4 */
+#define MC_DATAGRAM_MAX_IPV6 1452
 #define MC_FIRST_MAX 2000    /* longest login or connect on TCP: a partial one fits a 2 KiB chunk */
 #define MC_LOGIN_SECONDS 120 /* a token not connected within lapses */
 #define MC_LINGER_SECONDS 10 /* after 1003 the device closes, the broker after this */
@@ -56,6 +60,7 @@ struct mc_text {
  * @body: the object, braces included
  * @device, @subdevice: first-level ids: strings that are well-formed ids, else not there
  * @version, @model: devVersion and model as JSON values, quotes included
+ * @control: ctrlParam or ttsParam, an object
  * @time: valid with @has_time
  * @sequence: as a number; it came as a string with @sequence_text
  * @named: the inner token or device id is the outer one
@@ -67,6 +72,7 @@ struct mc_content {
 	struct mc_text body;
 	struct mc_text device, subdevice;
 	struct mc_text version, model;
+	struct mc_text control;
 	uint32_t time;
 	uint16_t sequence;
 	bool sequence_text;
@@ -159,6 +165,7 @@ struct mc {
 	uint32_t
 		closes[2 * PROTOCOL_BATCH]; /* a frame can close its own and one older connection */
 	struct json_object object;
+	struct mc_voices voices;
 	_Alignas(64) uint8_t arena[MC_ARENA];
 	uint8_t out_arena[MC_OUT_ARENA];
 	uint8_t payload[2][MC_FRAME_MAX + 64]; /* events written anew */
@@ -193,6 +200,8 @@ static inline bool mc_over_tcp(const struct mc_frame *frame)
  * struct mc_kind - a code that devices send on a session
  * @result: what a well-formed one from the session's own device is answered
  * @judge: decides that instead, where it depends on more than the frame; MC_LATER is a result, too
+ * @taken: is told the number of one whose event was written. Return: is it answered later?
+ * @again: decides on a repeat of one that was accepted, instead of @judge
  * @answer: it is an answer to a platform request
  * @subdevice, @auth, @voice: members that its answer carries besides
  * @event: it becomes an event, so it is acknowledged only when that is written
@@ -204,6 +213,10 @@ struct mc_kind {
 	uint32_t result;
 	uint32_t (*judge)(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
 		struct device *device);
+	bool (*taken)(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+		const struct device *device, uint32_t number, uint64_t event);
+	uint32_t (*again)(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+		const struct device *device, uint32_t number);
 	bool answer, event, subdevice, auth, either;
 	const char *voice;
 	struct {
@@ -354,6 +367,9 @@ void mc_out_send(struct mc *mc);
 /** mc_out_frame_bytes() - how long the frame with a plaintext of @length bytes is at most. */
 uint32_t mc_out_frame_bytes(uint32_t length);
 
+/** mc_frame_limit() - how long a frame to a live session's device may be, by its transport. */
+uint32_t mc_frame_limit(const struct mc *mc, const struct session_turn *turn);
+
 /** mc_peer_of() - where a live session's device is now. */
 struct peer mc_peer_of(const struct mc *mc, const struct session_turn *turn);
 
@@ -364,11 +380,14 @@ void mc_finish(void *state);
 
 /**
  * mc_event_request() - write the event of a request
+ * @result: what it is answered
  * @count, @window: its own number since the connect, and the window as seen from that number
+ * @event: receives the event's id
  * Return: false when the ring has no room.
  */
 bool mc_event_request(struct mc *mc, const struct session_turn *turn, const struct device *device,
-	const struct mc_frame *frame, uint32_t count, uint32_t window);
+	const struct mc_frame *frame, uint32_t result, uint32_t count, uint32_t window,
+	uint64_t *event);
 
 /** mc_event_online() - write the event of a connect; @frame NULL: it was owed, what the connect
  * carried is no longer known. Return: false when the ring has no room. */

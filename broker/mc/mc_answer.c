@@ -122,6 +122,12 @@ static void count_result(struct mc *mc, uint32_t result)
 	case MC_NOT_SUPPORTED:
 		mc_count(mc, MC_RESULT_UNSUPPORTED);
 		break;
+	case MC_MORE:
+		mc_count(mc, MC_RESULT_MORE);
+		break;
+	case MC_NO_ANSWER:
+		mc_count(mc, MC_RESULT_NO_ANSWER);
+		break;
 	case MC_NO_VOICE:
 		mc_count(mc, MC_RESULT_NO_VOICE);
 		break;

@@ -226,6 +226,8 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 	content->subdevice = read_id(mc, found[MC_NAME_SUB_DEVICE_ID]);
 	content->version = raw_value(object, found[MC_NAME_DEV_VERSION]);
 	content->model = raw_value(object, found[MC_NAME_MODEL]);
+	content->control = raw_value(
+		object, found[frame->code == 3002 ? MC_NAME_CTRL_PARAM : MC_NAME_TTS_PARAM]);
 	content->has_result = found[MC_NAME_RESULT] &&
 			      !json_decimal(object, found[MC_NAME_RESULT], INT32_MAX, &value, NULL);
 	content->has_pin = found[MC_NAME_PIN];

@@ -19,6 +19,16 @@
 	X(MC_RESULT_NO_DEVICE, "result_200001", "requests answered 200001")                        \
 	X(MC_RESULT_SEQUENCE, "result_200003", "requests answered 200003")                         \
 	X(MC_RESULT_UNSUPPORTED, "result_300002", "requests answered 300002")                      \
+	X(MC_RESULT_MORE, "result_400002", "segments of recordings answered 400002")               \
+	X(MC_RESULT_NO_ANSWER, "result_400005",                                                    \
+		"voice repeats answered 400005: no answer in time")                                \
+	X(MC_VOICE_ASKED, "voice_asked", "voice requests that wait for a backend's answer")        \
+	X(MC_VOICE_ANSWERS, "voice_answers", "backends' answers sent to their devices")            \
+	X(MC_VOICE_UNANSWERED, "voice_unanswered", "voice requests not answered in time")          \
+	X(MC_VOICE_LARGE, "voice_large", "backends' answers too large for the transport: 999999")  \
+	X(MC_VOICE_LONG, "voice_long", "recordings given up: too long")                            \
+	X(MC_VOICE_UNMATCHED, "voice_unmatched", "backends' answers that nothing waited for")      \
+	X(MC_VOICE_BAD, "voice_bad", "backends' answers without result and object")                \
 	X(MC_RESULT_NO_VOICE, "result_400004", "voice requests answered 400004: no backend")       \
 	X(MC_RESULT_NO_ROOM, "result_999999", "requests answered 999999: no room for the event")   \
 	X(MC_CONNECT_TIME, "connect_out_of_time", "connects answered 100001: out of time")         \

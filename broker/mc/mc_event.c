@@ -77,7 +77,8 @@ static struct mc_text payload_of(struct mc *mc, const struct mc_frame *frame)
 }
 
 bool mc_event_request(struct mc *mc, const struct session_turn *turn, const struct device *device,
-	const struct mc_frame *frame, uint32_t count, uint32_t window)
+	const struct mc_frame *frame, uint32_t result, uint32_t count, uint32_t window,
+	uint64_t *event)
 {
 	struct mc_text payload = payload_of(mc, frame);
 	struct hearth_record record;
@@ -87,12 +88,15 @@ bool mc_event_request(struct mc *mc, const struct session_turn *turn, const stru
 	record.count = count;
 	record.window = window;
 	record.code = frame->code;
-	record.result = MC_DONE;
+	record.result = (int32_t)result;
 	record.device_time = frame->content.time;
 	record.sequence = frame->content.sequence;
 	record.flags = frame->content.sequence_text ? 0 : HEARTH_SEQUENCE_WAS_NUMBER;
 	record.payload_length = payload.length;
-	return write_record(mc, FEED_REQUEST, &record, device, payload.at);
+	if (!write_record(mc, FEED_REQUEST, &record, device, payload.at))
+		return false;
+	*event = record.id;
+	return true;
 }
 
 /* {"devVersion":..,"model":..} of what the connect carried. */

@@ -63,6 +63,17 @@ void mc_out_session(struct mc *mc, const struct session_turn *turn, uint32_t cod
 	add(mc, &to, key, code, length);
 }
 
+uint32_t mc_frame_limit(const struct mc *mc, const struct session_turn *turn)
+{
+	const struct config *config = mc->host->config;
+
+	if (turn->via == SESSION_VIA_TCP)
+		return config->mc.frame_tcp;
+	if (ip_is_v4(&turn->peer.address) || config->mc.frame_udp < MC_DATAGRAM_MAX_IPV6)
+		return config->mc.frame_udp;
+	return MC_DATAGRAM_MAX_IPV6;
+}
+
 struct peer mc_peer_of(const struct mc *mc, const struct session_turn *turn)
 {
 	const bool tcp = turn->via == SESSION_VIA_TCP;
@@ -132,6 +143,7 @@ void mc_finish(void *state)
 {
 	struct mc *mc = state;
 
+	mc_voice_time(mc);
 	if (mc->out_count)
 		mc_out_send(mc);
 }

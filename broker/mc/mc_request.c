@@ -86,18 +86,28 @@ static uint32_t judge(struct mc *mc, const struct mc_frame *frame, struct sessio
 
 static bool makes_event(const struct mc_frame *frame, uint32_t result)
 {
-	return result == MC_DONE && frame->kind && frame->kind->event;
+	return (result == MC_DONE || result == MC_MORE) && frame->kind && frame->kind->event;
 }
 
-/* The event of the request @behind the newest of @next; it is accepted if there is room for it. */
+/*
+ * The event of the request @behind the newest of @next; it is accepted if there is room for it.
+ * @result: what it is worth; becomes MC_NO_ROOM, or MC_LATER where somebody else answers it.
+ */
 static bool write_event(struct mc *mc, struct session_turn *turn, const struct device *device,
-	const struct mc_frame *frame, const struct session_progress *next, unsigned behind)
+	const struct mc_frame *frame, const struct session_progress *next, unsigned behind,
+	uint32_t *result)
 {
-	uint64_t bits = (uint64_t)next->oldest << 32 | next->window;
+	const uint64_t bits = (uint64_t)next->oldest << 32 | next->window;
+	const uint32_t number = next->count - behind;
+	uint64_t event;
 
-	if (!mc_settle(mc, turn, device) ||
-		!mc_event_request(mc, turn, device, frame, next->count - behind, bits >> behind))
+	if (!mc_settle(mc, turn, device) || !mc_event_request(mc, turn, device, frame, *result,
+						    number, (uint32_t)(bits >> behind), &event)) {
+		*result = MC_NO_ROOM;
 		return false;
+	}
+	if (frame->kind->taken && frame->kind->taken(mc, frame, turn, device, number, event))
+		*result = MC_LATER;
 	mc_count(mc, MC_REQUESTS);
 	if (frame->code == 2006)
 		turn->flags |= SESSION_REPORTED;
@@ -119,9 +129,7 @@ static void fresh(struct mc *mc, const struct mc_frame *frame, struct session_tu
 
 	if (makes_event(frame, result)) {
 		session_advance(&next, by, true);
-		accepted = write_event(mc, turn, device, frame, &next, 0);
-		if (!accepted)
-			result = MC_NO_ROOM;
+		accepted = write_event(mc, turn, device, frame, &next, 0, &result);
 	}
 	session_advance(&turn->progress, by, accepted);
 	turn->code = short_code(frame->code);
@@ -139,15 +147,18 @@ static void again(struct mc *mc, const struct mc_frame *frame, struct session_tu
 	struct device *device, unsigned behind, bool timely)
 {
 	struct session_progress next = turn->progress;
-	uint32_t result = judge(mc, frame, turn, device, timely);
+	const bool accepted = session_accepted(&next, behind);
+	uint32_t result;
 
 	mc_count(mc, MC_REPEATS);
-	if (makes_event(frame, result) && !session_accepted(&next, behind)) {
+	if (timely && accepted && frame->kind && frame->kind->again)
+		result = frame->kind->again(mc, frame, turn, device, next.count - behind);
+	else
+		result = judge(mc, frame, turn, device, timely);
+	if (makes_event(frame, result) && !accepted) {
 		session_mark(&next, behind);
-		if (write_event(mc, turn, device, frame, &next, behind))
+		if (write_event(mc, turn, device, frame, &next, behind, &result))
 			turn->progress = next;
-		else
-			result = MC_NO_ROOM;
 	}
 	if (result != MC_LATER)
 		mc_answer_request(mc, frame, device, result);
@@ -233,7 +244,7 @@ void mc_request(struct mc *mc, struct mc_frame *frame)
 		timely = in_time(mc, turn, &frame->content);
 		if (!timely && !mc_over_tcp(frame))
 			mc_count(mc, MC_DROP_TIME);
-		else
+		else if (!timely || !mc_voice_segment(mc, frame, turn, device))
 			in_sequence(mc, frame, turn, device, timely);
 	}
 }
