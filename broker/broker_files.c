@@ -78,6 +78,7 @@ static int open_sessions(struct broker *broker, char *error, size_t size)
 		.entries = config->limits.sessions + config->limits.pending_logins,
 		.workers = config->worker_count,
 		.ipv6 = config_has_ipv6(config),
+		.uncommitted = config->feed.acknowledge == ACKNOWLEDGE_COMMIT,
 		.random = broker->random};
 
 	if (snprintf(broker->sessions_path, sizeof(broker->sessions_path), "%s.sessions",

@@ -122,20 +122,6 @@ static int check_ring_bytes(
 	return 0;
 }
 
-static int check_acknowledge(
-	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
-{
-	const struct config *config = object;
-
-	if (config->feed.acknowledge == ACKNOWLEDGE_COMMIT)
-		return config_refuse(reader, node,
-			"%s: commit is not available in this version: use ring (the reply leaves "
-			"once "
-			"the event is in the ring)",
-			name);
-	return 0;
-}
-
 static int check_socket(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
 {
@@ -249,11 +235,7 @@ static const struct config_field feed_fields[] = {
 		.minimum = MIB,
 		.maximum = 1024 * GIB,
 		.read = check_ring_bytes},
-	{.key = "acknowledge",
-		.kind = FIELD_WORD,
-		AT(feed.acknowledge),
-		.words = acknowledges,
-		.read = check_acknowledge},
+	{.key = "acknowledge", .kind = FIELD_WORD, AT(feed.acknowledge), .words = acknowledges},
 	{.key = NULL},
 };
 

@@ -165,6 +165,10 @@ bool host_keep(struct host *host, const struct message *message);
  * changed. It would find out by its sweep. */
 void host_look(struct host *host, uint32_t index);
 
+/** host_committed() - have whoever owns the session of @handle know that its request @count is
+ * committed (acknowledged()). Return: false when that finds no room now. */
+bool host_committed(struct host *host, session_handle handle, uint32_t count);
+
 /** enum control_op - what the control thread asks a worker to do to a session */
 enum control_op { CONTROL_KICK, CONTROL_REMOVED };
 
@@ -181,6 +185,12 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  * @restored: on attach: one record of [applied, head), to be applied again by session_restore()
  * @attached: on attach, after all records: the session is what the slab says; rebuild what refers
  *	to it (the device's index) and give it one more timeout period
+ * @uncommitted: on attach with feed.acknowledge: commit, after all sessions: a record that is not
+ *	committed, or not answered
+ * @committed: a record is committed now: the answer that waited for it leaves. Return: false if this
+ *	turn has no room for it; it comes again
+ * @acknowledged: another worker's ring had such a record of a session of this one: request @count
+ *	waits no more
  * @sweep: a bounded slice of time-outs, lapsed logins, owed events
  * @finish: the turn has decided: what is still to be sent goes to the transports now
  * @look: look at one session of this worker as a sweep does
@@ -198,6 +208,9 @@ struct protocol {
 	void (*closed)(void *state, uint32_t connection, session_handle handle);
 	void (*restored)(void *state, const struct hearth_item *item);
 	void (*attached)(void *state, uint32_t index);
+	void (*uncommitted)(void *state, const struct hearth_item *item);
+	bool (*committed)(void *state, const struct hearth_item *item);
+	void (*acknowledged)(void *state, session_handle handle, uint32_t count);
 	void (*sweep)(void *state, uint32_t budget);
 	void (*finish)(void *state);
 	void (*look)(void *state, uint32_t index);

@@ -329,6 +329,7 @@ static bool slices(struct worker *worker)
 			protocols[i]->sweep(worker->states[i], budget);
 	}
 	busy |= worker_mail(worker);
+	busy |= worker_committed(worker);
 	for (unsigned i = 0; i < protocol_count; i++)
 		protocols[i]->finish(worker->states[i]);
 	return busy;
@@ -358,6 +359,7 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 		worker_hand_over(worker);
 	stages_enter(&worker->stages, STAGE_TRANSMIT);
 	busy |= stack_transmit(worker->stack, now->us) != 0;
+	feed_answered(worker->host.feed);
 	stages_enter(&worker->stages, STAGE_TIMERS);
 	urcu_qsbr_quiescent_state();
 	stages_end(&worker->stages, busy);

@@ -10,6 +10,20 @@ void worker_tell(struct worker *worker, unsigned to, struct mail mail)
 		counter_add(&worker->counters[WORKER_NOTES_FULL], 1);
 }
 
+bool host_committed(struct host *host, session_handle handle, uint32_t count)
+{
+	struct worker *worker = host->context;
+	unsigned to = session_owner(host->table, session_handle_index(handle));
+	struct mail mail = {.kind = MAIL_COMMITTED,
+		.handle = handle,
+		.index = count,
+		.from = (uint8_t)worker->number};
+
+	if (!worker->mesh || to == worker->number)
+		return true; /* on its way here: it is of another generation by then */
+	return mailbox_post(worker_mesh_box(worker->mesh, worker->number, to), mail) == 0;
+}
+
 int worker_post(struct worker *worker, enum control_op op, session_handle handle)
 {
 	return mailbox_post(
@@ -51,6 +65,12 @@ static void look(struct worker *worker, uint32_t index)
 		protocols[i]->look(worker->states[i], index);
 }
 
+static void committed(struct worker *worker, const struct mail *mail)
+{
+	for (unsigned i = 0; i < protocol_count; i++)
+		protocols[i]->acknowledged(worker->states[i], mail->handle, mail->index);
+}
+
 static void serve(struct worker *worker, const struct mail *mail)
 {
 	switch (mail->kind) {
@@ -65,6 +85,9 @@ static void serve(struct worker *worker, const struct mail *mail)
 		break;
 	case MAIL_LOOK:
 		look(worker, mail->index);
+		break;
+	case MAIL_COMMITTED:
+		committed(worker, mail);
 		break;
 	}
 }

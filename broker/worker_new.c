@@ -188,17 +188,20 @@ static void attached(void *context, uint32_t index)
 	session_commit(worker->host.sessions);
 }
 
-static int replay(struct worker *worker, char *error, size_t size)
+static int damaged(const struct worker *worker, char *error, size_t size)
 {
-	struct host *host = &worker->host;
-
-	if (feed_replay(host->feed, restore, worker) >= 0)
-		return 0;
 	snprintf(error, size,
 		"%s: the event ring of worker %u is damaged; drain it with hearth-feed, "
 		"then remove it",
-		host->config->feed.path, host->worker);
+		worker->host.config->feed.path, worker->host.worker);
 	return -EBADMSG;
+}
+
+static int replay(struct worker *worker, char *error, size_t size)
+{
+	if (feed_replay(worker->host.feed, restore, worker) >= 0)
+		return 0;
+	return damaged(worker, error, size);
 }
 
 /*
@@ -223,6 +226,10 @@ int workers_attach(struct worker *const *workers, unsigned count, char *error, s
 	}
 	for (unsigned i = 0; i < count; i++)
 		session_visit(workers[i]->host.sessions, attached, workers[i]);
+	for (unsigned i = 0; i < count; i++) {
+		if (worker_uncommitted(workers[i]) < 0)
+			return damaged(workers[i], error, size);
+	}
 	return 0;
 }
 

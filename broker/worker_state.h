@@ -21,6 +21,8 @@
 #define WORKER_SWEEP_MAX 64
 #define WORKER_MAIL_MAX 16
 #define WORKER_NOTES_MAX 64
+/* Answers to what was committed; with those to a burst they fit the queue of a link. */
+#define WORKER_ANSWERS_MAX 128
 /* Messages that may wait for their session to come from another worker. */
 #define WORKER_WAITS 512
 /* A datagram is handed on that often at most. */
@@ -128,6 +130,15 @@ void worker_push(
 
 /** worker_close() - close a connection at the end of this turn, its session is told. */
 void worker_close(struct worker *worker, tcp_id id);
+
+/* worker_commit.c */
+
+/** worker_committed() - have some of what was committed answered. Return: was there any? */
+bool worker_committed(struct worker *worker);
+
+/** worker_uncommitted() - on attach, after all sessions: tell protocols what waits for a commit.
+ * Return: 0; -EBADMSG: a record is damaged. */
+int worker_uncommitted(struct worker *worker);
 
 /* worker_wait.c */
 

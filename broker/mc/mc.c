@@ -65,13 +65,12 @@ static int mc_start(void **state, struct host *host, struct listener *listeners)
 	if (config->mc.frame_tcp > MC_FRAME_MAX || config->mc.frame_udp > MC_DATAGRAM_MAX ||
 		!host_valid(config->mc.advertise_tcp) || !host_valid(config->mc.advertise_udp))
 		return -EINVAL;
-	if (config->feed.acknowledge != ACKNOWLEDGE_RING)
-		return -ENOTSUP; /* answers leave with the turn that wrote their event */
 	mc = mmap(NULL, sizeof(*mc), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mc == MAP_FAILED)
 		return -errno;
 	madvise(mc, sizeof(*mc), MADV_DONTDUMP);
 	mc->host = host;
+	mc->commits = config->feed.acknowledge == ACKNOWLEDGE_COMMIT;
 	host->random->fill(host->random, mc->dummy, sizeof(mc->dummy));
 	*state = mc;
 	return listen(mc, config, listeners);
@@ -97,6 +96,9 @@ const struct protocol mc_protocol = {
 	.closed = mc_closed,
 	.restored = mc_restored,
 	.attached = mc_attached,
+	.uncommitted = mc_uncommitted,
+	.committed = mc_committed,
+	.acknowledged = mc_acknowledged,
 	.sweep = mc_sweep,
 	.finish = mc_finish,
 	.look = mc_look,

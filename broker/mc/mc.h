@@ -148,6 +148,7 @@ struct mc {
 	/* indexes of the login port and of the two connect ports */
 	uint8_t login_listener, tcp_listener, udp_listener;
 	uint8_t dummy[AES_BLOCK]; /* decrypts what no key is known for */
+	bool commits;             /* answers wait for the consumer's commit */
 	/* this batch */
 	bool deciding;
 	bool granted; /* a login took an entry: earlier look-ups may be outdated */
@@ -375,6 +376,26 @@ struct peer mc_peer_of(const struct mc *mc, const struct session_turn *turn);
 
 /** mc_finish() - struct protocol. */
 void mc_finish(void *state);
+
+/* mc_commit.c */
+
+/**
+ * mc_commit_holds() - is the answer to an accepted request left to the consumer's commit?
+ * @count: its number since the connect
+ */
+static inline bool mc_commit_holds(
+	const struct mc *mc, const struct session_turn *turn, uint32_t count)
+{
+	return mc->commits && session_uncommitted(mc->host->table, turn->index, count);
+}
+
+/** mc_commit_wrote() - a record was written: its request waits for the commit, if it is one. */
+void mc_commit_wrote(struct mc *mc, const struct hearth_record *record);
+
+/** mc_committed(), mc_acknowledged(), mc_uncommitted() - struct protocol. */
+bool mc_committed(void *state, const struct hearth_item *item);
+void mc_acknowledged(void *state, session_handle handle, uint32_t count);
+void mc_uncommitted(void *state, const struct hearth_item *item);
 
 /* mc_event.c */
 

@@ -126,6 +126,7 @@ static void begin_session(struct mc *mc, const struct mc_frame *frame, struct se
 	turn->state = SESSION_LIVE;
 	turn->generation = (turn->generation + 1) & 0xffffff;
 	turn->progress = (struct session_progress){0};
+	session_uncommitted_reset(host->table, turn->index);
 	turn->via = peer->via;
 	turn->connection = mc_over_tcp(frame) ? peer->connection : 0;
 	turn->peer = peer->udp;

@@ -14,6 +14,13 @@
 	X(MC_REQUESTS, "requests", "device requests accepted, their event written")                \
 	X(MC_REPEATS, "repeats", "requests and connects that came again and were answered again")  \
 	X(MC_ANSWERS, "answers", "frames sent to devices")                                         \
+	X(MC_COMMIT_ANSWERS, "commit_answers", "requests answered once their event was committed") \
+	X(MC_COMMIT_WAITS, "commit_waits",                                                         \
+		"repeats left to the answer that comes once their event is committed")             \
+	X(MC_COMMIT_GONE, "commit_gone",                                                           \
+		"committed requests not answered: their session has ended")                        \
+	X(MC_COMMIT_ELSEWHERE, "commit_elsewhere",                                                 \
+		"committed requests not answered but to a repeat: another worker has the session") \
 	X(MC_SYNCHRONISED, "synchronised", "sessions whose full report is complete")               \
 	X(MC_RESULT_ILLEGAL, "result_100001", "requests answered 100001")                          \
 	X(MC_RESULT_NO_DEVICE, "result_200001", "requests answered 200001")                        \

@@ -33,7 +33,11 @@ static void begin(struct mc *mc, struct hearth_record *record, const struct sess
 static bool write_record(struct mc *mc, enum feed_class class, struct hearth_record *record,
 	const struct device *device, const void *payload)
 {
-	return !feed_write(mc->host->feed, class, record, device_id(device), NULL, payload);
+	if (feed_write(mc->host->feed, class, record, device_id(device), NULL, payload))
+		return false;
+	if (mc->commits)
+		mc_commit_wrote(mc, record);
+	return true;
 }
 
 /* The object without its first-level member @name. Return: its bytes in @out. */

@@ -116,6 +116,14 @@ static bool write_event(struct mc *mc, struct session_turn *turn, const struct d
 	return true;
 }
 
+/* The answer, unless it is left to the consumer's commit or to somebody else. */
+static void answer_now(struct mc *mc, const struct mc_frame *frame, const struct session_turn *turn,
+	const struct device *device, uint32_t result, uint32_t count)
+{
+	if (result != MC_LATER && !(result == MC_DONE && mc_commit_holds(mc, turn, count)))
+		mc_answer_request(mc, frame, device, result);
+}
+
 /*
  * A request takes the next number, whatever its result. Its bit in the window is set only when its
  * event is written: a repeat of it is answered without another event then, else judged anew.
@@ -138,8 +146,7 @@ static void fresh(struct mc *mc, const struct mc_frame *frame, struct session_tu
 		turn->peer = frame->message->peer.udp;
 	if (frame->code == MC_HEARTBEAT)
 		mc_count(mc, MC_HEARTBEATS);
-	if (result != MC_LATER)
-		mc_answer_request(mc, frame, device, result);
+	answer_now(mc, frame, turn, device, result, turn->progress.count);
 }
 
 /* The number has been used: answered again with a new time; moves neither address nor liveness. */
@@ -159,9 +166,10 @@ static void again(struct mc *mc, const struct mc_frame *frame, struct session_tu
 		session_mark(&next, behind);
 		if (write_event(mc, turn, device, frame, &next, behind, &result))
 			turn->progress = next;
+	} else if (result == MC_DONE && mc_commit_holds(mc, turn, next.count - behind)) {
+		mc_count(mc, MC_COMMIT_WAITS);
 	}
-	if (result != MC_LATER)
-		mc_answer_request(mc, frame, device, result);
+	answer_now(mc, frame, turn, device, result, next.count - behind);
 }
 
 /* Out of sequence: the device is told and has to log in again. */

@@ -128,6 +128,7 @@ struct session_worker; /* one worker's range */
  * @entries: of all workers together (limits.sessions + limits.pending_logins)
  * @workers: ranges; entries are rounded up to a multiple of them
  * @ipv6: devices may have IPv6 addresses: all room for them is taken at start
+ * @uncommitted: keep which requests wait for the consumer's commit: 8 bytes an entry
  * @huge: advise huge pages where the file does not lie on hugetlbfs (there they come by themselves)
  * @random: keys and tokens are drawn from it, by the thread that calls session_login(); each worker
  *	may be given its own with session_worker_random()
@@ -137,6 +138,7 @@ struct session_config {
 	uint32_t entries;
 	unsigned workers;
 	bool ipv6;
+	bool uncommitted;
 	bool huge;
 	struct random *random;
 };
@@ -346,6 +348,32 @@ uint32_t session_entries(const struct session_table *table, uint32_t *per_worker
 
 /** session_entry_bytes() - memory that one entry takes, with what lies beside it. */
 size_t session_entry_bytes(const struct session_table *table);
+
+/*
+ * Which of a session's requests wait for the consumer's commit (feed.acknowledge: commit): their
+ * answers leave after it, repeats too. Plain memory, written by the worker that owns the entry, no
+ * part of the slab: after a restart it is made anew from the records. Without session_config.
+ * uncommitted nothing is kept and nothing waits.
+ */
+
+/** struct session_uncommitted - bit n set: request @newest - n waits */
+struct session_uncommitted {
+	uint64_t newest : 31;
+	uint64_t bits : 33;
+};
+_Static_assert(sizeof(struct session_uncommitted) == 8, "8 bytes a session");
+
+/** session_uncommitted_reset() - a connect was accepted: counts begin anew. */
+void session_uncommitted_reset(struct session_table *table, uint32_t index);
+
+/** session_uncommitted_mark() - the event of request @count was written. */
+void session_uncommitted_mark(struct session_table *table, uint32_t index, uint32_t count);
+
+/** session_uncommitted_clear() - it is committed. */
+void session_uncommitted_clear(struct session_table *table, uint32_t index, uint32_t count);
+
+/** session_uncommitted() - does request @count, one of the newest and 32 behind it, wait? */
+bool session_uncommitted(const struct session_table *table, uint32_t index, uint32_t count);
 
 /*
  * The 32-bit sequence window, pure functions (specs: the newest number and 32 behind it).

@@ -310,6 +310,10 @@ int session_table_open(
 	table->per_worker = opening.per_worker;
 	table->worker_count = config->workers;
 	rc = owners_new(table);
+	if (rc == 0 && config->uncommitted) {
+		table->uncommitted = calloc(table->count, sizeof(*table->uncommitted));
+		rc = table->uncommitted ? 0 : -ENOMEM;
+	}
 	if (rc == 0)
 		rc = workers_new(table, config->random);
 	if (rc < 0) {
@@ -333,6 +337,7 @@ void session_table_close(struct session_table *table)
 		free(table->workers);
 	}
 	free(table->owners);
+	free(table->uncommitted);
 	if (table->header)
 		munmap(table->header, table->bytes);
 	if (table->fd >= 0)

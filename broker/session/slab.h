@@ -153,6 +153,7 @@ struct session_table {
 	struct slab_entry *entries;
 	uint8_t *owners; /* plain memory: after a restart every entry is its range's again */
 	struct slab_side *sides;
+	struct session_uncommitted *uncommitted; /* plain memory; NULL unless answers wait */
 	uint32_t count, per_worker;
 	unsigned worker_count;
 	struct session_worker **workers;

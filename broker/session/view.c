@@ -63,7 +63,8 @@ uint32_t session_entries(const struct session_table *table, uint32_t *per_worker
 size_t session_entry_bytes(const struct session_table *table)
 {
 	return sizeof(struct slab_entry) + (table->ipv6 ? sizeof(struct slab_side) : 0) +
-	       (table->owners ? sizeof(table->owners[0]) : 0);
+	       (table->owners ? sizeof(table->owners[0]) : 0) +
+	       (table->uncommitted ? sizeof(table->uncommitted[0]) : 0);
 }
 
 void session_prefetch(const struct session_table *table, uint32_t index)

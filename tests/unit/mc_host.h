@@ -16,6 +16,8 @@
 #define RING_BYTES (1u << 20)
 
 static const uint64_t *world_session_counters;
+/* feed.acknowledge of the worlds made from now on */
+static enum config_acknowledge world_acknowledge;
 
 struct sim_connection {
 	bool open;   /* the device's side has not closed it */
@@ -161,6 +163,12 @@ void host_look(struct host *host, uint32_t index)
 	fail();
 }
 
+bool host_committed(struct host *host, session_handle handle, uint32_t count)
+{
+	fail();
+	return false;
+}
+
 void host_peer_address(
 	struct host *host, const struct peer *peer, uint8_t address[16], uint16_t *port)
 {
@@ -210,6 +218,13 @@ static void replay_record(void *context, const struct hearth_item *item)
 	mc_protocol.restored(w->mc, item);
 }
 
+static void note_uncommitted(void *context, const struct hearth_item *item)
+{
+	struct world *w = context;
+
+	mc_protocol.uncommitted(w->mc, item);
+}
+
 static void attach_entry(void *context, uint32_t index)
 {
 	struct world *w = context;
@@ -222,13 +237,18 @@ static void attach_entry(void *context, uint32_t index)
 static void world_attach(struct world *w)
 {
 	char sessions[128], ring[128], error[256];
-	struct session_config session = {
-		.path = sessions, .entries = 64, .workers = 1, .ipv6 = true, .random = &w->random};
+	struct session_config session = {.path = sessions,
+		.entries = 64,
+		.workers = 1,
+		.ipv6 = true,
+		.uncommitted = w->config.feed.acknowledge == ACKNOWLEDGE_COMMIT,
+		.random = &w->random};
 	struct feed_config feed = {.path = ring,
 		.bytes = RING_BYTES,
 		.workers = 1,
 		.first_id = 4096,
-		.id_limit = UINT64_MAX};
+		.id_limit = UINT64_MAX,
+		.answers = w->config.feed.acknowledge == ACKNOWLEDGE_COMMIT};
 
 	path_in(w, sessions, sizeof(sessions), "ring.sessions");
 	path_in(w, ring, sizeof(ring), "ring");
@@ -248,6 +268,7 @@ static void world_attach(struct world *w)
 	session_commit(w->host.sessions);
 	feed_applied(w->host.feed);
 	session_sweep(w->host.sessions, 64, attach_entry, w);
+	assert_true(feed_unanswered(w->host.feed, note_uncommitted, w) >= 0);
 	world_session_counters = session_counters(w->host.sessions);
 }
 
@@ -284,6 +305,7 @@ static struct world *world_new(void)
 		fail_with("store_open", error);
 	provision_all(w->store);
 	configure_mc(&w->config);
+	w->config.feed.acknowledge = world_acknowledge;
 	w->host.config = &w->config;
 	w->host.random = &w->random;
 	w->host.clock = (struct turn_clock){
@@ -341,13 +363,22 @@ static void world_decide(struct world *w)
 	w->message_count = 0;
 }
 
+static bool answer_committed(void *context, const struct hearth_item *item)
+{
+	struct world *w = context;
+
+	return mc_protocol.committed(w->mc, item);
+}
+
 static void world_turn(struct world *w)
 {
 	world_decide(w);
+	feed_answer(w->host.feed, 128, answer_committed, w);
 	mc_protocol.finish(w->mc);
 	feed_publish(w->host.feed);
 	session_commit(w->host.sessions);
 	feed_applied(w->host.feed);
+	feed_answered(w->host.feed);
 	urcu_qsbr_quiescent_state();
 }
 

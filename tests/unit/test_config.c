@@ -101,7 +101,7 @@ static void test_every_key(void **state)
 		"  commands: { sends: 3, unanswered: if-silent }\n"
 		"  subdevices: lenient\n"
 		"registry: { path: var/devices }\n"
-		"feed: { path: ring, bytes: 1052672, acknowledge: ring }\n"
+		"feed: { path: ring, bytes: 1052672, acknowledge: commit }\n"
 		"control: { socket: /tmp/c.sock }\n";
 	char error[512], path[96];
 	struct config *config = load(text, error);
@@ -146,6 +146,7 @@ static void test_every_key(void **state)
 	assert_int_equal(config->mc.frame_tcp, 1024);
 	assert_int_equal(config->mc.frame_udp, 512);
 	assert_int_equal(config->mc.udp_gap, 31);
+	assert_int_equal(config->feed.acknowledge, ACKNOWLEDGE_COMMIT);
 	snprintf(path, sizeof(path), "%s/var/devices", directory);
 	assert_string_equal(config->registry_path, path);
 	snprintf(path, sizeof(path), "%s/ring", directory);

@@ -109,8 +109,6 @@ static const struct {
 	{GOOD "feed: { bytes: 64MiBs }\n", 8, "feed.bytes is \"64MiBs\""},
 	{GOOD "feed: { bytes: 17179869185GiB }\n", 8, /* 2^64 + 2^30 */
 		"feed.bytes is out of range"},
-	{GOOD "feed: { acknowledge: commit }\n", 8,
-		"feed.acknowledge: commit is not available in this version: use ring"},
 	{GOOD "feed: { acknowledge: never }\n", 8,
 		"feed.acknowledge is \"never\": it must be ring or commit"},
 	/* workers */

@@ -138,12 +138,14 @@ static inline void rig_open(struct rig *rig)
 	struct session_config session = {.path = rig->session_path,
 		.entries = rig->config.limits.sessions + rig->config.limits.pending_logins,
 		.workers = rig->count,
+		.uncommitted = rig->config.feed.acknowledge == ACKNOWLEDGE_COMMIT,
 		.random = &rig->random};
 	struct feed_config feed = {.path = rig->ring_path,
 		.bytes = rig->config.feed.bytes,
 		.workers = rig->count,
 		.first_id = 4096,
-		.id_limit = UINT64_MAX};
+		.id_limit = UINT64_MAX,
+		.answers = rig->config.feed.acknowledge == ACKNOWLEDGE_COMMIT};
 
 	if (session_table_open(&rig->table, &session, error, sizeof(error)))
 		fail_with("session_table_open", error);
