@@ -211,6 +211,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	uint32_t attached = 0;
 	struct turn_clock now;
+	uint64_t began;
 	int rc = make_mesh(broker, &setup, error, size);
 
 	if (rc)
@@ -236,16 +237,19 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 			return -errno;
 		workers[i] = thread->worker;
 	}
+	clock_read(&broker->clock, &now);
+	began = now.us;
 	rc = workers_attach(workers, setup.count, error, size);
 	if (rc)
 		return rc;
+	clock_read(&broker->clock, &now);
 	for (unsigned i = 0; i < setup.count; i++)
 		attached += worker_attached(workers[i]);
 	say_memory(broker, &setup);
 	say_workers(broker, &setup);
 	if (feed_attached(broker->feed) || session_table_attached(broker->table))
-		broker_say(broker, "attached to %s: %u sessions go on", broker->config->feed.path,
-			attached);
+		broker_say(broker, "attached to %s: %u sessions go on, after %.2f s",
+			broker->config->feed.path, attached, (double)(now.us - began) / 1e6);
 	return 0;
 }
 
