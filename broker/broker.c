@@ -5,6 +5,7 @@
 
 #include "broker_state.h"
 #include "eal.h"
+#include "feed/command_ring.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -206,6 +207,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		.table = broker->table,
 		.registry = broker->registry,
 		.feed = broker->feed,
+		.commands = broker->commands,
 		.huge = eal_uses_huge_pages(),
 		.tsc_hz = eal_tsc_hz()};
 	struct worker *workers[CONFIG_WORKERS_MAX];
@@ -355,6 +357,7 @@ void broker_run(struct broker *broker, const volatile bool *stop)
 		control_serve(broker->control, CONTROL_SLICE_MS);
 		clock_set_wall(&broker->clock);
 		broker_keep_ids_ahead(broker);
+		broker_keep_commands(broker);
 	}
 }
 
@@ -377,6 +380,7 @@ void broker_stop(struct broker *broker)
 		eal_stop();
 	registry_free(broker->registry);
 	session_table_close(broker->table);
+	command_rings_close(broker->commands);
 	feed_close(broker->feed);
 	store_close(broker->store);
 	random_system_free(broker->random);

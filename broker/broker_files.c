@@ -97,6 +97,8 @@ int broker_open_files(struct broker *broker, char *error, size_t size)
 		rc = open_feed(broker, error, size);
 	if (!rc)
 		rc = open_sessions(broker, error, size);
+	if (!rc)
+		rc = broker_open_commands(broker, error, size);
 	return rc;
 }
 

@@ -28,6 +28,7 @@ struct broker {
 	struct clock clock;
 	struct store *store;
 	struct feed *feed;
+	struct command_rings *commands;
 	struct session_table *table;
 	struct registry *registry;
 	struct control *control;
@@ -36,6 +37,8 @@ struct broker {
 	struct worker_mesh *mesh; /* NULL: there is one worker */
 	struct broker_thread threads[CONFIG_WORKERS_MAX];
 	uint64_t first_session, id_limit;
+	time_t reaped;         /* when command rings were, monotonic seconds */
+	unsigned damaged_told; /* bits of the command rings that the operator was told of */
 	bool eal_started, store_is_new, launched;
 	bool stop; /* workers read it once a turn */
 	char sessions_path[PATH_MAX];
@@ -54,6 +57,12 @@ int broker_open_files(struct broker *broker, char *error, size_t size);
 
 /** broker_remove_new_files() - take away what a start that failed has made, the locks still held */
 void broker_remove_new_files(struct broker *broker);
+
+/** broker_open_commands() - attach the command rings of backends that outlived a predecessor */
+int broker_open_commands(struct broker *broker, char *error, size_t size);
+
+/** broker_keep_commands() - about once a second: rings whose writer has gone, rings given up */
+void broker_keep_commands(struct broker *broker);
 
 /** broker_keep_ids_ahead() - ids for the next minutes, durable before the first of them is used */
 void broker_keep_ids_ahead(struct broker *broker);

@@ -68,6 +68,7 @@ void broker_view_init(struct broker *broker)
 		.store = broker->store,
 		.table = broker->table,
 		.feed = broker->feed,
+		.commands = broker->commands,
 		.workers = broker->config->worker_count,
 		.started_unix = (uint64_t)time(NULL),
 		.memory_line = broker->memory_line,

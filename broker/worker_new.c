@@ -3,6 +3,7 @@
 /* worker_new.c - what a worker is made of, and how it attaches to what a predecessor left */
 #include "worker_state.h"
 
+#include "feed/command_ring.h"
 #include "memory.h"
 
 #include <arpa/inet.h>
@@ -329,6 +330,10 @@ unsigned worker_views(struct worker *worker, struct counter_view *views)
 		session_counters(worker->host.sessions), SESSION_COUNTER_COUNT};
 	views[count++] = (struct counter_view){
 		"feed", feed_counter_info, feed_counters(worker->host.feed), FEED_COUNTER_COUNT};
+	if (worker->host.commands)
+		views[count++] = (struct counter_view){"commands", command_ring_counter_info,
+			command_ring_counters(worker->host.commands, worker->number),
+			COMMAND_RING_COUNTER_COUNT};
 	for (unsigned i = 0; i < protocol_count && count < COUNTER_VIEWS_MAX; i++)
 		views[count++] = (struct counter_view){protocols[i]->name,
 			protocols[i]->counter_info, protocols[i]->counters(worker->states[i]),

@@ -129,6 +129,24 @@ static void print_feed(const json_t *rings)
 	ctl_print_table(rings, columns, sizeof(columns) / sizeof(columns[0]), "  ");
 }
 
+static void print_commands(const json_t *rings)
+{
+	static const struct ctl_column columns[] = {
+		{"RING", "ring"},
+		{"ANSWERS VOICE", "backend"},
+		{"ALIVE", "alive"},
+		{"DAMAGED", "damaged"},
+		{"FIRST REQUEST", "first_request"},
+		{"TAKEN", "taken"},
+		{"BYTES WAITING", "waiting"},
+	};
+
+	if (!json_array_size(rings))
+		return;
+	printf("\nprocesses that send commands\n");
+	ctl_print_table(rings, columns, sizeof(columns) / sizeof(columns[0]), "  ");
+}
+
 void ctl_print_status(const json_t *answer)
 {
 	const json_t *registry = json_object_get(answer, "registry");
@@ -143,6 +161,7 @@ void ctl_print_status(const json_t *answer)
 		number_of(registry, "bytes"));
 	print_rates(json_object_get(answer, "rates"), json_object_get(answer, "rates_since_start"));
 	print_feed(json_object_get(answer, "feed"));
+	print_commands(json_object_get(answer, "commands"));
 	ctl_print_pools(json_object_get(answer, "workers"), json_object_get(answer, "pools_help"));
 	ctl_print_drops(json_object_get(answer, "counters"), json_object_get(answer, "help"));
 }

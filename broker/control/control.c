@@ -135,9 +135,10 @@ struct control *control_open(struct broker_view *view, char *error, size_t size)
 	if (!control)
 		goto fail;
 	control->view = view;
-	control->listener = -1;
+	control->listener = control->answer_file = -1;
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		control->clients[i] = (struct control_client){.socket = -1, .file = -1};
+		control->clients[i] =
+			(struct control_client){.socket = -1, .file = -1, .output_file = -1};
 	control->path = strdup(view->config->control_socket);
 	if (!control->path)
 		goto fail;
@@ -166,6 +167,7 @@ void control_close(struct control *control)
 	if (control->inode && lstat(control->path, &there) == 0 &&
 		there.st_dev == control->device && there.st_ino == control->inode)
 		unlink(control->path);
+	aes_burst_free(control->aes);
 	free(control->path);
 	free(control);
 }

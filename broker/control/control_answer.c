@@ -15,6 +15,8 @@ static const struct {
 	{"session", control_session},
 	{"sessions", control_sessions},
 	{"kick", control_kick},
+	{"commands", control_commands},
+	{"lan-key", control_lan_key},
 };
 
 static json_t *run(struct control *control, const char *line, size_t length, int file)

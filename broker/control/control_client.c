@@ -18,13 +18,24 @@ int client_open(struct control_client *client, int accepted, uint64_t now)
 
 	if (!input)
 		return -ENOMEM;
-	*client = (struct control_client){
-		.socket = accepted, .file = -1, .input = input, .active_us = now};
+	*client = (struct control_client){.socket = accepted,
+		.file = -1,
+		.output_file = -1,
+		.input = input,
+		.active_us = now};
 	return 0;
+}
+
+static void drop_output_file(struct control_client *client)
+{
+	if (client->output_file >= 0)
+		close(client->output_file);
+	client->output_file = -1;
 }
 
 static void drop_output(struct control_client *client)
 {
+	drop_output_file(client);
 	if (client->output)
 		explicit_bzero(client->output, client->output_length);
 	free(client->output);
@@ -48,7 +59,7 @@ void client_close(struct control_client *client)
 	drop_output(client);
 	explicit_bzero(client->input, CONTROL_LINE_MAX + 1);
 	free(client->input);
-	*client = (struct control_client){.socket = -1, .file = -1};
+	*client = (struct control_client){.socket = -1, .file = -1, .output_file = -1};
 }
 
 /* Keep the last descriptor that came, close all others. */
@@ -97,11 +108,31 @@ void client_receive(struct control_client *client, uint64_t now)
 	client->active_us = now;
 }
 
+/* What the socket takes now; the descriptor goes with the first byte. */
+static ssize_t send_some(struct control_client *client)
+{
+	union {
+		struct cmsghdr header; /* for its alignment */
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} ancillary = {0};
+	struct iovec from = {client->output + client->sent, client->output_length - client->sent};
+	struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
+
+	if (client->output_file >= 0) {
+		message.msg_control = ancillary.bytes;
+		message.msg_controllen = sizeof(ancillary.bytes);
+		ancillary.header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(&ancillary.header), &client->output_file, sizeof(int));
+	}
+	return sendmsg(client->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void client_send(struct control_client *client, uint64_t now)
 {
 	while (client->sent < client->output_length) {
-		ssize_t n = send(client->socket, client->output + client->sent,
-			client->output_length - client->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send_some(client);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -112,6 +143,7 @@ void client_send(struct control_client *client, uint64_t now)
 			client->used = 0;
 			break;
 		}
+		drop_output_file(client); /* the client has its copy */
 		client->sent += (size_t)n;
 		client->active_us = now;
 	}
@@ -158,6 +190,10 @@ void client_serve(struct control *control, struct control_client *client)
 	}
 	length = (size_t)(end - client->input);
 	set_output(client, control_answer(control, client->input, length, client->file));
+	client->output_file = control->answer_file;
+	control->answer_file = -1;
+	if (!client->output)
+		drop_output_file(client);
 	drop_file(client);
 	explicit_bzero(client->input, length);
 	client->used -= length + 1;

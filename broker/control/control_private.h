@@ -36,6 +36,7 @@ struct rate_sample {
  * @file: descriptor that came for the next request, -1 if none
  * @input: CONTROL_LINE_MAX + 1 bytes; @used of them hold what came, @scanned have no line end
  * @output: what is still to be sent: from @sent to @output_length
+ * @output_file: descriptor that goes with it, -1 if none
  * @active_us: when it last sent or took a byte
  * @ended: it will send no more
  * @closing: close once the output is sent
@@ -47,13 +48,21 @@ struct control_client {
 	size_t used, scanned;
 	char *output;
 	size_t output_length, sent;
+	int output_file;
 	uint64_t active_us;
 	bool ended, closing;
 };
 
+/**
+ * struct control
+ * @answer_file: descriptor that a verb wants to go with its answer, -1 if none
+ * @aes: made when it is needed first
+ */
 struct control {
 	struct broker_view *view;
 	int listener;
+	int answer_file;
+	struct aes_burst *aes;
 	char *path;
 	dev_t device; /* of the socket file, so that only our own is removed */
 	ino_t inode;
@@ -78,7 +87,7 @@ uint64_t control_clock_us(void);
 char *control_line(json_t *answer);
 
 /** control_answer() - carry out one request line. @file: descriptor that came with it, or -1.
- * Return: as control_line(). */
+ * Return: as control_line(); control->answer_file goes with it, and is the caller's. */
 char *control_answer(struct control *control, const char *line, size_t length, int file);
 
 /* ---- clients (control_client.c) ---- */
@@ -110,6 +119,13 @@ json_t *control_status(struct control *control, json_t *request, int file);
 json_t *control_session(struct control *control, json_t *request, int file);
 json_t *control_sessions(struct control *control, json_t *request, int file);
 json_t *control_kick(struct control *control, json_t *request, int file);
+
+/** control_commands(), control_lan_key() - (control_command.c) */
+json_t *control_commands(struct control *control, json_t *request, int file);
+json_t *control_lan_key(struct control *control, json_t *request, int file);
+
+/** control_command_rings() - the command rings, for status. */
+json_t *control_command_rings(struct broker_view *view);
 
 /** control_sample() - take a sample for the rates if a second has passed (control_rates.c) */
 void control_sample(struct control *control, uint64_t us);

@@ -256,7 +256,7 @@ json_t *control_status(struct control *control, json_t *request, int file)
 	for (unsigned i = 0; i < view->workers; i++)
 		json_array_append_new(workers, worker_json(view, i));
 	answer = json_pack("{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, "
-			   "s:o, s:o, s:o}",
+			   "s:o, s:o, s:o, s:o}",
 		"ok", 1, "started", (json_int_t)view->started_unix, "uptime",
 		(json_int_t)(now > (time_t)view->started_unix ? now - (time_t)view->started_unix
 							      : 0),
@@ -267,7 +267,8 @@ json_t *control_status(struct control *control, json_t *request, int file)
 		(json_int_t)view->config->limits.devices, "bytes",
 		(json_int_t)registry_bytes(view->registry), "grace_periods",
 		(json_int_t)registry_grace_periods(view->registry), "feed", feed_json(view),
-		"rates", control_rates(&control->before, &control->now), "rates_since_start",
+		"commands", control_command_rings(view), "rates",
+		control_rates(&control->before, &control->now), "rates_since_start",
 		control_rates(&control->start, &control->now));
 	if (answer && help && view->workers) {
 		json_object_set_new(answer, "help", counters_json(view, 0, true));

@@ -26,8 +26,11 @@
  */
 struct command_rings;
 
-/* Bytes of data of a ring unless told otherwise. */
+/* Bytes of data of a ring that is made on the control socket. */
 #define COMMAND_RING_BYTES (1u << 20)
+
+/* The registry's value that says from which request id on none has been given away. */
+#define COMMAND_IDS_NAME "command_ids"
 
 #define COMMAND_RING_COUNTERS(X)                                                                   \
 	X(COMMAND_TAKEN, "command_taken", "commands taken from backends' rings")                   \

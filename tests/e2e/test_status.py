@@ -38,7 +38,8 @@ def broker(tmp_path):
 def test_every_counter_is_shown(broker):
     status = broker.ctl_json("status")
     known = lists()
-    assert set(known) == {"stack", "tcp", "stream", "worker", "session", "feed", "mc", "port"}
+    assert set(known) == {"stack", "tcp", "stream", "worker", "session", "feed", "commands", "mc",
+                          "port"}
     ports = known.pop("port")
     for port in status["ports"]:
         assert set(port["counters"]) == set(ports) and port["help"] == ports
