@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Hearth authors
+"""What devices know against what the backend has: the delivery promise, line by line.
+
+The journal is hearth-fleet's, the events are hearth-feed's lines or what a backend kept of them. A
+report is known by its number among all that its device ever made; what has no number (sub-devices,
+voice) by the connect it was sent in and its count there.
+"""
+
+import collections
+
+UNNUMBERED = (2012, 2016, 2018, 2020, 3000, 3002)
+
+Line = collections.namedtuple("Line", "what device connect count sequence code number")
+
+
+class Broken(AssertionError):
+    """A promise that was not kept; the message says which, and by what."""
+
+
+def read_journal(path):
+    with open(path, encoding="ascii") as file:
+        for text in file:
+            what, device, connect, count, sequence, code, number = text.split()
+            yield Line(what, device, int(connect), int(count), int(sequence), int(code), number)
+
+
+def number_in(payload):
+    """The "n" that hearth-fleet put into a report, wherever it stands."""
+    pending = [payload]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            if "n" in value:
+                return str(value["n"])
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+    return None
+
+
+def once_each(events):
+    """A consumer that was killed sees its last events again: the same ids, the same events."""
+    seen, newest = {}, {}
+    for event in events:
+        worker, position = event["id"].split("-")
+        known = seen.get(event["id"])
+        if known is not None:
+            if known != event:
+                raise Broken("one id, two events: %r and %r" % (known, event))
+            continue
+        if int(position) <= newest.get(worker, -1):
+            raise Broken("an id that does not grow: %r" % event)
+        newest[worker] = int(position)
+        seen[event["id"]] = event
+    return list(seen.values())
+
+
+def examples(found):
+    return "%d, such as %r" % (len(found), sorted(found)[:3])
+
+
+def segment(event):
+    """A voice segment's number in its series: segments share all else."""
+    parameters = event["payload"].get("ctrlParam", {})
+    return "sn%s" % parameters["sn"] if "sn" in parameters else "-"
+
+
+class Verdict:
+    """Built from a journal and a feed; check() raises Broken at the first promise not kept."""
+
+    def __init__(self, journal, events):
+        self.lines = list(journal)
+        self.events = once_each(events)
+        self.uplinks = [event for event in self.events if event["event"] == "uplink"]
+
+    def check(self):
+        self.no_count_twice()
+        self.nothing_lost_or_invented()
+        self.sessions_are_connects()
+        self.lives_are_whole()
+        return self.figures()
+
+    def figures(self):
+        kinds = collections.Counter(line.what for line in self.lines)
+        return {"sent": kinds["sent"], "acknowledged": kinds["acknowledged"],
+                "received": len(self.uplinks), "executed": kinds["executed"],
+                "events": len(self.events), "connects": kinds["connected"]}
+
+    def no_count_twice(self):
+        """No (device, session, count) under two ids; segments of a voice series share theirs."""
+        seen = {}
+        for event in self.uplinks:
+            key = (event["device"], event["session"], event["count"],
+                   segment(event) if event["code"] == 3002 else "-")
+            if seen.setdefault(key, event["id"]) != event["id"]:
+                raise Broken("%r stands under %s and %s" % (key, seen[key], event["id"]))
+
+    def nothing_lost_or_invented(self):
+        """Acknowledged minus received, and received minus sent, are empty; nothing came twice."""
+        received = collections.Counter(
+            (event["device"], number_in(event["payload"]), event["code"])
+            for event in self.uplinks if event["code"] not in UNNUMBERED)
+        known = collections.defaultdict(set)
+        for line in self.lines:
+            if line.what in ("sent", "acknowledged") and line.code not in UNNUMBERED:
+                known[line.what].add((line.device, line.number, line.code))
+        lost = known["acknowledged"] - set(received)
+        if lost:
+            raise Broken("acknowledged and not received: " + examples(lost))
+        invented = set(received) - known["sent"]
+        if invented:
+            raise Broken("received and not sent: " + examples(invented))
+        doubled = [key for key, times in received.items() if times > 1]
+        if doubled:
+            raise Broken("received twice: " + examples(doubled))
+
+    def sessions_are_connects(self):
+        """A connect that the device knows of is one session, and its counts are the feed's; with
+        that, what has no number of its own is checked too."""
+        sent, sessions, counts = {}, {}, collections.defaultdict(dict)
+        for line in self.lines:
+            if line.what == "sent" and line.code not in UNNUMBERED:
+                sent[(line.device, line.number, line.code)] = line
+        for event in self.uplinks:
+            counts[(event["device"], event["session"])][(
+                event["count"], segment(event) if event["code"] == 3002 else "-")] = event["code"]
+            line = sent.get((event["device"], number_in(event["payload"]), event["code"]))
+            if event["code"] in UNNUMBERED or not line:
+                continue
+            if line.count != event["count"]:
+                raise Broken("the device's count is %d: %r" % (line.count, event))
+            known = sessions.setdefault((line.device, line.connect), event["session"])
+            if known != event["session"]:
+                raise Broken("one connect, sessions %d and %d: %r" % (
+                    known, event["session"], event))
+        if len(set((device, number) for (device, _), number in sessions.items())) != len(sessions):
+            raise Broken("one session for two connects of a device")
+        for line in self.lines:
+            if line.what != "acknowledged" or line.code not in UNNUMBERED:
+                continue
+            number = sessions.get((line.device, line.connect))
+            place = (line.count, line.number if line.code == 3002 else "-")
+            if number is not None and counts[(line.device, number)].get(place) != line.code:
+                raise Broken("acknowledged and not received: %r" % (line,))
+
+    def lives_are_whole(self):
+        """Each session has one online, before all else of it, and one offline, the newest session
+        perhaps not yet. Ids put a session's events in order where one worker wrote them."""
+        online, offline = collections.Counter(), collections.Counter()
+        newest = {}
+        for event in self.events:
+            key = (event["device"], event["session"])
+            if "gateway" in event:
+                continue
+            if event["event"] == "online":
+                online[key] += 1
+            elif event["event"] == "offline":
+                offline[key] += 1
+            newest[event["device"]] = max(newest.get(event["device"], 0), event["session"])
+        for key in {(event["device"], event["session"]) for event in self.uplinks} | set(offline):
+            if online[key] != 1:
+                raise Broken("%d times online: %r" % (online[key], key))
+        for key, times in online.items():
+            ended = offline[key]
+            if times != 1 or ended > 1 or (ended == 0 and key[1] != newest[key[0]]):
+                raise Broken("%d times online, %d times offline: %r" % (times, ended, key))
