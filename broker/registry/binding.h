@@ -185,13 +185,13 @@ void binding_serve(struct binding_table *table);
 
 /**
  * binding_withdraw() - a device is being removed: it is bound to no gateway any more, and no
- * sub-device to it. In memory only: store_remove() has made it durable.
+ * sub-device to it. In memory only: store_remove() makes it durable.
+ *
+ * May wait for a grace period. Their places come free once they have gone off-line.
  * Return: are there any such bindings?
  */
 bool binding_withdraw(struct binding_table *table, uint32_t device, uint32_t serial);
 
-/** binding_withdrawn() - have those gone off-line? If not, their workers are asked (again). */
-bool binding_withdrawn(struct binding_table *table, uint32_t device, uint32_t serial);
-
-/** binding_forget() - give their places back, on-line or not; waits for a grace period. */
-void binding_forget(struct binding_table *table, uint32_t device, uint32_t serial);
+/** binding_withdrawn() - have all that were withdrawn gone off-line? If not, their workers are
+ * asked to end that (again); binding_serve() does so, too, but not as often. */
+bool binding_withdrawn(struct binding_table *table);

@@ -56,8 +56,28 @@ void store_close(struct store *store);
  */
 int store_add(struct store *store, struct device_record *records, size_t count, size_t *failed);
 
-/** store_remove() - durable when it returns. Return: 0, -ENOENT, -EIO. */
+/** store_remove() - the device and all bindings that name it; durable when it returns.
+ * Return: 0, -ENOENT, -EIO. */
 int store_remove(struct store *store, const char *id, struct device_record *removed);
+
+/** struct store_binding - a sub-device and its gateway: numbers and serials; @gateway DEVICE_NONE:
+ * none */
+struct store_binding {
+	uint32_t device, serial;
+	uint32_t gateway, gateway_serial;
+};
+
+/**
+ * store_bind() - bind, move and unbind sub-devices: all of them or none; durable when it returns
+ *
+ * A later change of the same sub-device wins. Return: 0, -ENOSPC, -EIO.
+ */
+int store_bind(struct store *store, const struct store_binding *changes, size_t count);
+
+/** store_each_binding() - all bindings; @visit returns false to stop, it must not change the store.
+ * Return: bindings visited, or -errno (-EIO: one is damaged). */
+int64_t store_each_binding(struct store *store,
+	bool (*visit)(void *context, const struct store_binding *binding), void *context);
 
 /** store_get() - Return: 0, -ENOENT, -EIO. */
 int store_get(struct store *store, const char *id, struct device_record *record);

@@ -254,6 +254,9 @@ static int64_t remove_one(struct store *store, MDB_txn *txn, void *context)
 	rc = store_result(store, mdb_del(txn, store->devices, &key, NULL));
 	if (rc < 0)
 		return rc;
+	rc = store_unbind_device(store, txn, one->record->number);
+	if (rc < 0)
+		return rc;
 	key = (MDB_val){sizeof(one->record->number), &one->record->number};
 	rc = store_result(store, mdb_put(txn, store->freed, &key, &empty, MDB_NOOVERWRITE));
 	return rc == -EEXIST ? -EIO : rc; /* two devices had this number */

@@ -188,6 +188,8 @@ static int64_t databases_open(struct store *store, MDB_txn *txn, void *context)
 		rc = mdb_dbi_open(txn, "devices", MDB_CREATE, &store->devices);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "freed", MDB_CREATE | MDB_INTEGERKEY, &store->freed);
+	if (rc == 0) /* one that an older version made has none yet */
+		rc = mdb_dbi_open(txn, "bindings", MDB_CREATE | MDB_INTEGERKEY, &store->bindings);
 	return rc ? mdb_refuse(opening, rc) : format_check(opening, store, txn, empty);
 }
 
@@ -199,7 +201,7 @@ static int environment_open(struct opening *opening, struct store *store)
 		return mdb_refuse(opening, rc);
 	mdb_env_set_userctx(store->env, store);
 	mdb_env_set_assert(store->env, store_damaged);
-	rc = mdb_env_set_maxdbs(store->env, 3);
+	rc = mdb_env_set_maxdbs(store->env, 4);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(store->env, STORE_MAP_BYTES);
 	if (rc == 0)

@@ -13,6 +13,7 @@
  * @devices: id -> packed record
  * @freed: numbers (unsigned int) that devices had and no longer have
  * @values: name -> uint64_t
+ * @bindings: a sub-device's number -> its gateway
  * @cursor: of the running operation; closed when it ends, however it ends
  * @damaged: where store_damaged() goes while an operation runs
  * @broken: something could not be read or written: no more changes until it is opened again, as a
@@ -20,7 +21,7 @@
  */
 struct store {
 	MDB_env *env;
-	MDB_dbi devices, freed, values;
+	MDB_dbi devices, freed, values, bindings;
 	MDB_cursor *cursor;
 	jmp_buf *damaged;
 	uint32_t limit;
@@ -53,3 +54,7 @@ int store_result(struct store *store, int rc);
 
 /** store_damaged() - LMDB's assertion handler. */
 void store_damaged(MDB_env *env, const char *message);
+
+/** store_unbind_device() - within a transaction: no binding names this device any more, whether as
+ * sub-device or as gateway. Return: 0 or -errno. */
+int store_unbind_device(struct store *store, MDB_txn *txn, uint32_t number);

@@ -572,6 +572,62 @@ static void test_many(void **state)
 
 #define row(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* ---- bindings ---- */
+
+struct bindings {
+	struct store_binding found[8];
+	unsigned count;
+};
+
+static bool note(void *context, const struct store_binding *binding)
+{
+	struct bindings *bindings = context;
+
+	assert_true(bindings->count < 8);
+	bindings->found[bindings->count++] = *binding;
+	return true;
+}
+
+static struct bindings all_bindings(struct fixture *f)
+{
+	struct bindings bindings = {.count = 0};
+
+	const int64_t visited = store_each_binding(f->store, note, &bindings);
+
+	assert_int_equal(visited, bindings.count);
+	return bindings;
+}
+
+static void test_bindings(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_binding changes[] = {{10, 11, 1, 2}, {11, 12, 1, 2}, {12, 13, 2, 3},
+		{13, 14, 0, 1}, {10, 11, 2, 3}, {12, 13, DEVICE_NONE, 0}};
+	struct device_record removed;
+	struct bindings now;
+
+	open_store(f, 0);
+	assert_int_equal(add(f, 0, 20), 0);
+	assert_int_equal(store_bind(f->store, changes, 6), 0);
+	close_store(f);
+	open_store(f, 0);
+	now = all_bindings(f);
+	assert_int_equal(now.count, 3);
+	assert_memory_equal(&now.found[0], &changes[4], sizeof(changes[0]));
+	assert_memory_equal(&now.found[1], &changes[1], sizeof(changes[0]));
+	assert_memory_equal(&now.found[2], &changes[3], sizeof(changes[0]));
+	assert_int_equal(store_bind(f->store, &changes[5], 1), 0); /* there is none: done */
+	assert_int_equal(store_bind(f->store, NULL, 0), 0);
+	/* a gateway, a sub-device, and one that is neither */
+	assert_int_equal(store_remove(f->store, device(1).id, &removed), 0);
+	assert_int_equal(all_bindings(f).count, 2);
+	assert_int_equal(store_remove(f->store, device(13).id, &removed), 0);
+	assert_int_equal(store_remove(f->store, device(19).id, &removed), 0);
+	now = all_bindings(f);
+	assert_int_equal(now.count, 1);
+	assert_int_equal(now.found[0].device, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -587,6 +643,7 @@ int main(void)
 		row(test_not_a_registry),
 		row(test_damaged),
 		row(test_many),
+		row(test_bindings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
