@@ -26,6 +26,7 @@ static const struct option long_options[] = {
 	{"follow", no_argument, NULL, OPTION_FOLLOW},
 	{"wait", required_argument, NULL, OPTION_WAIT},
 	{"deadline", required_argument, NULL, OPTION_DEADLINE},
+	{"event", required_argument, NULL, OPTION_EVENT},
 	{NULL, 0, NULL, 0},
 };
 
@@ -114,6 +115,8 @@ static int check(const struct ctl_command *command, const struct ctl_verb *verb)
 	if (limit && (strlen(limit) > 9 || strspn(limit, "0123456789") != strlen(limit) ||
 			     !strtol(limit, NULL, 10)))
 		return wrong_usage("--limit takes a number from 1, not %s", limit);
+	if (verb->wrong && verb->wrong(command))
+		return wrong_usage("%s", verb->wrong(command));
 	return 0;
 }
 

@@ -42,6 +42,7 @@ void ctl_print_session(const json_t *answer);
 void ctl_print_sessions(const json_t *answer);
 void ctl_print_kicked(const json_t *answer);
 void ctl_print_status(const json_t *answer);
+void ctl_print_sent(const json_t *answer);
 
 /** struct ctl_column - of a table: a member of each row */
 struct ctl_column {
@@ -74,6 +75,7 @@ enum ctl_option {
 	OPTION_FOLLOW,
 	OPTION_WAIT,
 	OPTION_DEADLINE,
+	OPTION_EVENT,
 	OPTION_COUNT
 };
 
@@ -100,6 +102,7 @@ struct ctl_command {
  * @options: CTL_BIT() of those that it takes
  * @run: asks; NULL if this version does not have it
  * @print: shows an answer that is no refusal
+ * @wrong: what is wrong with its operands and options, NULL if nothing is; may be NULL
  */
 struct ctl_verb {
 	const char *words[2];
@@ -109,8 +112,13 @@ struct ctl_verb {
 	unsigned options;
 	json_t *(*run)(const struct ctl_command *command);
 	void (*print)(const json_t *answer);
+	const char *(*wrong)(const struct ctl_command *command);
 };
 
 /** All verbs, those of later versions too (hearthctl_verbs.c). */
 extern const struct ctl_verb ctl_verbs[];
 extern const size_t ctl_verb_count;
+
+/** ctl_run_send(), ctl_wrong_send() - the verb send (hearthctl_send.c) */
+json_t *ctl_run_send(const struct ctl_command *command);
+const char *ctl_wrong_send(const struct ctl_command *command);

@@ -185,6 +185,24 @@ static json_t *run_sessions(const struct ctl_command *command)
 	return run_pages(command, json_pack("{s:s}", "verb", "sessions"), "sessions", "from");
 }
 
+static json_t *run_lan_key(const struct ctl_command *command)
+{
+	json_t *request = json_pack("{s:s, s:s, s:s}", "verb", "lan-key", "id",
+		command->operands[0], "random", command->operands[1]);
+	json_t *answer;
+
+	if (!request)
+		return ctl_refuse("use UTF-8", "an argument is not UTF-8 text");
+	answer = ctl_request(&command->target, request, -1, WAIT_SECONDS);
+	json_decref(request);
+	return answer;
+}
+
+static void print_lan_key(const json_t *answer)
+{
+	printf("%s\n", json_string_value(json_object_get(answer, "lan_key")));
+}
+
 const struct ctl_verb ctl_verbs[] = {
 	{{"device", "add"}, "ID PIN [--bind PASSWORD] [--model M] [--gateway ID]",
 		"Provisions a device: durable before it returns, and known to a running broker at\n"
@@ -193,41 +211,63 @@ const struct ctl_verb ctl_verbs[] = {
 		"\"-\" reads it as a line from standard input, so that it stands in no process "
 		"list.",
 		2, true, CTL_BIT(OPTION_BIND) | CTL_BIT(OPTION_MODEL) | CTL_BIT(OPTION_GATEWAY),
-		run_add, ctl_print_added},
+		run_add, ctl_print_added, NULL},
 	{{"device", "import"}, "FILE.csv",
 		"Provisions the devices of a file: columns "
 		"device_id,pin,bind_password,model,gateway,\n"
 		"a header row. All rows are added or none; the bad line is named. \"-\" reads "
 		"standard\n"
 		"input.",
-		1, true, 0, run_import, ctl_print_imported},
+		1, true, 0, run_import, ctl_print_imported, NULL},
 	{{"device", "show"}, "ID [--secrets]",
 		"Shows a device; its PIN and bind password only with --secrets.", 1, true,
-		CTL_BIT(OPTION_SECRETS), run_show, ctl_print_device},
+		CTL_BIT(OPTION_SECRETS), run_show, ctl_print_device, NULL},
 	{{"device", "list"}, "[--after ID] [--limit N]",
 		"Lists devices in the order of their ids, 1000 unless told otherwise.\n"
 		"With --json: {\"devices\":[..],\"next\":ID or null,\"total\":N}.",
-		0, true, CTL_BIT(OPTION_AFTER) | CTL_BIT(OPTION_LIMIT), run_list,
-		ctl_print_devices},
+		0, true, CTL_BIT(OPTION_AFTER) | CTL_BIT(OPTION_LIMIT), run_list, ctl_print_devices,
+		NULL},
 	{{"device", "remove"}, "ID",
 		"Removes a device and ends its session (event: offline, removed).", 1, true, 0,
-		run_remove, ctl_print_removed},
+		run_remove, ctl_print_removed, NULL},
 	{{"status", NULL}, "",
 		"Shows workers, ports, sessions, rates, drops by reason and how full the event "
 		"rings\n"
 		"are. Drops that did not happen are left out; --json has every counter.",
-		0, false, 0, run_status, ctl_print_status},
+		0, false, 0, run_status, ctl_print_status, NULL},
 	{{"session", NULL}, "ID", "Shows a device's session; never a key or a token.", 1, false,
-		CTL_BIT(OPTION_FOLLOW), run_session, ctl_print_session},
+		CTL_BIT(OPTION_FOLLOW), run_session, ctl_print_session, NULL},
 	{{"sessions", NULL}, "[--limit N]",
 		"Lists live sessions, 1000 unless told otherwise.\n"
 		"With --json: {\"sessions\":[..],\"next\":where the rest begins or null}.",
-		0, false, CTL_BIT(OPTION_LIMIT), run_sessions, ctl_print_sessions},
+		0, false, CTL_BIT(OPTION_LIMIT), run_sessions, ctl_print_sessions, NULL},
 	{{"kick", NULL}, "ID",
 		"Ends a device's session (event: offline, kicked); the device may log in again.", 1,
-		false, 0, run_kick, ctl_print_kicked},
-	{.words = {"send", NULL}, .operand_count = 3},
-	{.words = {"lan-key", NULL}, .operand_count = 2},
+		false, 0, run_kick, ctl_print_kicked, NULL},
+	{{"send", NULL}, "ID CODE JSON [--wait S] [--event ID]",
+		"Sends a request of the platform (2001, 2003, 2005, 2015, 2025, 2031) to a device "
+		"or\n"
+		"sub-device, adds sequence, time, and deviceId where it is missing, and prints "
+		"the\n"
+		"device's answer. JSON: an object without sequence and time; \"-\" reads standard\n"
+		"input. Waits 35 s, long enough for three sends, unless told otherwise; after that "
+		"a\n"
+		"request that has not been sent yet is not sent any more. --wait 0 prints the "
+		"request's\n"
+		"id and leaves its outcome to whoever reads the events. undelivered: no-answer "
+		"and the\n"
+		"like end with 1. 3001 and 3003 answer the device's oldest voice request that "
+		"waits, or\n"
+		"the one that --event names, and are done when the broker has taken them.\n"
+		"With --json: {\"request\":N,\"code\":C,\"result\":R,\"payload\":{..}}.",
+		3, false, CTL_BIT(OPTION_WAIT) | CTL_BIT(OPTION_EVENT), ctl_run_send,
+		ctl_print_sent, ctl_wrong_send},
+	{{"lan-key", NULL}, "ID RANDOM",
+		"Makes the key that the platform gives to a device's app for their LAN session: "
+		"44\n"
+		"characters, a secret. RANDOM: the app's 16 characters 0-9, A-Z, a-z.\n"
+		"With --json also liveTime, how many seconds the app may use it.",
+		2, false, 0, run_lan_key, print_lan_key, NULL},
 	{.words = {"reload", NULL}},
 	{.words = {"config", NULL}},
 	{.words = {"drain", NULL}},

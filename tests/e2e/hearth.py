@@ -194,8 +194,8 @@ class Hearth:
             feed.kill()
         if self.process and self.process.poll() is None:
             self.kill()
-        for suffix in ("", ".commit", ".sessions"):
-            pathlib.Path(str(self.ring) + suffix).unlink(missing_ok=True)
+        for path in (self.ring, *self.ring.parent.glob(self.ring.name + ".*")):
+            path.unlink(missing_ok=True)
 
     def __enter__(self):
         return self
