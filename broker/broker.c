@@ -118,6 +118,17 @@ static int open_ports(struct broker *broker, char *error, size_t size)
 
 /* ---- workers ---- */
 
+static struct mc_watch_config watch_config(const struct config *config)
+{
+	return (struct mc_watch_config){.failures = config->mc.budget_failures,
+		.per_seconds = config->mc.budget_seconds,
+		.connects = config->mc.flap_connects,
+		.seconds = config->mc.flap_seconds,
+		.hold = config->mc.flap_hold,
+		.devices = MC_WATCH_DEVICES,
+		.buckets = MC_WATCH_BUCKETS};
+}
+
 /* "name LIMIT (MiB), ..." of what each worker has. */
 static void pools_text(const struct worker *worker, char *out, size_t size)
 {
@@ -137,6 +148,7 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 	const size_t sessions =
 		session_entries(broker->table, NULL) * session_entry_bytes(broker->table);
 	const size_t between = worker_mesh_bytes(setup->count);
+	const struct mc_watch_config watch = watch_config(config);
 	char pools[768], forward[64] = "";
 
 	pools_text(broker->threads[0].worker, pools, sizeof(pools));
@@ -146,15 +158,16 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 			(double)between / 1048576);
 	snprintf(broker->memory_line, sizeof(broker->memory_line),
 		"%u worker%s of %.1f MiB (%u TCP connections in all), %u sessions of %zu bytes "
-		"(%.1f MiB), %u devices (%.1f MiB), event rings of %.0f MiB each%s; %.1f MiB in "
-		"all, beside DPDK's own %u",
+		"(%.1f MiB), %u devices (%.1f MiB), event rings of %.0f MiB each%s, reconnects and "
+		"failed logins (%.1f MiB); %.1f MiB in all, beside DPDK's own %u",
 		setup->count, setup->count == 1 ? "" : "s", (double)worker_bytes(setup) / 1048576,
 		config->limits.connections, session_entries(broker->table, NULL),
 		session_entry_bytes(broker->table), (double)sessions / 1048576,
 		config->limits.devices, (double)registry_bytes(broker->registry) / 1048576,
 		(double)config->feed.bytes / 1048576, forward,
+		(double)mc_watch_bytes(&watch) / 1048576,
 		(double)(setup->count * (worker_bytes(setup) + config->feed.bytes) + sessions +
-			 registry_bytes(broker->registry) + between) /
+			 registry_bytes(broker->registry) + between + mc_watch_bytes(&watch)) /
 			1048576,
 		config->memory.megabytes);
 	broker_say(broker, "memory: %s", broker->memory_line);
@@ -199,6 +212,18 @@ static int make_mesh(struct broker *broker, struct worker_setup *setup, char *er
 	return -errno;
 }
 
+static int make_watch(struct broker *broker, struct worker_setup *setup, char *error, size_t size)
+{
+	const struct mc_watch_config config = watch_config(broker->config);
+
+	broker->watch = mc_watch_new(&config, broker->random);
+	broker->view.watch = setup->watch = broker->watch;
+	if (broker->watch)
+		return 0;
+	snprintf(error, size, "no memory to watch devices and addresses: %s", strerror(errno));
+	return -errno;
+}
+
 static int make_workers(struct broker *broker, char *error, size_t size)
 {
 	struct worker_setup setup = {.config = broker->config,
@@ -216,6 +241,8 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 	uint64_t began;
 	int rc = make_mesh(broker, &setup, error, size);
 
+	if (!rc)
+		rc = make_watch(broker, &setup, error, size);
 	if (rc)
 		return rc;
 	for (unsigned i = 0; i < setup.count; i++) {
@@ -374,6 +401,7 @@ void broker_stop(struct broker *broker)
 		random_system_free(broker->threads[i].random);
 	}
 	worker_mesh_free(broker->mesh);
+	mc_watch_free(broker->watch);
 	for (unsigned i = 0; i < broker->config->port_count; i++)
 		port_close(broker->ports[i]);
 	if (broker->eal_started)

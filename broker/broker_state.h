@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "control/control.h"
+#include "mc/mc_watch.h"
 #include "port.h"
 #include "rss.h"
 #include "worker.h"
@@ -35,6 +36,7 @@ struct broker {
 	struct rss rss;
 	struct port *ports[CONFIG_PORTS_MAX];
 	struct worker_mesh *mesh; /* NULL: there is one worker */
+	struct mc_watch *watch;
 	struct broker_thread threads[CONFIG_WORKERS_MAX];
 	uint64_t first_session, id_limit;
 	time_t reaped;         /* when command rings were, monotonic seconds */

@@ -187,6 +187,19 @@ static const struct config_field frame_fields[] = {
 	{.key = NULL},
 };
 
+static const struct config_field flap_fields[] = {
+	NUMBER("connects", mc.flap_connects, 0, 250, "(0: not watched)"),
+	NUMBER("seconds", mc.flap_seconds, 1, 3600, "(seconds)"),
+	NUMBER("hold", mc.flap_hold, 1, 3600, "(seconds)"),
+	{.key = NULL},
+};
+
+static const struct config_field budget_fields[] = {
+	NUMBER("failures", mc.budget_failures, 0, 1000, "(0: not counted)"),
+	NUMBER("per_seconds", mc.budget_seconds, 1, 3600, "(seconds)"),
+	{.key = NULL},
+};
+
 static const struct config_field command_fields[] = {
 	NUMBER("sends", mc.command_sends, 1, 10, ""),
 	WORD("unanswered", mc.unanswered, unanswered),
@@ -213,6 +226,8 @@ static const struct config_field mc_fields[] = {
 	NUMBER("token_seconds", mc.token_seconds, 120, 31536000, "(seconds)"),
 	MAP("frame_bytes", frame_fields),
 	NUMBER("udp_gap", mc.udp_gap, 0, 31, ""),
+	MAP("flap", flap_fields),
+	MAP("login_budget", budget_fields),
 	{.key = "commands", .kind = FIELD_MAP, .fields = command_fields, .read = check_commands},
 	{.key = "subdevices",
 		.kind = FIELD_WORD,
@@ -282,6 +297,11 @@ static void set_defaults(struct config *config)
 	config->mc.token_seconds = 86400;
 	config->mc.frame_tcp = 64 * KIB;
 	config->mc.frame_udp = 1472;
+	config->mc.flap_connects = 40;
+	config->mc.flap_seconds = 300;
+	config->mc.flap_hold = 60;
+	config->mc.budget_failures = 20;
+	config->mc.budget_seconds = 60;
 	config->mc.command_sends = 3;
 	config->mc.unanswered = UNANSWERED_IF_SILENT;
 	config->feed.bytes = 64 * MIB;

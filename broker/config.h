@@ -66,6 +66,8 @@ struct config {
 		uint32_t heartbeat, auth_interval, time_window, token_seconds;
 		uint32_t frame_tcp, frame_udp; /* bytes */
 		uint32_t udp_gap;
+		uint32_t flap_connects, flap_seconds, flap_hold; /* connects 0: not watched */
+		uint32_t budget_failures, budget_seconds;        /* failures 0: not counted */
 		uint32_t command_sends;
 		enum config_unanswered unanswered;
 		bool subdevices_strict;

@@ -78,11 +78,13 @@ struct listener {
 #define PROTOCOL_BATCH 256
 
 struct command_rings; /* feed/command_ring.h */
+struct mc_watch;      /* mc/mc_watch.h */
 
 /**
  * struct host - what a worker offers its protocols
  *
  * @commands: backends' command rings; NULL: there are none
+ * @watch: reconnects and failed logins, shared by all workers; NULL: nobody is watched
  * @waiting: messages that wait for their session, see host_keep()
  *
  * The calls below this struct are implemented by the worker (and by tests on plain memory).
@@ -96,6 +98,7 @@ struct host {
 	struct registry *registry;
 	struct feed_ring *feed;
 	struct command_rings *commands;
+	struct mc_watch *watch;
 	struct aes_burst *aes;
 	struct random *random;
 	unsigned waiting;

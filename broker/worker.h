@@ -52,6 +52,7 @@ struct worker_setup {
 	struct registry *registry;
 	struct feed *feed;
 	struct command_rings *commands; /* NULL: there are none */
+	struct mc_watch *watch;         /* NULL: nobody is watched */
 	struct random *random;
 	bool huge;
 	uint64_t tsc_hz;

@@ -251,6 +251,7 @@ struct worker *worker_new(
 		.registry = setup->registry,
 		.feed = feed_ring(setup->feed, setup->number),
 		.commands = setup->commands,
+		.watch = setup->watch,
 		.aes = aes_burst_new(),
 		.random = setup->random,
 		.context = worker,

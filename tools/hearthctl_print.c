@@ -196,11 +196,18 @@ void ctl_print_session(const json_t *answer)
 	};
 	const json_t *session = json_object_get(answer, "session");
 	const json_t *login = json_object_get(answer, "login");
+	const json_t *held = json_object_get(answer, "held");
+	char until[32];
 
 	print_members(session, members, sizeof(members) / sizeof(members[0]));
 	if (session && login)
 		printf("\nand a login that is not connected yet:\n");
 	print_members(login, members, sizeof(members) / sizeof(members[0]));
+	if (!held)
+		return;
+	time_text(number_of(held, "until_time"), until, sizeof(until));
+	printf("%sheld down until %s UTC, %lld s more: it reconnected too often\n",
+		session || login ? "\n" : "", until, number_of(held, "seconds"));
 }
 
 void ctl_print_sessions(const json_t *answer)

@@ -100,6 +100,23 @@ static void print_sessions(const json_t *sessions)
 		number_of(sessions, "entries"));
 }
 
+static void print_watch(const json_t *watch)
+{
+	const json_t *devices = json_object_get(watch, "devices");
+	const json_t *failed = json_object_get(watch, "failed_logins");
+
+	if (!watch)
+		return;
+	printf("\nwatched\n  reconnects: %lld devices (room for %lld, %lld gave way), %lld held "
+	       "down\n",
+		number_of(devices, "used"), number_of(devices, "entries"),
+		number_of(devices, "evicted"), number_of(devices, "held"));
+	printf("  failed logins: %lld ids and addresses (room for %lld, %lld gave way), %lld have "
+	       "used up their budget\n",
+		number_of(failed, "used"), number_of(failed, "entries"),
+		number_of(failed, "evicted"), number_of(failed, "spent"));
+}
+
 static void print_rates(json_t *last, const json_t *since_start)
 {
 	const char *name;
@@ -156,6 +173,7 @@ void ctl_print_status(const json_t *answer)
 	print_ports(json_object_get(answer, "ports"));
 	print_workers(json_object_get(answer, "workers"));
 	print_sessions(json_object_get(answer, "sessions"));
+	print_watch(json_object_get(answer, "watch"));
 	printf("\nregistry\n  %lld devices (limit %lld), %lld bytes\n",
 		number_of(registry, "devices"), number_of(registry, "limit"),
 		number_of(registry, "bytes"));

@@ -31,6 +31,7 @@ struct broker_view {
 	struct session_table *table;
 	struct feed *feed;
 	struct command_rings *commands;
+	struct mc_watch *watch; /* NULL: nobody is watched */
 	unsigned workers;
 	uint64_t started_unix; /* seconds */
 	const char *memory_line;

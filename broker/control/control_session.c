@@ -5,6 +5,7 @@
 #include <urcu/urcu-qsbr.h>
 
 #include "control/control_private.h"
+#include "mc/mc_watch.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -104,10 +105,23 @@ static json_t *session_json(
 	return session;
 }
 
+/* {"seconds", "until_time"} if the device is held down for reconnecting too often, else NULL */
+static json_t *held_json(const struct broker_view *view, const struct device *device)
+{
+	uint32_t seconds = 0;
+
+	if (view->watch)
+		seconds = mc_watch_held(view->watch,
+			mc_watch_device(view->watch, device->number, device->serial), tick_now());
+	return seconds ? json_pack("{s:I, s:I}", "seconds", (json_int_t)seconds, "until_time",
+				 (json_int_t)(time(NULL) + seconds))
+		       : NULL;
+}
+
 json_t *control_session(struct control *control, json_t *request, int file)
 {
 	struct broker_view *view = control->view;
-	json_t *refusal, *live = NULL, *login = NULL;
+	json_t *refusal, *live = NULL, *login = NULL, *held;
 	const char *verb, *id;
 	struct session_turn turn;
 	struct device *device;
@@ -123,10 +137,12 @@ json_t *control_session(struct control *control, json_t *request, int file)
 		live = session_json(view, device, &turn);
 	if (peek_of(view, device, load(&device->login), &turn))
 		login = session_json(view, device, &turn);
-	if (!live && !login)
+	held = held_json(view, device);
+	if (!live && !login && !held)
 		return control_refuse("wait until it logs in",
 			"device \"%s\" is provisioned but has no session", id);
-	return json_pack("{s:b, s:o*, s:o*}", "ok", 1, "session", live, "login", login);
+	return json_pack(
+		"{s:b, s:o*, s:o*, s:o*}", "ok", 1, "session", live, "login", login, "held", held);
 }
 
 /* One live session of the walk through the slab; NULL if the entry holds none. */

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* control_status.c - status: workers with their counters, ports, sessions, rates, ring fill */
 #include "control/control_private.h"
+#include "mc/mc_watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -215,6 +216,21 @@ static json_t *feed_json(struct broker_view *view)
 	return rings;
 }
 
+/* Tables of reconnects and failed logins: how full they are, who is in trouble now. */
+static json_t *watch_json(const struct broker_view *view)
+{
+	struct mc_watch_fill fill;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	fill = mc_watch_fill(view->watch, (uint32_t)now.tv_sec, control_clock_us() / 1000);
+	return json_pack("{s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "devices", "entries",
+		(json_int_t)fill.devices, "used", (json_int_t)fill.devices_used, "held",
+		(json_int_t)fill.held, "evicted", (json_int_t)fill.devices_evicted, "failed_logins",
+		"entries", (json_int_t)fill.buckets, "used", (json_int_t)fill.buckets_used, "spent",
+		(json_int_t)fill.spent, "evicted", (json_int_t)fill.buckets_evicted);
+}
+
 /* What the kernel says this process occupies, in bytes: pages of its own, of files, of shared
  * memory (ring and sessions), huge pages. */
 static json_t *process_json(void)
@@ -270,6 +286,8 @@ json_t *control_status(struct control *control, json_t *request, int file)
 		"commands", control_command_rings(view), "rates",
 		control_rates(&control->before, &control->now), "rates_since_start",
 		control_rates(&control->start, &control->now));
+	if (answer && view->watch)
+		json_object_set_new(answer, "watch", watch_json(view));
 	if (answer && help && view->workers) {
 		json_object_set_new(answer, "help", counters_json(view, 0, true));
 		json_object_set_new(answer, "pools_help", pools_json(view, 0, true));

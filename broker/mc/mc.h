@@ -266,6 +266,10 @@ enum mc_name {
 /** mc_content_read() - scan a frame's plaintext and fill in its content, or its fault. */
 void mc_content_read(struct mc *mc, struct mc_frame *frame);
 
+/** mc_padding() - bytes of PKCS#7 padding (RFC 5652 section 6.3) at the end of a last block, 1 to 16;
+ * 0: it is not well-formed. In constant time. */
+uint32_t mc_padding(const uint8_t block[AES_BLOCK]);
+
 /** mc_id_valid() - 1 to 64 bytes of printable ASCII without '"' and '\'? */
 bool mc_id_valid(const uint8_t *id, uint32_t length);
 
@@ -294,6 +298,32 @@ void mc_close(struct mc *mc, uint32_t connection);
 
 /** mc_login() - decide on a frame that came to the login port (section 5.4.2.1). */
 void mc_login(struct mc *mc, struct mc_frame *frame);
+
+/* mc_budget.c */
+
+/** mc_budget_look() - of the batch's logins those whose id or address has failed often are looked at
+ * by one block first; what fails goes no further. */
+void mc_budget_look(struct mc *mc);
+
+/** mc_budget_failed() - a login failed by what the peer sent. */
+void mc_budget_failed(struct mc *mc, const struct mc_frame *frame);
+
+/* mc_flap.c */
+
+/** mc_flap_held() - is this device held down? It has proved who it is. */
+bool mc_flap_held(struct mc *mc, const struct mc_frame *frame, const struct device *device);
+
+/**
+ * mc_flap_connected() - a connect was accepted
+ * @older: the entry that the device's record named before, not ended yet; SESSION_NONE: none
+ * Return: alerts for mc_flap_tell(), once the online is written.
+ */
+unsigned mc_flap_connected(struct mc *mc, const struct mc_frame *frame,
+	const struct session_turn *turn, const struct device *device, uint32_t older);
+
+/** mc_flap_tell() - count and write alerts; what finds no room is owed. */
+void mc_flap_tell(struct mc *mc, const struct mc_frame *frame, const struct session_turn *turn,
+	const struct device *device, unsigned alerts);
 
 /* mc_connect.c */
 
@@ -419,6 +449,11 @@ bool mc_event_online(struct mc *mc, const struct session_turn *turn, const struc
  * Return: false when the ring has no room. */
 bool mc_event_offline(struct mc *mc, const struct session_turn *turn, const struct device *device,
 	enum hearth_reason reason);
+
+/** mc_event_alert() - write an alert about a device. @session: number of its newest session; @peer:
+ * where what raised it came from. Return: false when the ring has no room. */
+bool mc_event_alert(struct mc *mc, const struct device *device, uint64_t session,
+	const struct peer *peer, enum hearth_reason reason);
 
 /* mc_life.c */
 

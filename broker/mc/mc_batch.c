@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-/* Arena bytes that a frame may need: its data without escapes, decoded, and two resolved ids. */
-#define ARENA_NEED(length) (2u * (length) + 3 * DEVICE_ID_MAX)
+/* Arena bytes that a frame may need: its data without escapes, decoded, and two resolved ids,
+ * and the last blocks of a login. */
+#define ARENA_NEED(length) (2u * (length) + 4 * DEVICE_ID_MAX)
 _Static_assert(ARENA_NEED(MC_FRAME_MAX) <= MC_ARENA, "the longest frame fits the arena");
 
 /* Names of keys: session entries by index, devices by number, and those that find nothing. */
@@ -135,6 +136,8 @@ static void decode(struct mc *mc, struct mc_frame *frame)
 
 static void decrypt_all(struct mc *mc)
 {
+	uint64_t blocks = 0;
+
 	mc->job_count = 0;
 	for (unsigned i = 0; i < mc->frame_count; i++) {
 		struct mc_frame *frame = &mc->frames[i];
@@ -147,8 +150,10 @@ static void decrypt_all(struct mc *mc)
 			.in = frame->plain,
 			.out = frame->plain,
 			.length = frame->plain_length};
+		blocks += frame->plain_length / AES_BLOCK;
 	}
 	aes_cbc_decrypt(mc->host->aes, mc->jobs, mc->job_count);
+	counter_add(&mc->counters[MC_WORK_BLOCKS], blocks);
 }
 
 /* ---- decisions ---- */
@@ -200,6 +205,7 @@ static void decide_all(struct mc *mc)
 static void batch(struct mc *mc, const struct message *messages, unsigned count)
 {
 	struct host *host = mc->host;
+	uint64_t scans = 0;
 
 	mc->frame_count = count;
 	mc->arena_used = 0;
@@ -214,6 +220,7 @@ static void batch(struct mc *mc, const struct message *messages, unsigned count)
 	}
 	host_stage(host, STAGE_LOOKUP);
 	look_up_all(mc);
+	mc_budget_look(mc);
 	host_stage(host, STAGE_BASE64);
 	for (unsigned i = 0; i < count; i++) {
 		if (mc->frames[i].sealed)
@@ -223,9 +230,12 @@ static void batch(struct mc *mc, const struct message *messages, unsigned count)
 	decrypt_all(mc);
 	host_stage(host, STAGE_JSON);
 	for (unsigned i = 0; i < count; i++) {
-		if (mc->frames[i].sealed)
+		if (mc->frames[i].sealed) {
 			mc_content_read(mc, &mc->frames[i]);
+			scans++;
+		}
 	}
+	counter_add(&mc->counters[MC_WORK_SCANS], scans);
 	host_stage(host, STAGE_DECIDE);
 	decide_all(mc);
 	mc_out_send(mc);

@@ -148,6 +148,7 @@ static void accept(struct mc *mc, const struct mc_frame *frame, struct session_t
 	uint32_t mine = mc_over_tcp(frame) ? frame->message->peer.connection : 0;
 	bool logged_in = turn->state == SESSION_LOGIN;
 	uint32_t own, older;
+	unsigned alerts;
 
 	if (!end_own(mc, turn, device, &own)) {
 		refuse(mc, frame, MC_DROP_OWED);
@@ -159,6 +160,7 @@ static void accept(struct mc *mc, const struct mc_frame *frame, struct session_t
 		refuse(mc, frame, MC_DROP_VOID);
 		return;
 	}
+	alerts = mc_flap_connected(mc, frame, turn, device, older);
 	older = end_older(mc, device, older, turn->index);
 	if (mine)
 		mc_end_bound(mc, mine); /* a session of another device came over this connection */
@@ -171,6 +173,7 @@ static void accept(struct mc *mc, const struct mc_frame *frame, struct session_t
 		mc_count(mc, MC_OWED);
 		turn->flags |= SESSION_OWED_ONLINE;
 	}
+	mc_flap_tell(mc, frame, turn, device, alerts);
 	mc_count(mc, MC_CONNECTS);
 	mc_answer_connect(mc, frame, MC_DONE);
 	/* The connection was reset behind the connect: nobody will tell of its end. */
@@ -231,6 +234,8 @@ void mc_connect(struct mc *mc, struct mc_frame *frame)
 		refuse(mc, frame, MC_DROP_VOID);
 	} else if (turn->state != SESSION_LOGIN && !newer(turn, content)) {
 		refuse(mc, frame, MC_DROP_REPLAY);
+	} else if (mc_flap_held(mc, frame, device)) {
+		refuse(mc, frame, MC_DROP_HELD);
 	} else if (!in_time(mc, content)) {
 		mc_count(mc, MC_CONNECT_TIME);
 		mc_answer_connect(mc, frame, MC_ILLEGAL);

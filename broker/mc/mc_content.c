@@ -170,13 +170,9 @@ static struct mc_text trim(const uint8_t *text, uint32_t length)
 	return (struct mc_text){text, length};
 }
 
-/*
- * PKCS#7 (RFC 5652 section 6.3) in constant time: which byte was wrong, or how many there are, must
- * not show. Return: the length without padding, or @length if it is not well-formed.
- */
-static uint32_t unpad(const uint8_t *plain, uint32_t length, bool *bad)
+/* In constant time: which byte was wrong, or how many there are, must not show. */
+uint32_t mc_padding(const uint8_t block[AES_BLOCK])
 {
-	const uint8_t *block = plain + length - AES_BLOCK;
 	uint32_t count = block[AES_BLOCK - 1];
 	uint32_t wrong = (count - 1) >> 4; /* not 0 unless 1..16 */
 
@@ -185,8 +181,7 @@ static uint32_t unpad(const uint8_t *plain, uint32_t length, bool *bad)
 
 		wrong |= (block[i] ^ count) & inside;
 	}
-	*bad = wrong;
-	return length - (wrong ? 0 : count);
+	return wrong ? 0 : count;
 }
 
 void mc_content_read(struct mc *mc, struct mc_frame *frame)
@@ -195,12 +190,13 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 	const struct json_object *object = &mc->object;
 	struct mc_content *content = &frame->content;
 	const struct json_member *outer;
-	bool bad = true;
+	uint32_t padding = 0;
 	uint64_t value;
 
 	if (frame->plain_length)
-		frame->plain_length = unpad(frame->plain, frame->plain_length, &bad);
-	if (bad)
+		padding = mc_padding(frame->plain + frame->plain_length - AES_BLOCK);
+	frame->plain_length -= padding;
+	if (!padding)
 		mc_fault(frame, MC_DROP_PADDING);
 	/* Scanned even so: the work must not tell what was wrong. */
 	if (json_scan(&mc->object, frame->plain, frame->plain_length)) {

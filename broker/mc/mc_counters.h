@@ -48,6 +48,11 @@
 	X(MC_END_REMOVED, "offline_removed", "sessions ended: the device was removed")             \
 	X(MC_END_SHUTDOWN, "offline_shutdown", "sessions ended: the node leaves for good")         \
 	X(MC_OWED, "owed", "life-cycle events put off because the ring was full")                  \
+	X(MC_HELD, "held_down", "devices held down: they reconnected too often")                   \
+	X(MC_CLONES, "clones", "devices of which there are two under one id")                      \
+	X(MC_LOOKS, "login_looks", "logins of which one block was looked at first: many failed")   \
+	X(MC_WORK_BLOCKS, "work_blocks", "AES blocks decrypted")                                   \
+	X(MC_WORK_SCANS, "work_scans", "decrypted contents scanned as JSON")                       \
 	X(MC_DROP_LONG, "drop_long", "frames longer than the limit")                               \
 	X(MC_DROP_FRAME, "drop_frame", "frames that are not CTS, one object, CR LF")               \
 	X(MC_DROP_ENVELOPE, "drop_envelope", "frames whose envelope is not well-formed")           \
@@ -56,6 +61,9 @@
 	X(MC_DROP_LOGIN_PORT, "drop_login_port", "frames on the login port that are no login")     \
 	X(MC_DROP_LOGIN_ELSEWHERE, "drop_login_elsewhere", "logins off the login port")            \
 	X(MC_DROP_DEVICE, "drop_unknown_device", "logins of devices that are not provisioned")     \
+	X(MC_DROP_BUDGET, "drop_login_budget",                                                     \
+		"logins that failed by their last block: their id or address had failed often")    \
+	X(MC_DROP_HELD, "drop_held", "logins and connects of devices that are held down")          \
 	X(MC_DROP_FULL, "drop_login_full", "logins that found no session entry")                   \
 	X(MC_DROP_TOKEN, "drop_unknown_token", "frames whose token names no session")              \
 	X(MC_DROP_MOVING, "drop_moving", "connects closed: no room to wait for their session")     \

@@ -160,3 +160,17 @@ bool mc_event_offline(struct mc *mc, const struct session_turn *turn, const stru
 	record.window = turn->progress.window;
 	return write_record(mc, FEED_LIFECYCLE, &record, device, NULL);
 }
+
+bool mc_event_alert(struct mc *mc, const struct device *device, uint64_t session,
+	const struct peer *peer, enum hearth_reason reason)
+{
+	struct hearth_record record = {.time = mc->host->clock.unix_ms,
+		.session = session,
+		.event = HEARTH_ALERT,
+		.reason = reason,
+		.protocol = HEARTH_MC,
+		.device_length = device->id_length};
+
+	set_peer(mc, &record, peer);
+	return write_record(mc, FEED_LIFECYCLE, &record, device, NULL);
+}

@@ -74,7 +74,12 @@ void mc_login(struct mc *mc, struct mc_frame *frame)
 	if (!frame->fault && !frame->content.named)
 		mc_fault(frame, MC_DROP_MISMATCH);
 	if (frame->fault) {
+		mc_budget_failed(mc, frame);
 		refuse(mc, frame, frame->fault - 1);
+		return;
+	}
+	if (mc_flap_held(mc, frame, device)) {
+		refuse(mc, frame, MC_DROP_HELD);
 		return;
 	}
 	index = session_login(host->sessions, device->number, device->serial, host->clock.tick,

@@ -24,6 +24,7 @@ struct sim_connection {
 	bool closed; /* the broker has */
 	session_handle handle;
 	uint32_t deadline; /* tick, 0: none */
+	uint32_t from;     /* IPv4 address, host order; 0: each has one of its own */
 };
 
 struct sent {
@@ -175,7 +176,10 @@ void host_peer_address(
 	memset(address, 0, 16);
 	address[10] = address[11] = 0xff;
 	if (peer->via == SESSION_VIA_TCP) {
-		memcpy(address + 12, &(uint32_t){htonl(0xc6120000 + peer->connection)}, 4);
+		const struct sim_connection *c = sim(host, peer->connection);
+		uint32_t from = c && c->from ? c->from : 0xc6120000 + peer->connection;
+
+		memcpy(address + 12, &(uint32_t){htonl(from)}, 4);
 		*port = 40000 + peer->connection;
 	} else {
 		memcpy(address, &peer->udp.address, 16);

@@ -33,6 +33,11 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->mc.frame_tcp, 65536);
 	assert_int_equal(config->mc.frame_udp, 1472);
 	assert_int_equal(config->mc.udp_gap, 0);
+	assert_int_equal(config->mc.flap_connects, 40);
+	assert_int_equal(config->mc.flap_seconds, 300);
+	assert_int_equal(config->mc.flap_hold, 60);
+	assert_int_equal(config->mc.budget_failures, 20);
+	assert_int_equal(config->mc.budget_seconds, 60);
 	assert_int_equal(config->mc.command_sends, 3);
 	assert_int_equal(config->mc.unanswered, UNANSWERED_IF_SILENT);
 	assert_false(config->mc.subdevices_strict);
@@ -98,6 +103,8 @@ static void test_every_key(void **state)
 		"  token_seconds: 120\n"
 		"  frame_bytes: { tcp: 1KiB, udp: 512 }\n"
 		"  udp_gap: 31\n"
+		"  flap: { connects: 10, seconds: 30, hold: 20 }\n"
+		"  login_budget: { failures: 0, per_seconds: 5 }\n"
 		"  commands: { sends: 3, unanswered: if-silent }\n"
 		"  subdevices: lenient\n"
 		"registry: { path: var/devices }\n"
@@ -147,6 +154,11 @@ static void test_every_key(void **state)
 	assert_int_equal(config->mc.frame_udp, 512);
 	assert_int_equal(config->mc.udp_gap, 31);
 	assert_int_equal(config->feed.acknowledge, ACKNOWLEDGE_COMMIT);
+	assert_int_equal(config->mc.flap_connects, 10);
+	assert_int_equal(config->mc.flap_seconds, 30);
+	assert_int_equal(config->mc.flap_hold, 20);
+	assert_int_equal(config->mc.budget_failures, 0);
+	assert_int_equal(config->mc.budget_seconds, 5);
 	snprintf(path, sizeof(path), "%s/var/devices", directory);
 	assert_string_equal(config->registry_path, path);
 	snprintf(path, sizeof(path), "%s/ring", directory);
