@@ -4,6 +4,7 @@
 #include "codec/base64.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "codec/base64_wide.h"
 
@@ -75,27 +76,30 @@ static int32_t decode_last(uint8_t *out, const uint8_t *in)
 
 int32_t base64_decode(uint8_t *out, const uint8_t *in, uint32_t length)
 {
-	uint32_t at, written;
+	uint32_t at, written, seen = 0;
+	bool bad = length % 4;
 	int32_t last;
 
-	if (length % 4 || length > BASE64_LENGTH_MAX)
+	if (length > BASE64_LENGTH_MAX)
 		return -EINVAL;
+	/* bad characters do not stop it: the work must not tell where one was */
+	length -= length % 4;
 	if (length == 0)
-		return 0;
-	/* stops before a bad character, which the loop below then meets */
-	at = base64_decode_wide(out, in, length - 4);
+		return bad ? -EINVAL : 0;
+	at = base64_decode_wide(out, in, length - 4, &bad);
 	written = at / 4 * 3;
 	for (; at < length - 4; at += 4, written += 3) {
 		uint32_t bits = decode_quad(in + at);
 
-		if (bits >= (uint32_t)BASE64_INVALID << 24)
-			return -EINVAL;
+		seen |= bits;
 		out[written] = (uint8_t)(bits >> 16);
 		out[written + 1] = (uint8_t)(bits >> 8);
 		out[written + 2] = (uint8_t)bits;
 	}
 	last = decode_last(out + written, in + at);
-	return last < 0 ? last : (int32_t)(written + (uint32_t)last);
+	if (bad || last < 0 || seen >= (uint32_t)BASE64_INVALID << 24)
+		return -EINVAL;
+	return (int32_t)(written + (uint32_t)last);
 }
 
 static inline void encode_triple(uint8_t *out, uint8_t a, uint8_t b, uint8_t c)

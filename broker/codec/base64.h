@@ -14,7 +14,8 @@
  * base64_decode() - decode @length characters
  *
  * Refuses everything that is not canonical: length not a multiple of 4, white space, other
- * alphabets, missing or extra '=', non-zero trailing bits. Never writes past BASE64_DECODED_MAX.
+ * alphabets, missing or extra '=', non-zero trailing bits. What is wrong, and where, does not show
+ * in how long it takes. Never writes past BASE64_DECODED_MAX.
  * Return: bytes written, or -EINVAL. Empty input decodes to 0 bytes.
  */
 int32_t base64_decode(uint8_t *out, const uint8_t *in, uint32_t length);

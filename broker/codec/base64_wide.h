@@ -3,6 +3,7 @@
 /* base64_wide.h - the middle of a Base64 text by vectors: AVX-512 VBMI, AVX2 or not at all */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #if defined(__AVX512VBMI__) || defined(__AVX2__)
 #include <immintrin.h>
@@ -20,8 +21,9 @@ extern const uint8_t base64_alphabet[64];
 
 /*
  * base64_decode_wide() - decode whole quads without padding from the start of @in
- * Return: characters taken, a multiple of 4; it stops at or shortly before a bad character, or
- * where too little is left. Reads @length characters and writes 3 bytes per 4 taken, never more.
+ * Return: characters taken, a multiple of 4, up to where too little is left; @bad becomes true if
+ * one of them is not in the alphabet. Reads @length characters and writes 3 bytes per 4 taken, never
+ * more.
  *
  * base64_encode_wide() - encode whole triples from the start of @in
  * Return: bytes taken, a multiple of 3. Reads @length bytes, writes 4 characters per 3 taken.
@@ -29,7 +31,8 @@ extern const uint8_t base64_alphabet[64];
 
 #if defined(__AVX512VBMI__) && defined(__AVX512BW__)
 
-static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint32_t length)
+static inline uint32_t base64_decode_wide(
+	uint8_t *out, const uint8_t *in, uint32_t length, bool *bad)
 {
 	/* each 32-bit lane holds 24 bits, the first byte on top: lanes are packed and turned round */
 	const __m512i pack = _mm512_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61,
@@ -38,6 +41,7 @@ static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint3
 		0, 1, 2);
 	const __m512i low = _mm512_load_si512(base64_values);
 	const __m512i high = _mm512_load_si512(base64_values + 64);
+	__mmask64 wrong = 0;
 	uint32_t at = 0;
 
 	while (at < length) {
@@ -47,8 +51,7 @@ static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint3
 		/* the lookup sees 7 bits of each character; the eighth makes it bad by itself */
 		__m512i value = _mm512_permutex2var_epi8(low, text, high);
 
-		if (_mm512_movepi8_mask(_mm512_or_si512(value, text)))
-			break;
+		wrong |= _mm512_movepi8_mask(_mm512_or_si512(value, text));
 		value = _mm512_maddubs_epi16(value, _mm512_set1_epi32(0x01400140));
 		value = _mm512_madd_epi16(value, _mm512_set1_epi32(0x00011000));
 		_mm512_mask_storeu_epi8(out, ~UINT64_C(0) >> (64 - n / 4 * 3),
@@ -56,6 +59,7 @@ static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint3
 		out += n / 4 * 3;
 		at += n;
 	}
+	*bad |= wrong != 0;
 	return at;
 }
 
@@ -88,7 +92,8 @@ static inline uint32_t base64_encode_wide(uint8_t *out, const uint8_t *in, uint3
 
 #elif defined(__AVX2__)
 
-static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint32_t length)
+static inline uint32_t base64_decode_wide(
+	uint8_t *out, const uint8_t *in, uint32_t length, bool *bad)
 {
 	/* Per high half of a character a class, per low half the classes in which it is bad:
 	 * 1: 2x (+ and /), 2: 3x (digits), 4: 4x 6x (a..o), 8: 5x 7x (p..z), 16: never good. */
@@ -103,6 +108,7 @@ static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint3
 	const __m256i pack = _mm256_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1,
 		-1, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
 	const __m256i half = _mm256_set1_epi8(0x0f);
+	__m256i wrong = _mm256_setzero_si256();
 	uint32_t at = 0;
 
 	for (; length - at >= 32; at += 32, out += 24) {
@@ -112,9 +118,8 @@ static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint3
 		__m256i slash = _mm256_cmpeq_epi8(text, _mm256_set1_epi8('/'));
 		__m256i value;
 
-		if (!_mm256_testz_si256(_mm256_shuffle_epi8(bad_low, low),
-			    _mm256_shuffle_epi8(class_high, high)))
-			break;
+		wrong = _mm256_or_si256(wrong, _mm256_and_si256(_mm256_shuffle_epi8(bad_low, low),
+						       _mm256_shuffle_epi8(class_high, high)));
 		value = _mm256_add_epi8(
 			text, _mm256_shuffle_epi8(distance, _mm256_add_epi8(high, slash)));
 		value = _mm256_maddubs_epi16(value, _mm256_set1_epi32(0x01400140));
@@ -126,6 +131,7 @@ static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint3
 		_mm_storeu_si128((__m128i *)out, _mm256_castsi256_si128(value));
 		_mm_storel_epi64((__m128i *)(out + 16), _mm256_extracti128_si256(value, 1));
 	}
+	*bad |= !_mm256_testz_si256(wrong, wrong);
 	return at;
 }
 
@@ -166,11 +172,13 @@ static inline uint32_t base64_encode_wide(uint8_t *out, const uint8_t *in, uint3
 
 #else
 
-static inline uint32_t base64_decode_wide(uint8_t *out, const uint8_t *in, uint32_t length)
+static inline uint32_t base64_decode_wide(
+	uint8_t *out, const uint8_t *in, uint32_t length, bool *bad)
 {
 	(void)out;
 	(void)in;
 	(void)length;
+	(void)bad;
 	return 0;
 }
 

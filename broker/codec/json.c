@@ -249,6 +249,7 @@ struct walk {
 	const uint8_t *start, *end;
 	unsigned depth;
 	uint32_t objects; /* a bit per open container, the innermost lowest: is it an object? */
+	const uint8_t *reached; /* the newest key or element */
 	struct key_set keys;
 	struct json_member nested; /* stands in for a member below the first level */
 };
@@ -343,6 +344,7 @@ static const uint8_t *scan_object(struct walk *walk, const uint8_t *at)
 	if (closes(walk, *at))
 		return scan_end(walk, at);
 	for (;;) {
+		walk->reached = at;
 		if (walk->objects & 1)
 			at = scan_key(walk, at);
 		if (!at || at == walk->end)
@@ -374,6 +376,7 @@ int json_scan(struct json_object *object, const uint8_t *text, uint32_t length)
 	object->text = text;
 	object->length = length;
 	object->count = 0;
+	object->reached = 0;
 	if (length > INT32_MAX)
 		return -EINVAL;
 	walk.object = object;
@@ -381,6 +384,7 @@ int json_scan(struct json_object *object, const uint8_t *text, uint32_t length)
 	walk.end = text + length;
 	walk.depth = 0;
 	walk.objects = 0;
+	walk.reached = text;
 	walk.keys.filter = 0;
 	at = skip_space(text, walk.end);
 	if (at == walk.end || *at != '{')
@@ -390,6 +394,7 @@ int json_scan(struct json_object *object, const uint8_t *text, uint32_t length)
 		goto refuse;
 	return 0;
 refuse:
+	object->reached = (uint32_t)(walk.reached - text);
 	object->count = 0;
 	return -EINVAL;
 }

@@ -41,11 +41,13 @@ struct json_member {
 
 /**
  * struct json_object - the outcome of a scan
+ * @reached: where the last key or element begins that a refused scan has come to
  */
 struct json_object {
 	const uint8_t *text;
 	uint32_t length;
 	unsigned count;
+	uint32_t reached;
 	struct json_member members[JSON_MEMBERS_MAX];
 };
 

@@ -72,6 +72,7 @@ static int mc_start(void **state, struct host *host, struct listener *listeners)
 	mc->host = host;
 	mc->commits = config->feed.acknowledge == ACKNOWLEDGE_COMMIT;
 	host->random->fill(host->random, mc->dummy, sizeof(mc->dummy));
+	mc_silence_start(mc);
 	*state = mc;
 	return listen(mc, config, listeners);
 }

@@ -170,6 +170,9 @@ struct mc {
 	_Alignas(64) uint8_t arena[MC_ARENA];
 	uint8_t out_arena[MC_OUT_ARENA];
 	uint8_t payload[2][MC_FRAME_MAX + 64]; /* events written anew */
+	/* scanned for what is no text, and what a scan gives then */
+	uint8_t report[MC_FRAME_MAX];
+	struct json_object usual;
 };
 
 static inline void mc_count(struct mc *mc, enum mc_counter counter)
@@ -272,6 +275,15 @@ uint32_t mc_padding(const uint8_t block[AES_BLOCK]);
 
 /** mc_id_valid() - 1 to 64 bytes of printable ASCII without '"' and '\'? */
 bool mc_id_valid(const uint8_t *id, uint32_t length);
+
+/* mc_silence.c */
+
+/** mc_silence_start() - make ready for mc_silence_scan(). */
+void mc_silence_start(struct mc *mc);
+
+/** mc_silence_scan() - the work of scanning a report of @length bytes, of which @done were scanned.
+ * mc->object is overwritten. */
+void mc_silence_scan(struct mc *mc, uint32_t length, uint32_t done);
 
 /* mc_envelope.c */
 

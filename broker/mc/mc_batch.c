@@ -26,7 +26,7 @@ static struct mc_key *key_slot(struct mc *mc, uint64_t name, bool *made)
 
 	_Static_assert(MC_KEY_MAP == 512, "55 bits are shifted out");
 	*made = true;
-	for (; name != KEY_OF_NOBODY && mc->key_map[at]; at = (at + 1) % MC_KEY_MAP) {
+	for (; mc->key_map[at]; at = (at + 1) % MC_KEY_MAP) {
 		key = &mc->keys[mc->key_map[at] - 1];
 		if (key->name == name) {
 			*made = false;
@@ -35,8 +35,7 @@ static struct mc_key *key_slot(struct mc *mc, uint64_t name, bool *made)
 	}
 	key = &mc->keys[mc->key_count++];
 	key->name = name;
-	if (name != KEY_OF_NOBODY)
-		mc->key_map[at] = mc->key_count;
+	mc->key_map[at] = mc->key_count;
 	return key;
 }
 
@@ -44,7 +43,7 @@ static struct mc_key *key_slot(struct mc *mc, uint64_t name, bool *made)
 static void find_key(struct mc *mc, struct mc_frame *frame)
 {
 	const uint8_t *secret = mc->dummy, *iv = mc->dummy;
-	uint64_t name = KEY_OF_NOBODY;
+	uint64_t name = KEY_OF_NOBODY | mc->key_count; /* each has its own */
 	struct mc_key *key;
 	bool made;
 
@@ -68,6 +67,8 @@ static void find_key(struct mc *mc, struct mc_frame *frame)
 static void look_up(struct mc *mc, struct mc_frame *frame)
 {
 	struct host *host = mc->host;
+	uint32_t at;
+	bool ours;
 
 	frame->index = SESSION_NONE;
 	if (frame->code == MC_LOGIN) {
@@ -75,13 +76,15 @@ static void look_up(struct mc *mc, struct mc_frame *frame)
 		return;
 	}
 	frame->index = session_find(host->table, frame->name);
+	/* a token that names nothing is looked after as if it named entry 0 */
+	at = frame->index == SESSION_NONE ? 0 : frame->index;
+	ours = session_take(host->sessions, at);
+	session_prefetch(host->table, at);
 	if (frame->index == SESSION_NONE) {
 		mc_fault(frame, MC_DROP_TOKEN);
-	} else if (!session_take(host->sessions, frame->index) && !mc_over_tcp(frame)) {
+	} else if (!ours && !mc_over_tcp(frame)) {
 		frame->handed = true;
 		frame->sealed = false;
-	} else {
-		session_prefetch(host->table, frame->index);
 	}
 }
 
@@ -117,17 +120,18 @@ static void look_up_all(struct mc *mc)
 
 /*
  * What does not decode to whole blocks is decrypted as far as it goes, so that it costs what a good
- * frame costs; decoding stops at the first bad character, the bytes behind are what lay there.
+ * frame costs.
  */
 static void decode(struct mc *mc, struct mc_frame *frame)
 {
+	const uint32_t most = BASE64_DECODED_MAX(frame->data.length + 3);
 	int32_t length;
 
-	frame->plain = mc_take(mc, BASE64_DECODED_MAX(frame->data.length) + 1);
+	frame->plain = mc_take(mc, most + 1);
 	length = base64_decode(frame->plain, frame->data.at, frame->data.length);
 	if (length < 0) {
 		mc_fault(frame, MC_DROP_BASE64);
-		length = BASE64_DECODED_MAX(frame->data.length);
+		length = (int32_t)most;
 	}
 	if (!length || length % AES_BLOCK)
 		mc_fault(frame, MC_DROP_BLOCKS);

@@ -3,6 +3,8 @@
 /* mc_content.c - the decrypted object: padding, UTF-8 and JSON, the members that decisions need */
 #include "mc.h"
 
+#include "codec/utf8.h"
+
 #include <string.h>
 
 /* Sorted by length, as enum mc_name is, so that a key is compared with those of its length only. */
@@ -90,6 +92,17 @@ static void index_members(
 			       : name_of(object->text + member->key, member->key_length);
 		found[name] = member;
 	}
+}
+
+/* What is refused is worked on all the same: as if it were a report of @length bytes, of which @done
+ * were scanned; members and all. */
+static void work_on(struct mc *mc, uint32_t length, uint32_t done)
+{
+	const struct json_member *found[MC_NAME_COUNT];
+
+	mc_silence_scan(mc, length, done);
+	index_members(&mc->usual, found);
+	__asm__ volatile("" : : "r"(found) : "memory"); /* work that nobody needs */
 }
 
 bool mc_id_valid(const uint8_t *id, uint32_t length)
@@ -189,18 +202,27 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 	const struct json_member *found[MC_NAME_COUNT];
 	const struct json_object *object = &mc->object;
 	struct mc_content *content = &frame->content;
+	const uint32_t length = frame->plain_length;
 	const struct json_member *outer;
 	uint32_t padding = 0;
 	uint64_t value;
 
-	if (frame->plain_length)
-		padding = mc_padding(frame->plain + frame->plain_length - AES_BLOCK);
-	frame->plain_length -= padding;
+	if (length) {
+		padding = mc_padding(frame->plain + length - AES_BLOCK);
+		frame->plain_length -= padding ? padding : 1;
+	}
 	if (!padding)
 		mc_fault(frame, MC_DROP_PADDING);
-	/* Scanned even so: the work must not tell what was wrong. */
+	if (!utf8_is_text(frame->plain, frame->plain_length, frame->fault))
+		mc_fault(frame, MC_DROP_JSON);
+	if (frame->fault) {
+		work_on(mc, length, 0);
+		return;
+	}
 	if (json_scan(&mc->object, frame->plain, frame->plain_length)) {
 		mc_fault(frame, MC_DROP_JSON);
+		utf8_is_text(frame->plain, frame->plain_length, true);
+		work_on(mc, length, mc->object.reached);
 		return;
 	}
 	index_members(object, found);
@@ -208,6 +230,7 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 	if (!found[MC_NAME_SEQUENCE] || json_decimal(object, found[MC_NAME_SEQUENCE], UINT16_MAX,
 						&value, &content->sequence_text)) {
 		mc_fault(frame, MC_DROP_NO_SEQUENCE);
+		utf8_is_text(frame->plain, frame->plain_length, true);
 		return;
 	}
 	content->sequence = value;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* utf8.c - UTF-8 by table look-ups, 32 bytes at a time (Keiser and Lemire, "Validating UTF-8 in
+ * less than one instruction per byte", 2020), and control characters beside it */
+#include "codec/utf8.h"
+
+#include <string.h>
+
+#ifdef __AVX2__
+#include <immintrin.h>
+
+/*
+ * What can be wrong with two bytes that follow each other: each look-up gives the faults that its
+ * four bits leave possible, and what all three leave possible is so.
+ */
+enum {
+	TOO_SHORT = 1, /* a lead without the byte that should follow */
+	TOO_LONG = 2,  /* a byte that should follow, behind ASCII */
+	OVERLONG_3 = 4,
+	TOO_LARGE = 8,
+	SURROGATE = 16,
+	OVERLONG_2 = 32,
+	OVERLONG_4 = 64,  /* beyond U+10FFFF from F5 on, too: the same places */
+	TWO_FOLLOW = 128, /* no fault two or three places behind a lead that needs it */
+	FOLLOW_ANY = TOO_SHORT | TOO_LONG | TWO_FOLLOW,
+	FOLLOW_HIGH = FOLLOW_ANY | TOO_LARGE | OVERLONG_4,
+};
+
+#define TWICE(...) _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
+
+static inline __m256i high_half(__m256i bytes)
+{
+	return _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0f));
+}
+
+/* @text moved up by @n places; what comes in at the bottom is the end of @before. */
+#define BEHIND(text, before, n)                                                                    \
+	_mm256_alignr_epi8(text, _mm256_permute2x128_si256(before, text, 0x21), 16 - (n))
+
+/* Bytes that are not 0 where something is wrong. */
+static inline __m256i faults(__m256i text, __m256i before)
+{
+	const __m256i first_high = TWICE(TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG,
+		TOO_LONG, TOO_LONG, (char)TWO_FOLLOW, (char)TWO_FOLLOW, (char)TWO_FOLLOW,
+		(char)TWO_FOLLOW, TOO_SHORT | OVERLONG_2, TOO_SHORT,
+		TOO_SHORT | OVERLONG_3 | SURROGATE, TOO_SHORT | TOO_LARGE | OVERLONG_4);
+	const __m256i first_low = TWICE((char)(FOLLOW_ANY | OVERLONG_3 | OVERLONG_2 | OVERLONG_4),
+		(char)(FOLLOW_ANY | OVERLONG_2), (char)FOLLOW_ANY, (char)FOLLOW_ANY,
+		(char)(FOLLOW_ANY | TOO_LARGE), (char)FOLLOW_HIGH, (char)FOLLOW_HIGH,
+		(char)FOLLOW_HIGH, (char)FOLLOW_HIGH, (char)FOLLOW_HIGH, (char)FOLLOW_HIGH,
+		(char)FOLLOW_HIGH, (char)FOLLOW_HIGH, (char)(FOLLOW_HIGH | SURROGATE),
+		(char)FOLLOW_HIGH, (char)FOLLOW_HIGH);
+	const int with_8 = TOO_LONG | OVERLONG_2 | TWO_FOLLOW | OVERLONG_3;
+	const int with_a = TOO_LONG | OVERLONG_2 | TWO_FOLLOW | SURROGATE | TOO_LARGE;
+	const __m256i second_high =
+		TWICE(TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
+			TOO_SHORT, (char)(with_8 | OVERLONG_4), (char)(with_8 | TOO_LARGE),
+			(char)with_a, (char)with_a, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT);
+	__m256i behind_1 = BEHIND(text, before, 1), behind_2 = BEHIND(text, before, 2);
+	__m256i behind_3 = BEHIND(text, before, 3), pairs, third, fourth, follow;
+
+	pairs = _mm256_and_si256(
+		_mm256_and_si256(_mm256_shuffle_epi8(first_high, high_half(behind_1)),
+			_mm256_shuffle_epi8(
+				first_low, _mm256_and_si256(behind_1, _mm256_set1_epi8(0x0f)))),
+		_mm256_shuffle_epi8(second_high, high_half(text)));
+	third = _mm256_subs_epu8(behind_2, _mm256_set1_epi8(0xe0 - 0x80));
+	fourth = _mm256_subs_epu8(behind_3, _mm256_set1_epi8(0xf0 - 0x80));
+	follow = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+	return _mm256_xor_si256(pairs, follow);
+}
+
+/* Sequences of more than one byte. */
+static bool well_formed(const uint8_t *text, uint32_t whole, __m256i tail)
+{
+	__m256i before = _mm256_setzero_si256(), wrong = before, here;
+
+	for (uint32_t at = 0; at < whole; at += 32) {
+		here = _mm256_loadu_si256((const __m256i *)(text + at));
+		wrong = _mm256_or_si256(wrong, faults(here, before));
+		before = here;
+	}
+	wrong = _mm256_or_si256(wrong, faults(tail, before));
+	return _mm256_testz_si256(wrong, wrong);
+}
+
+static inline __m256i controls(__m256i text)
+{
+	__m256i space = _mm256_or_si256(_mm256_cmpeq_epi8(text, _mm256_set1_epi8('\t')),
+		_mm256_or_si256(_mm256_cmpeq_epi8(text, _mm256_set1_epi8('\n')),
+			_mm256_cmpeq_epi8(text, _mm256_set1_epi8('\r'))));
+
+	return _mm256_andnot_si256(
+		space, _mm256_cmpeq_epi8(_mm256_min_epu8(text, _mm256_set1_epi8(0x1f)), text));
+}
+
+bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
+{
+	const uint32_t whole = length & ~31u;
+	__m256i wrong = _mm256_setzero_si256(), any = wrong, here;
+	uint8_t tail[32];
+	bool right;
+
+	/* always one block more, if only of spaces: what the end cuts off is too short then */
+	memset(tail, ' ', sizeof(tail));
+	memcpy(tail, text + whole, length - whole);
+	here = _mm256_loadu_si256((const __m256i *)tail);
+	for (uint32_t at = 0;; at += 32) {
+		any = _mm256_or_si256(any, here);
+		wrong = _mm256_or_si256(wrong, controls(here));
+		if (at == whole)
+			break;
+		here = _mm256_loadu_si256((const __m256i *)(text + at));
+	}
+	right = _mm256_testz_si256(wrong, wrong);
+	if (even || _mm256_movemask_epi8(any))
+		right &= well_formed(text, whole, _mm256_loadu_si256((const __m256i *)tail));
+	return right;
+}
+
+#else
+
+#include "codec/json_text.h"
+
+bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
+{
+	const uint8_t *end = text + length;
+
+	(void)even;
+	while (text && text < end) {
+		if (*text >= 0x80)
+			text = json_check_utf8(text, end);
+		else if (*text >= ' ' || *text == '\t' || *text == '\n' || *text == '\r')
+			text++;
+		else
+			return false;
+	}
+	return text;
+}
+
+#endif
