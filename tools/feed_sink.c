@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <libgen.h>
 #include <poll.h>
@@ -137,11 +138,17 @@ int sink_write(struct sink *sink, struct batch *batch)
 	if (rc == 0 && sink->regular && fdatasync(sink->fd) < 0)
 		rc = -errno;
 	if (rc < 0) {
-		/* A disk that is full leaves half a line; what is not whole comes again. */
+		/*
+		 * A disk that is full leaves half a line. After a sync that failed the kernel may
+		 * hold pages for clean that are not on the disk, and another sync says nothing of
+		 * them: the caller ends, and who starts it anew writes all of the batch again.
+		 */
 		if (sink->regular && ftruncate(sink->fd, sink->size) < 0)
 			complain("%s: half a line stands at its end", sink->name);
 		if (rc != -EINTR)
-			complain("%s: %s", sink->name, strerror(-rc));
+			complain("%s: %s: %" PRIu64 " events are not committed and come again; "
+				 "mend it, then start hearth-feed anew",
+				sink->name, strerror(-rc), batch->events);
 		return rc;
 	}
 	sink->size += (off_t)batch->used;

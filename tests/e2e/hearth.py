@@ -14,8 +14,6 @@ import socket
 import subprocess
 import time
 
-import pytest
-
 import mcdevice
 import paths
 
@@ -127,13 +125,6 @@ class Hearth:
         self.launch()
         self.wait_ready()
         return self
-
-    def skip_unless_accepted(self, what):
-        """Skip what this version says it does not have."""
-        result = subprocess.run([paths.HEARTHD, "--check", self.config], capture_output=True,
-                                text=True, timeout=20, check=False)
-        if result.returncode and "not available" in result.stderr:
-            pytest.skip("%s: %s" % (what, result.stderr.strip().split(": ", 2)[-1]))
 
     def wait(self, condition, what, seconds=READY_SECONDS):
         end = time.monotonic() + seconds

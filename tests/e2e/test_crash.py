@@ -59,7 +59,6 @@ def test_feed_killed(tmp_path):
 @pytest.mark.parametrize("acknowledge", ["ring", "commit"])
 def test_broker_killed(tmp_path, acknowledge):
     with hearth.Hearth(tmp_path, feed={"acknowledge": acknowledge}) as broker:
-        broker.skip_unless_accepted("acknowledge: commit")
         both = fleets(broker)
         broker.start()
         feed = broker.feed()

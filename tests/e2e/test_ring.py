@@ -148,7 +148,6 @@ def test_reader_waits_for_the_ring(tmp_path):
 def test_acknowledge_commit(tmp_path):
     """With acknowledge: commit the answer waits for the reader; heartbeats and connects do not."""
     with hearth.Hearth(tmp_path, feed={"bytes": "1MiB", "acknowledge": "commit"}) as broker:
-        broker.skip_unless_accepted("acknowledge: commit")
         broker.provision(4)
         broker.start()
         for way in ("tcp", "udp"):
