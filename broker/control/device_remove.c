@@ -125,6 +125,9 @@ json_t *device_remove(struct store *store, struct broker_view *view, json_t *req
 	if (rc == -ENOENT)
 		return control_refuse("hearthctl device list shows those that are provisioned",
 			"no device \"%s\"", id);
+	if (rc == -ENOSPC)
+		return control_refuse("free disk space, then try again",
+			"device \"%s\" not removed: the registry's disk is full", id);
 	if (rc < 0)
 		return control_refuse("look at the registry's disk, then start the broker again",
 			"device \"%s\" not removed: the registry cannot be written (%s)", id,

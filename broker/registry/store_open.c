@@ -193,6 +193,14 @@ static int64_t databases_open(struct store *store, MDB_txn *txn, void *context)
 	return rc ? mdb_refuse(opening, rc) : format_check(opening, store, txn, empty);
 }
 
+/* What a full disk cut short while it was made was never a registry: it must not be in the way of
+ * the next try. */
+static void take_back(struct opening *opening)
+{
+	unlinkat(opening->directory, "data.mdb", 0);
+	unlinkat(opening->directory, "lock.mdb", 0);
+}
+
 static int environment_open(struct opening *opening, struct store *store)
 {
 	int dead, rc = mdb_env_create(&store->env);
@@ -206,6 +214,8 @@ static int environment_open(struct opening *opening, struct store *store)
 		rc = mdb_env_set_mapsize(store->env, STORE_MAP_BYTES);
 	if (rc == 0)
 		rc = mdb_env_open(store->env, opening->path, MDB_NOTLS, 0600);
+	if (rc && opening->made)
+		take_back(opening);
 	if (rc)
 		return mdb_refuse(opening, rc);
 	mdb_reader_check(store->env, &dead); /* of killed predecessors */

@@ -94,6 +94,7 @@ class Hearth:
         self.config = self.directory / "hearth.yaml"
         self.log = self.directory / "hearthd.log"
         self.process = None
+        self.environment = None  # of hearthd, if not ours
         self.feeds = []
         self.pool = []
         self.settings = merge({
@@ -118,7 +119,7 @@ class Hearth:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [paths.HEARTHD, self.config], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                preexec_fn=broker_start)
+                preexec_fn=broker_start, env=self.environment)
         return self.process
 
     def start(self):
