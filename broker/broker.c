@@ -245,6 +245,11 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		rc = make_watch(broker, &setup, error, size);
 	if (rc)
 		return rc;
+	broker->trace = setup.trace = broker->view.trace = trace_new(setup.count);
+	if (!broker->trace) {
+		snprintf(error, size, "no memory for following devices: %s", strerror(errno));
+		return -errno;
+	}
 	for (unsigned i = 0; i < setup.count; i++) {
 		struct broker_thread *thread = &broker->threads[i];
 
@@ -402,6 +407,7 @@ void broker_stop(struct broker *broker)
 	}
 	worker_mesh_free(broker->mesh);
 	mc_watch_free(broker->watch);
+	trace_free(broker->trace);
 	for (unsigned i = 0; i < broker->config->port_count; i++)
 		port_close(broker->ports[i]);
 	if (broker->eal_started)

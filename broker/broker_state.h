@@ -37,6 +37,7 @@ struct broker {
 	struct port *ports[CONFIG_PORTS_MAX];
 	struct worker_mesh *mesh; /* NULL: there is one worker */
 	struct mc_watch *watch;
+	struct trace *trace;
 	struct broker_thread threads[CONFIG_WORKERS_MAX];
 	uint64_t first_session, id_limit;
 	time_t reaped;         /* when command rings were, monotonic seconds */

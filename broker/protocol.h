@@ -10,6 +10,7 @@
 #include "random.h"
 #include "registry/registry.h"
 #include "session/session.h"
+#include "trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -86,6 +87,8 @@ struct mc_watch;      /* mc/mc_watch.h */
  * @commands: backends' command rings; NULL: there are none
  * @watch: reconnects and failed logins, shared by all workers; NULL: nobody is watched
  * @waiting: messages that wait for their session, see host_keep()
+ * @following: a bit for each device that somebody follows, the same throughout a turn
+ * @trace: where to tell what they say; may be NULL while @following is 0
  *
  * The calls below this struct are implemented by the worker (and by tests on plain memory).
  */
@@ -102,6 +105,8 @@ struct host {
 	struct aes_burst *aes;
 	struct random *random;
 	unsigned waiting;
+	uint32_t following;
+	struct trace_side *trace;
 	void *context; /* the worker's own */
 };
 

@@ -341,6 +341,8 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 
 	stages_begin(&worker->stages);
 	worker->host.clock = *now;
+	if (worker->host.trace)
+		worker->host.following = trace_turn(worker->host.trace);
 	if (worker->host.waiting)
 		worker_waits(worker);
 	busy = stack_receive(worker->stack, now->us);

@@ -41,6 +41,7 @@ struct worker_mesh;
  * @mesh: what it shares with the others; NULL where there is one
  * @links: one per configured port
  * @tsc_hz: for the stage accounting
+ * @trace: where to tell what devices say that operators follow; may be NULL
  */
 struct worker_setup {
 	const struct config *config;
@@ -56,6 +57,7 @@ struct worker_setup {
 	struct random *random;
 	bool huge;
 	uint64_t tsc_hz;
+	struct trace *trace;
 };
 
 struct worker;

@@ -254,6 +254,7 @@ struct worker *worker_new(
 		.watch = setup->watch,
 		.aes = aes_burst_new(),
 		.random = setup->random,
+		.trace = setup->trace ? trace_side(setup->trace, setup->number) : NULL,
 		.context = worker,
 	};
 	if (!worker->host.aes)

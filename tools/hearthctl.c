@@ -97,9 +97,8 @@ static int check(const struct ctl_command *command, const struct ctl_verb *verb)
 
 	if (command->operand_count < verb->operand_count && !command->options[OPTION_HELP])
 		return wrong_usage("something is missing after %s", last);
-	if (!verb->run || (command->options[OPTION_FOLLOW] && allowed & CTL_BIT(OPTION_FOLLOW))) {
-		fprintf(stderr, "hearthctl: %s%s is not available in this version\n", last,
-			verb->run ? " --follow" : "");
+	if (!verb->run) {
+		fprintf(stderr, "hearthctl: %s is not available in this version\n", last);
 		return CTL_REFUSED;
 	}
 	for (unsigned i = 0; i < OPTION_COUNT; i++) {
@@ -147,6 +146,7 @@ int main(int argc, char **argv)
 {
 	struct ctl_command command = {.target = {.socket = DEFAULT_SOCKET}};
 	const struct ctl_verb *verb;
+	json_t *answer = NULL;
 	int option, rc;
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -177,5 +177,9 @@ int main(int argc, char **argv)
 	rc = check(&command, verb);
 	if (rc)
 		return rc;
-	return show(verb, verb->run(&command), command.options[OPTION_JSON]);
+	if (!command.options[OPTION_FOLLOW])
+		answer = verb->run(&command);
+	else if (rc = ctl_follow(&command, &answer), !answer)
+		return rc;
+	return show(verb, answer, command.options[OPTION_JSON]);
 }

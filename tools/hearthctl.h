@@ -32,6 +32,13 @@ json_t *ctl_refuse(const char *remedy, const char *format, ...)
  */
 json_t *ctl_request(const struct ctl_target *target, json_t *request, int file, unsigned seconds);
 
+/**
+ * ctl_send() - a connection to a running broker on which one request has been sent
+ * @file: descriptor to go with it, -1 if none
+ * Return: the descriptor, or -1 and why in @refusal.
+ */
+int ctl_send(const char *path, json_t *request, int file, json_t **refusal);
+
 /** ctl_print_*() - an answer of a verb as people read it, on standard output. */
 void ctl_print_added(const json_t *answer);
 void ctl_print_imported(const json_t *answer);
@@ -92,6 +99,13 @@ struct ctl_command {
 	int operand_count;
 	struct ctl_target target;
 };
+
+/**
+ * ctl_follow() - session ID --follow: print until Ctrl-C
+ * @refusal: an answer to be shown instead, if the broker refused
+ * Return: exit code.
+ */
+int ctl_follow(const struct ctl_command *command, json_t **refusal);
 
 /**
  * struct ctl_verb

@@ -146,28 +146,42 @@ static char *receive_line(int fd, unsigned seconds, size_t *length)
 	return NULL;
 }
 
+int ctl_send(const char *path, json_t *request, int file, json_t **refusal)
+{
+	int fd = connect_to(path, refusal);
+	size_t length;
+	char *line;
+
+	if (fd < 0)
+		return -1;
+	line = json_dumps(request, JSON_COMPACT);
+	if (!line) {
+		*refusal = ctl_refuse("free some memory", "no memory for the request");
+		close(fd);
+		return -1;
+	}
+	length = strlen(line);
+	line[length] = '\n'; /* in the place of its NUL */
+	send_line(fd, line, length + 1, file);
+	explicit_bzero(line, length + 1);
+	free(line);
+	return fd;
+}
+
 static json_t *ask_broker(const char *path, json_t *request, int file, unsigned seconds)
 {
 	json_t *answer = NULL;
-	char *line, *reply;
 	size_t length;
+	char *reply;
 	int fd;
 
-	fd = connect_to(path, &answer);
+	fd = ctl_send(path, request, file, &answer);
 	if (fd < 0)
 		return answer;
-	line = json_dumps(request, JSON_COMPACT);
-	if (line) {
-		length = strlen(line);
-		line[length] = '\n'; /* in the place of its NUL */
-		send_line(fd, line, length + 1, file);
-		explicit_bzero(line, length + 1);
-		free(line);
-		reply = receive_line(fd, seconds, &length);
-		if (reply)
-			answer = json_loadb(reply, length, 0, NULL);
-		free(reply);
-	}
+	reply = receive_line(fd, seconds, &length);
+	if (reply)
+		answer = json_loadb(reply, length, 0, NULL);
+	free(reply);
 	close(fd);
 	if (json_is_object(answer) && json_is_boolean(json_object_get(answer, "ok")))
 		return answer;

@@ -235,8 +235,16 @@ const struct ctl_verb ctl_verbs[] = {
 		"rings\n"
 		"are. Drops that did not happen are left out; --json has every counter.",
 		0, false, 0, run_status, ctl_print_status, NULL},
-	{{"session", NULL}, "ID", "Shows a device's session; never a key or a token.", 1, false,
-		CTL_BIT(OPTION_FOLLOW), run_session, ctl_print_session, NULL},
+	{{"session", NULL}, "ID [--follow]",
+		"Shows a device's session; never a key or a token. --follow: prints what the "
+		"device\n"
+		"sends and is sent, line by line, and what was decided about each, until Ctrl-C; "
+		"logins\n"
+		"and connects that are refused, too. It waits for a device that is not connected. "
+		"With\n"
+		"--json: one object a line. What comes faster than it is taken is lost, and "
+		"counted.",
+		1, false, CTL_BIT(OPTION_FOLLOW), run_session, ctl_print_session, NULL},
 	{{"sessions", NULL}, "[--limit N]",
 		"Lists live sessions, 1000 unless told otherwise.\n"
 		"With --json: {\"sessions\":[..],\"next\":where the rest begins or null}.",

@@ -161,7 +161,7 @@ void control_close(struct control *control)
 	if (!control)
 		return;
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		client_close(&control->clients[i]);
+		client_close(control, &control->clients[i]);
 	if (control->listener >= 0)
 		close(control->listener);
 	if (control->inode && lstat(control->path, &there) == 0 &&
@@ -179,7 +179,7 @@ static struct control_client *free_slot(struct control *control, uint64_t now)
 		struct control_client *client = &control->clients[i];
 
 		if (client->socket >= 0 && now - client->active_us > IDLE_US)
-			client_close(client);
+			client_close(control, client);
 		if (client->socket < 0)
 			return client;
 	}
@@ -212,14 +212,19 @@ static void serve_client(struct control *control, struct control_client *client,
 		client_send(client, now);
 	if (!client->output && !client->ended)
 		client_receive(client, now);
+	if (client->following && (client->used || client->ended))
+		client->closing = true; /* whoever follows has nothing more to say */
 	if (client_ready(client)) {
 		client_serve(control, client);
 		urcu_qsbr_quiescent_state();
 		client_send(client, now);
 	}
 	if (!client->output && (client->closing || (client->ended && !client_ready(client))))
-		client_close(client);
+		client_close(control, client);
 }
+
+/* So soon a line is on its way to who follows, in milliseconds. */
+#define FOLLOW_MS 5
 
 /* What to wait for. Return: is there something to do without waiting? */
 static bool prepare(const struct control *control, struct pollfd *polled)
@@ -255,6 +260,8 @@ void control_serve(struct control *control, unsigned milliseconds)
 			until = end;
 		if (!ready && until > now)
 			wait = (int)((until - now + 999) / 1000);
+		if (control->followers && wait > FOLLOW_MS)
+			wait = FOLLOW_MS;
 		urcu_qsbr_thread_offline();
 		interrupted = poll(polled, CONTROL_CLIENTS_MAX + 1, wait) < 0;
 		urcu_qsbr_thread_online();
@@ -264,6 +271,7 @@ void control_serve(struct control *control, unsigned milliseconds)
 				(polled[i].revents || client_ready(&control->clients[i])))
 				serve_client(control, &control->clients[i], now);
 		}
+		control_follow_pump(control, now);
 		if (!interrupted && polled[CONTROL_CLIENTS_MAX].revents)
 			accept_clients(control, now);
 		urcu_qsbr_quiescent_state();

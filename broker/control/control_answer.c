@@ -17,6 +17,7 @@ static const struct {
 	{"kick", control_kick},
 	{"commands", control_commands},
 	{"lan-key", control_lan_key},
+	{"follow", control_follow},
 };
 
 static json_t *run(struct control *control, const char *line, size_t length, int file)

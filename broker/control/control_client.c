@@ -50,10 +50,11 @@ static void drop_file(struct control_client *client)
 	client->file = -1;
 }
 
-void client_close(struct control_client *client)
+void client_close(struct control *control, struct control_client *client)
 {
 	if (client->socket < 0)
 		return;
+	control_follow_end(control, client);
 	close(client->socket);
 	drop_file(client);
 	drop_output(client);
@@ -157,7 +158,7 @@ static const char *line_end(const struct control_client *client)
 
 bool client_ready(const struct control_client *client)
 {
-	return client->socket >= 0 && !client->output && !client->closing &&
+	return client->socket >= 0 && !client->output && !client->closing && !client->following &&
 	       (client->used > CONTROL_LINE_MAX || line_end(client) ||
 		       (client->ended && client->used));
 }
@@ -189,6 +190,7 @@ void client_serve(struct control *control, struct control_client *client)
 		return;
 	}
 	length = (size_t)(end - client->input);
+	control->serving = client;
 	set_output(client, control_answer(control, client->input, length, client->file));
 	client->output_file = control->answer_file;
 	control->answer_file = -1;

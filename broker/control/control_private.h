@@ -40,6 +40,9 @@ struct rate_sample {
  * @active_us: when it last sent or took a byte
  * @ended: it will send no more
  * @closing: close once the output is sent
+ * @following: slot of the device that it follows plus 1, 0: none
+ * @lines: what it has not been sent yet of that; @lines_used bytes
+ * @lines_lost: lines that found no room, and that it has not been told of
  */
 struct control_client {
 	int socket;
@@ -51,6 +54,10 @@ struct control_client {
 	int output_file;
 	uint64_t active_us;
 	bool ended, closing;
+	unsigned following;
+	char *lines;
+	size_t lines_used;
+	uint64_t lines_lost;
 };
 
 /**
@@ -67,6 +74,8 @@ struct control {
 	dev_t device; /* of the socket file, so that only our own is removed */
 	ino_t inode;
 	struct rate_sample start, before, now; /* the last full second is before..now */
+	unsigned followers;
+	struct control_client *serving; /* whose request is being carried out */
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 };
 
@@ -96,7 +105,7 @@ char *control_answer(struct control *control, const char *line, size_t length, i
 int client_open(struct control_client *client, int accepted, uint64_t now);
 
 /** client_close() - wipe and free the slot. */
-void client_close(struct control_client *client);
+void client_close(struct control *control, struct control_client *client);
 
 /** client_receive() - take what came, bounded. */
 void client_receive(struct control_client *client, uint64_t now);
@@ -126,6 +135,15 @@ json_t *control_lan_key(struct control *control, json_t *request, int file);
 
 /** control_command_rings() - the command rings, for status. */
 json_t *control_command_rings(struct broker_view *view);
+
+/** control_follow() - have a device's frames told to this client from now on (control_follow.c) */
+json_t *control_follow(struct control *control, json_t *request, int file);
+
+/** control_follow_pump() - what the workers traced, to whoever follows; never waits. */
+void control_follow_pump(struct control *control, uint64_t now);
+
+/** control_follow_end() - a client goes away, or does not follow any more. */
+void control_follow_end(struct control *control, struct control_client *client);
 
 /** control_sample() - take a sample for the rates if a second has passed (control_rates.c) */
 void control_sample(struct control *control, uint64_t us);

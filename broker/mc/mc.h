@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "mc/mc_counters.h"
 #include "mc/mc_voice.h"
+#include "mc/mc_trace.h"
 #include "protocol.h"
 
 #include <stdbool.h>
@@ -173,11 +174,18 @@ struct mc {
 	/* scanned for what is no text, and what a scan gives then */
 	uint8_t report[MC_FRAME_MAX];
 	struct json_object usual;
+	struct mc_trace trace;
 };
 
 static inline void mc_count(struct mc *mc, enum mc_counter counter)
 {
 	counter_add(&mc->counters[counter], 1);
+}
+
+/* Does somebody follow a device, by now? */
+static inline bool mc_followed(const struct mc *mc)
+{
+	return __builtin_expect(mc->host->following != 0, 0);
 }
 
 /* The platform's clock, Unix seconds. */

@@ -199,8 +199,15 @@ static void decide_all(struct mc *mc)
 {
 	mc->deciding = true;
 	mc->granted = false;
-	for (mc->current = 0; mc->current < mc->frame_count; mc->current++)
-		decide(mc, &mc->frames[mc->current]);
+	for (mc->current = 0; mc->current < mc->frame_count; mc->current++) {
+		struct mc_frame *frame = &mc->frames[mc->current];
+
+		if (mc_followed(mc))
+			mc_trace_before(mc, frame);
+		decide(mc, frame);
+		if (mc_followed(mc))
+			mc_trace_after(mc, frame);
+	}
 	mc->deciding = false;
 }
 

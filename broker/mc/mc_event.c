@@ -37,6 +37,7 @@ static bool write_record(struct mc *mc, enum feed_class class, struct hearth_rec
 		return false;
 	if (mc->commits)
 		mc_commit_wrote(mc, record);
+	mc->trace.written = record->id;
 	return true;
 }
 

@@ -79,6 +79,8 @@ static bool end(struct mc *mc, struct session_turn *turn, struct device *device,
 		turn->flags |= SESSION_OWED_OFFLINE | reason << OWED_REASON_SHIFT;
 	}
 	mc_count(mc, MC_END_TIMEOUT + (reason - HEARTH_TIMEOUT));
+	if (mc_followed(mc))
+		mc_trace_note(mc, turn, device, MC_END_TIMEOUT + (reason - HEARTH_TIMEOUT));
 	if (turn->via == SESSION_VIA_TCP && turn->connection) {
 		if (host_bound(mc->host, turn->connection) ==
 			session_handle_of(mc->host->sessions, turn))
@@ -203,12 +205,17 @@ static void act(struct mc *mc, struct session_turn *turn, struct device *device)
 	case DUE_NOTHING:
 		break;
 	case DUE_LAPSED:
+		if (mc_followed(mc))
+			mc_trace_note(mc, turn, device,
+				turn->state == SESSION_LOGIN ? MC_NOTE_LAPSED : MC_NOTE_EXPIRED);
 		counter_add(
 			&counters[turn->state == SESSION_LOGIN ? SESSION_LAPSED : SESSION_EXPIRED],
 			1);
 		mc_void(mc, turn, device);
 		break;
 	case DUE_VOID:
+		if (mc_followed(mc))
+			mc_trace_note(mc, turn, device, MC_NOTE_VOID);
 		mc_void(mc, turn, device);
 		break;
 	case DUE_END:
@@ -216,6 +223,8 @@ static void act(struct mc *mc, struct session_turn *turn, struct device *device)
 		break;
 	case DUE_COMPLETE:
 		mc_count(mc, MC_SYNCHRONISED);
+		if (mc_followed(mc))
+			mc_trace_note(mc, turn, device, MC_SYNCHRONISED);
 		turn->flags |= SESSION_SYNCHRONISED;
 		break;
 	}
@@ -249,6 +258,13 @@ void mc_look(void *state, uint32_t index)
 	visit(state, index);
 }
 
+static bool leaves(struct mc *mc, const struct session_turn *turn)
+{
+	if (mc_followed(mc))
+		mc_trace_note(mc, turn, mc_device(mc, turn), MC_NOTE_LEAVES);
+	return true;
+}
+
 /*
  * The connect that asks is authentic and newer than this session (mc_connect.c looked before it
  * asked): the session ends here, with the event in this worker's ring, and its token goes on.
@@ -262,12 +278,12 @@ bool mc_release(void *state, uint32_t index)
 	if (!turn || turn->state == SESSION_FREE)
 		return false;
 	if (turn->state != SESSION_LIVE)
-		return true;
+		return leaves(mc, turn);
 	if (!end(mc, turn, mc_device(mc, turn), HEARTH_REPLACED, true, false, &connection))
 		return false; /* no room for the event: it is asked again */
 	if (connection)
 		mc_close(mc, connection);
-	return true;
+	return leaves(mc, turn);
 }
 
 void mc_control(void *state, enum control_op op, session_handle handle)

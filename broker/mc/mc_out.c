@@ -49,6 +49,8 @@ static void add(struct mc *mc, const struct peer *to, const struct mc_key *key, 
 
 void mc_out_answer(struct mc *mc, const struct mc_frame *frame, uint32_t code, uint32_t length)
 {
+	if (mc_followed(mc))
+		mc_trace_answer(mc, frame, code, &mc->out_arena[mc->out_used], length);
 	add(mc, &frame->message->peer, &mc->keys[frame->slot], code, length);
 }
 
@@ -58,6 +60,8 @@ void mc_out_session(struct mc *mc, const struct session_turn *turn, uint32_t cod
 	struct mc_key *key = &mc->out_keys[mc->out_key_count++];
 	const uint8_t *secret = session_key(mc->host->table, turn->index);
 
+	if (mc_followed(mc))
+		mc_trace_out(mc, turn, code, &mc->out_arena[mc->out_used], length);
 	memcpy(key->iv, secret, AES_BLOCK);
 	aes_expand(mc->host->aes, secret, &key->schedule);
 	add(mc, &to, key, code, length);

@@ -45,8 +45,8 @@ static void test_usage(void **state)
 	assert_int_equal(ctl("drain --help"), 1);
 	assert_int_equal(ctl("status --wait 5"), 2);
 	assert_int_equal(ctl("lan-key a"), 2);
-	assert_int_equal(ctl("session x --follow"), 1);
-	assert_err("session --follow is not available in this version");
+	assert_int_equal(ctl("kick x --follow"), 2);
+	assert_err("this verb does not take --follow");
 }
 
 static void test_no_broker(void **state)

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* mc_trace_words.c - decisions in plain words, for operators; runs on the control thread */
+#include "mc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+	uint32_t code;
+	const char *name;
+} names[] = {
+	{1000, "heartbeat"},
+	{1002, "login"},
+	{1004, "connect"},
+	{2000, "property constraints"},
+	{2002, "status control"},
+	{2004, "resource control"},
+	{2006, "status report"},
+	{2008, "alarm"},
+	{2010, "fault"},
+	{2012, "sub-device authentication"},
+	{2014, "sub-device unbind"},
+	{2016, "sub-device bound"},
+	{2018, "sub-device unbound"},
+	{2020, "sub-device on-line state"},
+	{2022, "version report"},
+	{2024, "upgrade notice"},
+	{2026, "upgrade result"},
+	{2028, "resource change"},
+	{2030, "resource management"},
+	{2032, "event"},
+	{3000, "speech synthesis"},
+	{3002, "speech control"},
+};
+
+const char *mc_trace_name(uint32_t code)
+{
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].code == (code & ~1u))
+			return names[i].name;
+	}
+	return NULL;
+}
+
+/* What a note says that is no counter. */
+static const char *note_words(enum mc_trace_note note)
+{
+	switch (note) {
+	case MC_NOTE_LAPSED:
+		return "its login was not used in time: key and token are void";
+	case MC_NOTE_EXPIRED:
+		return "its token came to its end (mc.token_seconds): a new login is needed";
+	case MC_NOTE_VOID:
+		return "its key and token are void: a newer login or connect took their place";
+	case MC_NOTE_LEAVES:
+		return "its session leaves for the worker that its new connection came to";
+	case MC_NOTE_COUNT:
+		break;
+	}
+	return "";
+}
+
+/*
+ * A counter that is not here does not compile: what is counted about a frame is what an operator
+ * is told of it. "" where the rest of the line says it (its event, its result, a note).
+ */
+const char *mc_trace_words(unsigned what, uint32_t code)
+{
+	const bool login = code == MC_LOGIN;
+
+	if (what >= MC_COUNTER_COUNT)
+		return note_words((enum mc_trace_note)what);
+	switch ((enum mc_counter)what) {
+	case MC_FRAMES:
+	case MC_ANSWERS:
+	case MC_HEARTBEATS:
+	case MC_REQUESTS:
+	case MC_REPEATS:
+	case MC_CONNECTS:
+	case MC_COUNTER_COUNT:
+		return "";
+	case MC_LOGINS:
+		return "login accepted, key and token handed out";
+	case MC_SYNCHRONISED:
+		return "its full report is complete";
+	case MC_RESULT_ILLEGAL:
+		return "";
+	case MC_RESULT_NO_DEVICE:
+		return "no such device here";
+	case MC_RESULT_SEQUENCE:
+		return "out of sequence";
+	case MC_RESULT_UNSUPPORTED:
+		return "this code is not known";
+	case MC_RESULT_NO_VOICE:
+		return "no backend answers voice requests";
+	case MC_RESULT_NO_ROOM:
+		return "the event ring is full";
+	case MC_CONNECT_TIME:
+		return "";
+	case MC_END_TIMEOUT:
+		return "nothing fresh was heard for 3 heartbeats and 10 s";
+	case MC_END_CLOSED:
+		return "its connection ended";
+	case MC_END_REPLACED:
+		return "the device connected anew";
+	case MC_END_SEQUENCE:
+		return "out of sequence";
+	case MC_END_UNANSWERED:
+		return "it did not answer a request";
+	case MC_END_KICKED:
+		return "an operator ended it";
+	case MC_END_REMOVED:
+		return "the device was removed";
+	case MC_END_SHUTDOWN:
+		return "the node leaves for good";
+	case MC_OWED:
+		return "its event is owed, the event ring is full";
+	case MC_DROP_LONG:
+		return "longer than a frame may be here";
+	case MC_DROP_FRAME:
+		return "not CTS, one object, CR LF";
+	case MC_DROP_ENVELOPE:
+		return "its envelope is not well-formed";
+	case MC_DROP_CODE:
+		return "a code that devices do not send";
+	case MC_DROP_CLOSING:
+		return "behind a frame that closed its connection";
+	case MC_DROP_LOGIN_PORT:
+		return "only logins are heard on the login port";
+	case MC_DROP_LOGIN_ELSEWHERE:
+		return "logins are heard on the login port only";
+	case MC_DROP_DEVICE:
+		return "this device id is not provisioned";
+	case MC_DROP_FULL:
+		return "no session entry is free";
+	case MC_DROP_TOKEN:
+		return "unknown token";
+	case MC_DROP_MOVING:
+		return "no room to wait for its session";
+	case MC_DROP_BASE64:
+		return "its data is not canonical Base64";
+	case MC_DROP_BLOCKS:
+		return "its data is not whole AES blocks";
+	case MC_DROP_PADDING:
+		return login ? "PIN does not decrypt it" : "wrong padding";
+	case MC_DROP_JSON:
+		return login ? "PIN does not decrypt it" : "its content is not one JSON object";
+	case MC_DROP_NO_SEQUENCE:
+		return "no sequence 0..65535";
+	case MC_DROP_MISMATCH:
+		return login ? "the device id inside is not the one outside"
+			     : "the token inside is not the one outside";
+	case MC_DROP_NOT_LIVE:
+		return "its session is not connected";
+	case MC_DROP_NOT_BOUND:
+		return "not the transport or connection that carried its connect";
+	case MC_DROP_GONE:
+		return "the device was removed";
+	case MC_DROP_TIME:
+		return "";
+	case MC_DROP_STALE:
+		return "too far behind the newest number, or from before the connect";
+	case MC_DROP_HEARTBEAT:
+		return "a heartbeat behind the newest number";
+	case MC_DROP_ANSWER:
+		return "an answer without a result";
+	case MC_DROP_UNMATCHED:
+		return "an answer that no request waits for";
+	case MC_DROP_REPLAY:
+		return "not newer than the last connect with this token";
+	case MC_DROP_VOID:
+		return "its token is void, lapsed or expired";
+	case MC_DROP_OWED:
+		return "an event of its last session is not written yet, the event ring is full";
+	case MC_DROP_TURN:
+		return "too many sessions in one turn";
+	}
+	return "";
+}
+
+/* ---- a line ---- */
+
+/** struct line - words, the next piece behind ", " unless @first */
+struct line {
+	char *at, *end;
+	bool first;
+};
+
+static __attribute__((format(printf, 2, 3))) void say(struct line *line, const char *format, ...)
+{
+	va_list arguments;
+	int n;
+
+	if (line->at + 3 >= line->end)
+		return;
+	if (!line->first)
+		line->at = stpcpy(line->at, ", ");
+	line->first = false;
+	va_start(arguments, format);
+	n = vsnprintf(line->at, (size_t)(line->end - line->at), format, arguments);
+	va_end(arguments);
+	line->at += n < line->end - line->at ? n : line->end - line->at - 1;
+}
+
+static bool was_said(const struct trace_record *record, enum mc_counter counter)
+{
+	for (unsigned i = 0; i < record->said_count; i++) {
+		if (record->said[i] == counter)
+			return true;
+	}
+	return false;
+}
+
+static bool was_dropped(const struct trace_record *record)
+{
+	for (unsigned i = 0; i < record->said_count; i++) {
+		if (!strncmp(mc_counter_info[record->said[i]].name, "drop_", 5))
+			return true;
+	}
+	return false;
+}
+
+/* Why its time, or a member, is not right. */
+static void say_illegal(struct line *line, const struct trace_record *record)
+{
+	const long long off = record->value[0];
+
+	if (was_said(record, MC_RESULT_ILLEGAL) && !(record->flags & MC_TRACE_WINDOW) &&
+		record->flags & MC_TRACE_HAS_TIME && record->flags & MC_TRACE_ILLEGAL)
+		say(line, "a member is missing or of another kind");
+	else if (!(record->flags & MC_TRACE_HAS_TIME))
+		say(line, "it has no time");
+	else if (record->flags & MC_TRACE_WINDOW)
+		say(line, "out of time by %lld s%s", off < 0 ? -off : off,
+			off < 0 ? "" : " (ahead)");
+	else
+		say(line, "older than its connect");
+}
+
+static void say_reasons(struct line *line, const struct trace_record *record)
+{
+	if (was_said(record, MC_REPEATS) && record->code == MC_CONNECT)
+		say(line, "repeat of the connect");
+	else if (was_said(record, MC_REPEATS))
+		say(line, "repeat of %u", record->sequence);
+	if (was_said(record, MC_CONNECTS))
+		say(line, "session %llu begins", (unsigned long long)record->session);
+	if (was_said(record, MC_RESULT_ILLEGAL) || was_said(record, MC_CONNECT_TIME) ||
+		was_said(record, MC_DROP_TIME))
+		say_illegal(line, record);
+	for (unsigned i = 0; i < record->said_count; i++) {
+		const char *words = mc_trace_words(record->said[i], record->code);
+		const bool end =
+			record->said[i] >= MC_END_TIMEOUT && record->said[i] <= MC_END_SHUTDOWN;
+
+		if (words[0] && !end) /* ends have lines of their own */
+			say(line, "%s", words);
+		if (record->said[i] == MC_RESULT_SEQUENCE && record->flags & MC_TRACE_NEWEST)
+			say(line, "%u was next", (uint16_t)(record->value[2] + 1));
+	}
+}
+
+static void say_consequences(struct line *line, const struct trace_record *record)
+{
+	const bool repeat = was_said(record, MC_REPEATS);
+
+	if (record->event != TRACE_NO_EVENT)
+		say(line, "event %u-%llu", record->worker, (unsigned long long)record->event);
+	if (record->flags & MC_TRACE_ANSWERED && repeat && !record->value[1])
+		say(line, record->event == TRACE_NO_EVENT ? "answered again, no event"
+							  : "answered again");
+	else if (record->flags & MC_TRACE_ANSWERED)
+		say(line, "answered %lld", (long long)record->value[1]);
+	if (record->flags & MC_TRACE_WAITS)
+		say(line, "waits until its session has come from another worker");
+	else if (record->flags & MC_TRACE_CLOSES)
+		say(line, record->flags & MC_TRACE_ANSWERED ? "connection closed"
+							    : "silence, connection closed");
+	else if (!(record->flags & MC_TRACE_ANSWERED) && record->event == TRACE_NO_EVENT)
+		say(line, was_dropped(record) ? "dropped, silence" : "taken");
+}
+
+static void tell_in(struct line *line, const struct trace_record *record)
+{
+	const char *const begin = line->at;
+
+	if (record->flags & TRACE_BY_ADDRESS)
+		say(line, "from this device's address");
+	if (record->code == MC_LOGIN && !(record->flags & MC_TRACE_ANSWERED)) {
+		say(line, "login refused: ");
+		line->first = true;
+	}
+	say_reasons(line, record);
+	if (line->at != begin && !line->first && line->at + 2 < line->end) {
+		line->at = stpcpy(line->at, ": ");
+		line->first = true;
+	}
+	say_consequences(line, record);
+}
+
+static void tell_note(struct line *line, const struct trace_record *record)
+{
+	const unsigned what = record->said[0];
+
+	if (what >= MC_END_TIMEOUT && what <= MC_END_SHUTDOWN)
+		say(line, "session %llu ended: %s", (unsigned long long)record->session,
+			mc_trace_words(what, 0));
+	else
+		say(line, "%s", mc_trace_words(what, 0));
+	if (record->event != TRACE_NO_EVENT)
+		say(line, "event %u-%llu", record->worker, (unsigned long long)record->event);
+}
+
+void mc_trace_tell(const struct trace_record *record, char *out, size_t size)
+{
+	struct line line = {.at = out, .end = out + size, .first = true};
+
+	out[0] = '\0';
+	if (record->kind == TRACE_IN)
+		tell_in(&line, record);
+	else if (record->kind == TRACE_NOTE)
+		tell_note(&line, record);
+	else if (record->flags & MC_TRACE_ANSWERED)
+		say(&line, "result %lld", (long long)record->value[1]);
+	else
+		say(&line, "request of the platform");
+}
