@@ -92,6 +92,32 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 		return "out of sequence";
 	case MC_RESULT_UNSUPPORTED:
 		return "this code is not known";
+	case MC_COMMIT_ANSWERS:
+		return "its event is committed: it is answered now";
+	case MC_COMMIT_WAITS:
+		return "its event is not committed yet, the answer waits for that";
+	case MC_COMMIT_GONE:
+		return "its event is committed, but the session has ended";
+	case MC_COMMIT_ELSEWHERE:
+		return "its event is committed, another worker has the session";
+	case MC_RESULT_MORE:
+		return "a segment, more are expected";
+	case MC_RESULT_NO_ANSWER:
+		return "the backend did not answer in time";
+	case MC_VOICE_ASKED:
+		return "handed to the backend, which answers it";
+	case MC_VOICE_ANSWERS:
+		return "the backend's answer";
+	case MC_VOICE_UNANSWERED:
+		return "the backend did not answer in time";
+	case MC_VOICE_LARGE:
+		return "the backend's answer is too large for the transport";
+	case MC_VOICE_LONG:
+		return "its recording is too long";
+	case MC_VOICE_UNMATCHED:
+		return "a backend's answer that nothing waited for";
+	case MC_VOICE_BAD:
+		return "a backend's answer without result and object";
 	case MC_RESULT_NO_VOICE:
 		return "no backend answers voice requests";
 	case MC_RESULT_NO_ROOM:
@@ -272,6 +298,8 @@ static void say_consequences(struct line *line, const struct trace_record *recor
 							  : "answered again");
 	else if (record->flags & MC_TRACE_ANSWERED)
 		say(line, "answered %lld", (long long)record->value[1]);
+	else if (was_said(record, MC_REQUESTS) && !was_said(record, MC_VOICE_ASKED))
+		say(line, "answered once that is committed");
 	if (record->flags & MC_TRACE_WAITS)
 		say(line, "waits until its session has come from another worker");
 	else if (record->flags & MC_TRACE_CLOSES)
