@@ -78,6 +78,9 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 	case MC_REQUESTS:
 	case MC_REPEATS:
 	case MC_CONNECTS:
+	case MC_LOOKS:
+	case MC_WORK_BLOCKS:
+	case MC_WORK_SCANS:
 	case MC_COUNTER_COUNT:
 		return "";
 	case MC_LOGINS:
@@ -199,6 +202,15 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 		return "its token is void, lapsed or expired";
 	case MC_DROP_OWED:
 		return "an event of its last session is not written yet, the event ring is full";
+	case MC_HELD:
+		return "the device reconnects too often and is held down";
+	case MC_CLONES:
+		return "two devices seem to use this id";
+	case MC_DROP_BUDGET:
+		return "PIN does not decrypt its last block, more is not looked at after many "
+		       "failures";
+	case MC_DROP_HELD:
+		return "the device is held down, it reconnected too often";
 	case MC_DROP_TURN:
 		return "too many sessions in one turn";
 	}
