@@ -321,9 +321,8 @@ void mc_login(struct mc *mc, struct mc_frame *frame);
 
 /* mc_budget.c */
 
-/** mc_budget_look() - of the batch's logins those whose id or address has failed often are looked at
- * by one block first; what fails goes no further. */
-void mc_budget_look(struct mc *mc);
+/** mc_budget_refuses() - is this login, whose PIN is right, to be treated as a wrong one? */
+bool mc_budget_refuses(struct mc *mc, const struct mc_frame *frame, const struct device *device);
 
 /** mc_budget_failed() - a login failed by what the peer sent. */
 void mc_budget_failed(struct mc *mc, const struct mc_frame *frame);
@@ -340,6 +339,14 @@ bool mc_flap_held(struct mc *mc, const struct mc_frame *frame, const struct devi
  */
 unsigned mc_flap_connected(struct mc *mc, const struct mc_frame *frame,
 	const struct session_turn *turn, const struct device *device, uint32_t older);
+
+/** mc_flap_look() - a copy of a device's session, as this turn has it or as its worker committed it
+ * last. Return: false if entry @index is not that device's. */
+bool mc_flap_look(
+	struct mc *mc, uint32_t index, const struct device *device, struct session_turn *copy);
+
+/** mc_flap_alive() - is a session live and was heard within a heartbeat and 10 s? @ago: seconds. */
+bool mc_flap_alive(const struct mc *mc, const struct session_turn *turn, uint32_t *ago);
 
 /** mc_flap_tell() - count and write alerts; what finds no room is owed. */
 void mc_flap_tell(struct mc *mc, const struct mc_frame *frame, const struct session_turn *turn,

@@ -7,9 +7,8 @@
 
 #include <string.h>
 
-/* Arena bytes that a frame may need: its data without escapes, decoded, and two resolved ids,
- * and the last blocks of a login. */
-#define ARENA_NEED(length) (2u * (length) + 4 * DEVICE_ID_MAX)
+/* Arena bytes that a frame may need: its data without escapes, decoded, and two resolved ids. */
+#define ARENA_NEED(length) (2u * (length) + 3 * DEVICE_ID_MAX)
 _Static_assert(ARENA_NEED(MC_FRAME_MAX) <= MC_ARENA, "the longest frame fits the arena");
 
 /* Names of keys: session entries by index, devices by number, and those that find nothing. */
@@ -231,7 +230,6 @@ static void batch(struct mc *mc, const struct message *messages, unsigned count)
 	}
 	host_stage(host, STAGE_LOOKUP);
 	look_up_all(mc);
-	mc_budget_look(mc);
 	host_stage(host, STAGE_BASE64);
 	for (unsigned i = 0; i < count; i++) {
 		if (mc->frames[i].sealed)

@@ -50,7 +50,6 @@
 	X(MC_OWED, "owed", "life-cycle events put off because the ring was full")                  \
 	X(MC_HELD, "held_down", "devices held down: they reconnected too often")                   \
 	X(MC_CLONES, "clones", "devices of which there are two under one id")                      \
-	X(MC_LOOKS, "login_looks", "logins of which one block was looked at first: many failed")   \
 	X(MC_WORK_BLOCKS, "work_blocks", "AES blocks decrypted")                                   \
 	X(MC_WORK_SCANS, "work_scans", "decrypted contents scanned as JSON")                       \
 	X(MC_DROP_LONG, "drop_long", "frames longer than the limit")                               \
@@ -62,7 +61,7 @@
 	X(MC_DROP_LOGIN_ELSEWHERE, "drop_login_elsewhere", "logins off the login port")            \
 	X(MC_DROP_DEVICE, "drop_unknown_device", "logins of devices that are not provisioned")     \
 	X(MC_DROP_BUDGET, "drop_login_budget",                                                     \
-		"logins that failed by their last block: their id or address had failed often")    \
+		"right PINs refused: many were wrong, and the device is alive elsewhere")          \
 	X(MC_DROP_HELD, "drop_held", "logins and connects of devices that are held down")          \
 	X(MC_DROP_FULL, "drop_login_full", "logins that found no session entry")                   \
 	X(MC_DROP_TOKEN, "drop_unknown_token", "frames whose token names no session")              \

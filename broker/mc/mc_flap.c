@@ -40,25 +40,28 @@ bool mc_flap_held(struct mc *mc, const struct mc_frame *frame, const struct devi
 	return true;
 }
 
-/* The session that is about to be ended, as this turn has it or as its worker committed it last. */
-static bool older_turn(struct mc *mc, uint32_t index, struct session_turn *older)
+bool mc_flap_look(
+	struct mc *mc, uint32_t index, const struct device *device, struct session_turn *copy)
 {
 	const struct session_turn *touched;
 
-	if (!session_owned(mc->host->sessions, index))
-		return session_peek(mc->host->table, index, older);
-	touched = session_touch(mc->host->sessions, index);
-	if (touched)
-		*older = *touched;
-	return touched;
+	if (index == SESSION_NONE)
+		return false;
+	if (session_owned(mc->host->sessions, index)) {
+		touched = session_touch(mc->host->sessions, index);
+		if (!touched)
+			return false;
+		*copy = *touched;
+	} else if (!session_peek(mc->host->table, index, copy)) {
+		return false;
+	}
+	return mc_device(mc, copy) == device;
 }
 
-/* It answered to its connect by a request: a device that never got 1005 just tries again. */
-static bool is_alive(const struct mc *mc, const struct session_turn *turn, uint32_t *ago)
+bool mc_flap_alive(const struct mc *mc, const struct session_turn *turn, uint32_t *ago)
 {
 	*ago = mc->host->clock.tick - turn->heard;
-	return turn->state == SESSION_LIVE && turn->progress.count &&
-	       (turn->via == SESSION_VIA_UDP || turn->connection) &&
+	return turn->state == SESSION_LIVE && (turn->via == SESSION_VIA_UDP || turn->connection) &&
 	       *ago <= ALIVE_SECONDS(mc->host->config->mc.heartbeat);
 }
 
@@ -77,8 +80,9 @@ unsigned mc_flap_connected(struct mc *mc, const struct mc_frame *frame,
 		return 0;
 	host_peer_address(mc->host, peer, address, &port);
 	connect.place = mc_watch_place(watch, address, mc_over_tcp(frame) ? 0 : port);
-	if (older != SESSION_NONE && older != turn->index && older_turn(mc, older, &before) &&
-		mc_device(mc, &before) == device && is_alive(mc, &before, &ago)) {
+	/* One that was not heard after its connect may never have got 1005: its device tries again. */
+	if (older != turn->index && mc_flap_look(mc, older, device, &before) &&
+		mc_flap_alive(mc, &before, &ago) && before.progress.count) {
 		connect.took_over = true;
 		connect.just_heard = ago <= JUST_SECONDS;
 		connect.next = session_newest(&before) + 1;

@@ -82,6 +82,10 @@ void mc_login(struct mc *mc, struct mc_frame *frame)
 		refuse(mc, frame, MC_DROP_HELD);
 		return;
 	}
+	if (mc_budget_refuses(mc, frame, device)) {
+		refuse(mc, frame, MC_DROP_BUDGET);
+		return;
+	}
 	index = session_login(host->sessions, device->number, device->serial, host->clock.tick,
 		mc_now(mc), key, token);
 	if (index == SESSION_NONE) {

@@ -78,7 +78,6 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 	case MC_REQUESTS:
 	case MC_REPEATS:
 	case MC_CONNECTS:
-	case MC_LOOKS:
 	case MC_WORK_BLOCKS:
 	case MC_WORK_SCANS:
 	case MC_COUNTER_COUNT:
@@ -207,8 +206,8 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 	case MC_CLONES:
 		return "two devices seem to use this id";
 	case MC_DROP_BUDGET:
-		return "PIN does not decrypt its last block, more is not looked at after many "
-		       "failures";
+		return "its PIN is right, but many logins failed and the device is alive at "
+		       "another address";
 	case MC_DROP_HELD:
 		return "the device is held down, it reconnected too often";
 	case MC_DROP_TURN:

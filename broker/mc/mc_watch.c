@@ -44,7 +44,7 @@ struct mc_watch *mc_watch_new(const struct mc_watch_config *config, struct rando
 		errno = ENOMEM;
 		return NULL;
 	}
-	random->fill(random, &watch->key, sizeof(watch->key));
+	random->fill(random, watch->keys, sizeof(watch->keys));
 	return watch;
 }
 
@@ -79,8 +79,7 @@ uint64_t mc_watch_address(const struct mc_watch *watch, const uint8_t address[16
 	uint64_t words[2];
 
 	address_words(address, words);
-	return mc_watch_name(
-		watch, WATCH_ADDRESS, words[0], siphash_16(&watch->key, words[0], words[1]));
+	return mc_watch_name(watch, WATCH_ADDRESS, words[0], words[1]);
 }
 
 uint64_t mc_watch_id(const struct mc_watch *watch, uint64_t hash)
@@ -95,8 +94,8 @@ uint32_t mc_watch_place(const struct mc_watch *watch, const uint8_t address[16],
 
 	/* 20 bits for the address, 12 for the port, of which 0 says that it does not matter. */
 	address_words(address, words);
-	whose = (uint32_t)siphash_16(&watch->key, words[0], words[1]) | 1;
-	which = port ? (uint32_t)mc_watch_name(watch, WATCH_PLACE, port, 0) % 4095 + 1 : 0;
+	whose = (uint32_t)mc_watch_name(watch, WATCH_ADDRESS, words[0], words[1]) | 1;
+	which = port ? (uint32_t)mc_watch_name(watch, WATCH_PORT, port, 0) % 4095 + 1 : 0;
 	return whose << 12 | which;
 }
 

@@ -19,14 +19,20 @@
  * a set is full the fullest bucket gives way, so that forgetting it forgives the least; addresses
  * without number push out nothing but each other.
  *
- * A budget cannot be turned against an owner, for an empty bucket refuses nothing that is right. It
- * decides only how a login is looked at: its last AES block first, whose padding a wrong PIN gets
- * right once in 256 times, and the rest only if that is well-formed. So nothing that a stranger
- * does - at the owner's own address, with the owner's device id, before the owner's first login or
- * after a restart - keeps a right PIN out; it costs the owner one block more. What it saves is
- * Base64, AES and JSON of what a stranger sends. It does not keep anyone from guessing: what refuses
- * a guess refuses the owner, too, who cannot be told from a stranger before the PIN is; a PIN has 32
- * characters so that guessing is hopeless at any speed.
+ * An empty bucket makes guessing pointless: where that of the address or of the id is empty, a right
+ * PIN is refused as a wrong one is, after the same work - but only while the device has a session
+ * that is alive (heard within a heartbeat and 10 s) at another address. So a budget cannot be turned
+ * against an owner, whatever strangers do, at whatever address:
+ *  - a device that is not connected is never refused: its first login, its login after a failure or
+ *    after a restart of the broker, anywhere;
+ *  - a device that is connected is never refused where it is, behind a hostile NAT either;
+ *  - what is left to a stranger who keeps failing for an id, or at the address that its owner moves
+ *    to, is to delay that move: until a heartbeat and 10 s after the old session was last heard, at
+ *    once if it was closed. By the text a device tries again after 60 s.
+ * What it leaves to a stranger is to guess while the device is off.
+ *
+ * Budgets are not there to save work. A login with a wrong PIN costs Mc about 500 cycles, of which
+ * Base64, AES and JSON are less than 100; the connection that it comes by costs more than both.
  *
  * Devices: 32 bytes each, made by accepted connects only, so that no stranger can make, fill or
  * push out one of them. When a set is full those give way that say the least: first those that have
@@ -119,6 +125,10 @@ struct mc_watch_connect {
 /** mc_watch_place() - a short name of an address and, over UDP, a port (0: over TCP). */
 uint32_t mc_watch_place(const struct mc_watch *watch, const uint8_t address[16], uint16_t port);
 
+/** mc_watch_elsewhere() - are these two places, as far as can be told? Ports are compared only if
+ * both are over UDP: one device's TCP ports are all different. */
+bool mc_watch_elsewhere(uint32_t a, uint32_t b);
+
 /** mc_watch_device() - the name of a device's entry. @number, @serial: the registry's. */
 uint64_t mc_watch_device(const struct mc_watch *watch, uint32_t number, uint32_t serial);
 
@@ -131,6 +141,9 @@ unsigned mc_watch_connected(struct mc_watch *watch, uint64_t name, uint32_t tick
 
 /** mc_watch_held() - how many seconds longer a device is held down; 0: it is not. */
 uint32_t mc_watch_held(const struct mc_watch *watch, uint64_t name, uint32_t tick);
+
+/** mc_watch_here() - the place of a device's newest connect; 0: not known (any more). */
+uint32_t mc_watch_here(const struct mc_watch *watch, uint64_t name);
 
 /** mc_watch_due() - take the alert of a hold-down that was put off: the caller writes it, or gives
  * it back with mc_watch_owe(). */

@@ -89,11 +89,11 @@ static struct watch_device copy_of(const struct watch_device *device)
 static void clear(struct watch_device *device, uint32_t tick)
 {
 	__atomic_store_n(&device->held, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&device->here, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&device->began, tick, __ATOMIC_RELAXED);
 	__atomic_store_n(&device->before, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&device->cloned, tick, __ATOMIC_RELAXED);
 	__atomic_store_n(&device->connects, 0, __ATOMIC_RELAXED);
-	device->here = 0;
 	device->next = 0;
 	device->backs = 0;
 }
@@ -149,24 +149,38 @@ static unsigned count_connect(
 	return MC_WATCH_FLAPPING;
 }
 
-uint32_t mc_watch_held(const struct mc_watch *watch, uint64_t name, uint32_t tick)
+/* A word of its entry that anyone may read; 0 if it has none. */
+static uint32_t word_of(const struct mc_watch *watch, uint64_t name, size_t offset)
 {
 	const struct watch_device *set = set_of(watch, name);
 
 	for (unsigned i = 0; i < WATCH_WAYS; i++) {
-		uint32_t held;
+		uint32_t word;
 
 		if ((__atomic_load_n(&set[i].name, __ATOMIC_RELAXED) & ~(uint64_t)WATCH_TAKEN) !=
 			name)
 			continue;
-		held = __atomic_load_n(&set[i].held, __ATOMIC_ACQUIRE);
-		/* Another device's by now? Its name was there before its hold-down. */
-		if ((__atomic_load_n(&set[i].name, __ATOMIC_RELAXED) & ~(uint64_t)WATCH_TAKEN) !=
+		word = __atomic_load_n(
+			(const uint32_t *)((const char *)&set[i] + offset), __ATOMIC_ACQUIRE);
+		/* Another device's by now? Its name was there before its words. */
+		if ((__atomic_load_n(&set[i].name, __ATOMIC_RELAXED) & ~(uint64_t)WATCH_TAKEN) ==
 			name)
-			return 0;
-		return is_held(held, tick) ? held - tick : 0;
+			return word;
+		break;
 	}
 	return 0;
+}
+
+uint32_t mc_watch_held(const struct mc_watch *watch, uint64_t name, uint32_t tick)
+{
+	const uint32_t held = word_of(watch, name, offsetof(struct watch_device, held));
+
+	return is_held(held, tick) ? held - tick : 0;
+}
+
+uint32_t mc_watch_here(const struct mc_watch *watch, uint64_t name)
+{
+	return word_of(watch, name, offsetof(struct watch_device, here));
 }
 
 /* ---- clones ---- */
@@ -176,8 +190,7 @@ static bool goes_on(uint16_t base, uint16_t next)
 	return (uint16_t)(base - next) < GOES_ON;
 }
 
-/* Are these two places, as far as can be told? One device's TCP ports are all different. */
-static bool elsewhere(uint32_t a, uint32_t b)
+bool mc_watch_elsewhere(uint32_t a, uint32_t b)
 {
 	const uint32_t port_a = a & 0xfff, port_b = b & 0xfff;
 
@@ -189,8 +202,8 @@ static bool comes_back(const struct watch_device *device, const struct mc_watch_
 	if (!device->before)
 		return false;
 	return goes_on(connect->base, device->next) || connect->just_heard ||
-	       (!elsewhere(connect->place, device->before) &&
-		       elsewhere(connect->place, device->here));
+	       (!mc_watch_elsewhere(connect->place, device->before) &&
+		       mc_watch_elsewhere(connect->place, device->here));
 }
 
 static unsigned count_take_over(
@@ -226,7 +239,7 @@ unsigned mc_watch_connected(struct mc_watch *watch, uint64_t name, uint32_t tick
 	if (!device)
 		return 0;
 	alerts = count_connect(watch, device, tick) | count_take_over(device, tick, connect);
-	device->here = connect->place;
+	__atomic_store_n(&device->here, connect->place, __ATOMIC_RELEASE);
 	let_go(device, name);
 	return alerts;
 }

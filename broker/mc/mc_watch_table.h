@@ -8,8 +8,8 @@
 
 #define WATCH_WAYS 8 /* entries of a set */
 
-/* What a name is of: names of different kinds never meet. */
-enum watch_kind { WATCH_ADDRESS = 1, WATCH_ID, WATCH_PLACE, WATCH_DEVICE };
+/* What a name is of: each kind has a key of its own. */
+enum watch_kind { WATCH_ADDRESS, WATCH_ID, WATCH_PORT, WATCH_DEVICE, WATCH_KINDS };
 
 /*
  * A bucket is one word, changed by compare-and-swap: 24 bits of its name above 40 bits of time, the
@@ -23,7 +23,8 @@ enum watch_kind { WATCH_ADDRESS = 1, WATCH_ID, WATCH_PLACE, WATCH_DEVICE };
  * struct watch_device - one device
  *
  * Who sets the lowest bit of its name (WATCH_TAKEN) by compare-and-swap may change it; whoever finds
- * it set goes on without, so that nobody ever waits. Anyone may read @name and @held.
+ * it set goes on without, so that nobody ever waits. Anyone may read @name, @held
+ * and @here.
  *
  * @held: tick until which the device is held down, 0: not
  * @began: tick of the first connect of the count
@@ -49,7 +50,7 @@ _Static_assert(sizeof(struct watch_device) == 32, "two entries are a cache line"
 struct mc_watch {
 	struct mc_watch_config config;
 	uint64_t interval, most; /* ms: between two tokens; an empty bucket is full so much later */
-	struct siphash_key key;
+	struct siphash_key keys[WATCH_KINDS];
 	struct watch_device *devices;
 	uint64_t *buckets;
 	uint64_t devices_evicted, buckets_evicted;
@@ -59,5 +60,5 @@ struct mc_watch {
 static inline uint64_t mc_watch_name(
 	const struct mc_watch *watch, enum watch_kind kind, uint64_t a, uint64_t b)
 {
-	return siphash_16(&watch->key, a, b * 8 + kind);
+	return siphash_16(&watch->keys[kind], a, b);
 }

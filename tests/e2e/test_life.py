@@ -169,14 +169,35 @@ def test_stranger_locks_nobody_out(broker, feed, canary, place):
         for turn in range(5):
             device.report(turn)
             neighbour.report(turn)
-        device.online("udp", (hearth.DEVICES[place], 0))  # it moves to where the stranger is
+        device.online("udp", (hearth.DEVICES[0], 0))
         device.report(6)
     after = broker.counters()
-    assert after["drop_login_budget"] - before["drop_login_budget"] > 30
-    assert after["drop_held"] == before["drop_held"]
+    for name in ("drop_login_budget", "drop_held"):
+        assert after[name] == before[name]
     assert broker.ctl_json("status")["watch"]["failed_logins"]["spent"] >= 1
     feed.quiet(of=device)
     assert alerts(feed, device) == []
+
+
+def test_right_guess_beyond_the_budget_looks_wrong(broker, canary):
+    """K6: while the device is connected, from where it is not."""
+    device = broker.device().online("tcp", (hearth.DEVICES[0], 0))
+    thief = twin_of(device)
+    before = broker.counters()
+
+    def try_login(raw):
+        link = Link((hearth.BROKER, hearth.LOGIN), True, (hearth.DEVICES[2], 0))
+        link.send(raw)
+        with pytest.raises(Closed) as closed:
+            link.receive(5)
+        link.close()
+        return str(closed.value)
+
+    ends = {try_login(wrong_login(device.id)) for _ in range(20)}
+    ends.add(try_login(thief.login_frame()))
+    assert len(ends) == 1
+    assert broker.counters()["drop_login_budget"] - before["drop_login_budget"] == 1
+    device.login()  # beside its session, from where it is
 
 
 def test_unknown_ids_and_wrong_pins_look_alike(broker, canary):

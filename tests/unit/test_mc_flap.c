@@ -113,6 +113,8 @@ static void K19_strangers_cannot_have_a_device_held_down(void **state)
 	expect_no_event(w);
 	assert_int_equal(counted(w, MC_DROP_REPLAY), 200);
 	good_request(w, &a, 1000, 0);
+	tcp_drop(w, a.peer.connection);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_CLOSED);
 	log_in(w, &a); /* logins that come to nothing do not count */
 	log_in(w, &a);
 	expect_no_event(w);
