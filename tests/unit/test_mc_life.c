@@ -181,6 +181,120 @@ static void session_is_synchronised_4_heartbeats_after_its_latest_report(void **
 	assert_false(entry_now(w, &a).flags & (SESSION_SYNCHRONISED | SESSION_REPORTED));
 }
 
+/* Out of sequence is a failure of the device's own: it logs in anew. */
+static void token_is_void_after_an_end_by_sequence(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	uint32_t connection;
+
+	live_tcp(w, &a);
+	send_request(w, &a, 2006, a.sequence + 7);
+	expect_answer(w, &a, 2007, 200003);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_SEQUENCE);
+	w->host.clock.unix_ms += 1000;
+	connection = tcp_open(w);
+	send_connect(w, &a, on_tcp(connection), a.sequence, now_of(w));
+	assert_true(tcp_closed(w, connection));
+	send_connect(w, &a, on_udp(5), a.sequence, now_of(w));
+	expect_silence(w);
+	live_udp(w, &a, 5);
+}
+
+/* A login that is not used takes nothing from a session that is live but its token's next connect. */
+static void session_that_ends_beside_a_newer_login_leaves_no_token(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A, newer = SIDE_A;
+	uint32_t connection;
+
+	live_tcp(w, &a);
+	log_in(w, &newer);
+	good_request(w, &a, 1000, 0);
+	tcp_drop(w, a.peer.connection);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_CLOSED);
+	w->host.clock.unix_ms += 1000;
+	connection = tcp_open(w);
+	send_connect(w, &a, on_tcp(connection), a.sequence, now_of(w));
+	assert_true(tcp_closed(w, connection));
+	expect_silence(w);
+	connected(w, &newer, on_udp(5));
+}
+
+static void session_outlives_a_newer_login_that_lapses(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A, newer = SIDE_A;
+	uint32_t connection;
+
+	live_tcp(w, &a);
+	log_in(w, &newer);
+	world_pass(w, 100);
+	good_request(w, &a, 1000, 0);
+	world_pass(w, 21);
+	assert_int_equal(world_session_counters[SESSION_LAPSED], 1);
+	connection = tcp_open(w);
+	send_connect(w, &newer, on_tcp(connection), newer.sequence, now_of(w));
+	assert_true(tcp_closed(w, connection));
+	expect_silence(w);
+	good_request(w, &a, 1000, 0);
+	expect_no_event(w);
+}
+
+/* The periods that a device is told are those that it is held to. */
+static void heartbeat_and_auth_interval_are_the_configured_ones(void **state)
+{
+	static const uint32_t heartbeats[] = {10, 60, 3600};
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	struct answer answer;
+
+	w->config.mc.auth_interval = 0;
+	w->config.mc.time_window = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		w->config.mc.heartbeat = heartbeats[i];
+		log_in(w, &a);
+		a.peer = on_udp(5);
+		send_connect(w, &a, a.peer, a.sequence, now_of(w));
+		answer = answer_of(w, &a);
+		assert_int_equal(answer.result, 0);
+		assert_int_equal(member_number(answer.plain, "heartBeat"), heartbeats[i]);
+		assert_int_equal(member_number(answer.plain, "authInterval"), 0);
+		expect_event(w, &a, HEARTH_ONLINE, MC_CONNECT);
+		world_pass(w, 3 * heartbeats[i] + 10);
+		expect_no_event(w);
+		world_pass(w, 1);
+		expect_event(w, &a, HEARTH_OFFLINE, HEARTH_TIMEOUT);
+	}
+}
+
+/* A 2006 that was refused reports nothing; nothing is asked for and nothing ends without one. */
+static void session_is_not_synchronised_by_a_report_that_was_refused(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	char plain[128];
+
+	live_tcp(w, &a);
+	snprintf(plain, sizeof(plain), "{\"sequence\":\"%u\",\"deviceId\":\"%s\",\"time\":%u}",
+		(uint16_t)++a.sequence, a.id, now_of(w));
+	send_plain(w, &a, a.peer, 2006, plain);
+	expect_answer(w, &a, 2007, 100001);
+	for (unsigned i = 0; i < 5; i++) {
+		world_pass(w, 100);
+		good_request(w, &a, 1000, 0);
+	}
+	assert_int_equal(counted(w, MC_SYNCHRONISED), 0);
+	expect_no_event(w);
+	expect_silence(w);
+	good_request(w, &a, 2006, 0);
+	expect_event(w, &a, HEARTH_UPLINK, 2006);
+	world_pass(w, 100);
+	good_request(w, &a, 1000, 0);
+	world_pass(w, 80);
+	assert_int_equal(counted(w, MC_SYNCHRONISED), 1);
+}
+
 static void answers_without_room_are_lost_and_the_repeat_is_answered(void **state)
 {
 	struct world *w = *state;
@@ -210,6 +324,11 @@ int main(void)
 		TEST(errors_that_take_their_number_are_a_sign_of_life),
 		TEST(kicked_and_removed_sessions_end_and_their_tokens_are_void),
 		TEST(session_is_synchronised_4_heartbeats_after_its_latest_report),
+		TEST(token_is_void_after_an_end_by_sequence),
+		TEST(session_that_ends_beside_a_newer_login_leaves_no_token),
+		TEST(session_outlives_a_newer_login_that_lapses),
+		TEST(heartbeat_and_auth_interval_are_the_configured_ones),
+		TEST(session_is_not_synchronised_by_a_report_that_was_refused),
 		TEST(answers_without_room_are_lost_and_the_repeat_is_answered),
 	};
 
