@@ -149,6 +149,7 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 		session_entries(broker->table, NULL) * session_entry_bytes(broker->table);
 	const size_t between = worker_mesh_bytes(setup->count);
 	const struct mc_watch_config watch = watch_config(config);
+	const size_t pool = command_pool_bytes(broker->command_pool);
 	char pools[768], forward[64] = "";
 
 	pools_text(broker->threads[0].worker, pools, sizeof(pools));
@@ -158,16 +159,19 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 			(double)between / 1048576);
 	snprintf(broker->memory_line, sizeof(broker->memory_line),
 		"%u worker%s of %.1f MiB (%u TCP connections in all), %u sessions of %zu bytes "
-		"(%.1f MiB), %u devices (%.1f MiB), event rings of %.0f MiB each%s, reconnects and "
-		"failed logins (%.1f MiB); %.1f MiB in all, beside DPDK's own %u",
+		"(%.1f MiB), %u devices (%.1f MiB), %u commands (%.1f MiB), event rings of %.0f "
+		"MiB each%s, reconnects and failed logins (%.1f MiB); %.1f MiB in all, beside "
+		"DPDK's own %u",
 		setup->count, setup->count == 1 ? "" : "s", (double)worker_bytes(setup) / 1048576,
 		config->limits.connections, session_entries(broker->table, NULL),
 		session_entry_bytes(broker->table), (double)sessions / 1048576,
 		config->limits.devices, (double)registry_bytes(broker->registry) / 1048576,
+		config->limits.commands, (double)pool / 1048576,
 		(double)config->feed.bytes / 1048576, forward,
 		(double)mc_watch_bytes(&watch) / 1048576,
 		(double)(setup->count * (worker_bytes(setup) + config->feed.bytes) + sessions +
-			 registry_bytes(broker->registry) + between + mc_watch_bytes(&watch)) /
+			 registry_bytes(broker->registry) + between + pool +
+			 mc_watch_bytes(&watch)) /
 			1048576,
 		config->memory.megabytes);
 	broker_say(broker, "memory: %s", broker->memory_line);
@@ -233,6 +237,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		.registry = broker->registry,
 		.feed = broker->feed,
 		.commands = broker->commands,
+		.command_pool = broker->command_pool,
 		.huge = eal_uses_huge_pages(),
 		.tsc_hz = eal_tsc_hz()};
 	struct worker *workers[CONFIG_WORKERS_MAX];
@@ -415,6 +420,7 @@ void broker_stop(struct broker *broker)
 	registry_free(broker->registry);
 	session_table_close(broker->table);
 	command_rings_close(broker->commands);
+	command_pool_close(broker->command_pool);
 	feed_close(broker->feed);
 	store_close(broker->store);
 	random_system_free(broker->random);

@@ -89,6 +89,21 @@ static int open_sessions(struct broker *broker, char *error, size_t size)
 	return session_table_open(&broker->table, &sessions, error, size);
 }
 
+static int open_pool(struct broker *broker, char *error, size_t size)
+{
+	const struct config *config = broker->config;
+	struct command_config pool = {.path = broker->pool_path,
+		.blocks = config->limits.commands,
+		.workers = config->worker_count};
+
+	if (snprintf(broker->pool_path, sizeof(broker->pool_path), "%s.commands",
+		    config->feed.path) >= (int)sizeof(broker->pool_path)) {
+		snprintf(error, size, "%s: the path is too long", config->feed.path);
+		return -ENAMETOOLONG;
+	}
+	return command_pool_open(&broker->command_pool, &pool, error, size);
+}
+
 int broker_open_files(struct broker *broker, char *error, size_t size)
 {
 	int rc = open_store(broker, error, size);
@@ -97,6 +112,8 @@ int broker_open_files(struct broker *broker, char *error, size_t size)
 		rc = open_feed(broker, error, size);
 	if (!rc)
 		rc = open_sessions(broker, error, size);
+	if (!rc)
+		rc = open_pool(broker, error, size);
 	if (!rc)
 		rc = broker_open_commands(broker, error, size);
 	return rc;
@@ -118,6 +135,7 @@ void broker_remove_new_files(struct broker *broker)
 {
 	bool new_feed = broker->feed && !feed_attached(broker->feed);
 	bool new_sessions = broker->table && !session_table_attached(broker->table);
+	bool new_pool = broker->command_pool && !command_pool_attached(broker->command_pool);
 	static const char *const files[] = {"data.mdb", "lock.mdb", "lock"};
 	char path[PATH_MAX];
 
@@ -128,6 +146,8 @@ void broker_remove_new_files(struct broker *broker)
 	}
 	if (new_sessions)
 		unlink(broker->sessions_path);
+	if (new_pool)
+		unlink(broker->pool_path);
 	if (!broker->store_is_new)
 		return;
 	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

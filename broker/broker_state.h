@@ -31,6 +31,7 @@ struct broker {
 	struct feed *feed;
 	struct command_rings *commands;
 	struct session_table *table;
+	struct command_pool *command_pool;
 	struct registry *registry;
 	struct control *control;
 	struct rss rss;
@@ -44,7 +45,7 @@ struct broker {
 	unsigned damaged_told; /* bits of the command rings that the operator was told of */
 	bool eal_started, store_is_new, launched;
 	bool stop; /* workers read it once a turn */
-	char sessions_path[PATH_MAX];
+	char sessions_path[PATH_MAX], pool_path[PATH_MAX];
 	char memory_line[1024];
 };
 

@@ -17,6 +17,7 @@
 #define SESSIONS_MAX ((1 << 30) - 1) /* a token's index has 30 bits */
 #define DEVICES_MAX (1 << 28)
 #define CONNECTIONS_MAX 16777215 /* a connection's number has 24 bits */
+#define COMMANDS_MAX (1u << 20)  /* COMMAND_BLOCKS_MAX */
 
 /* A number's place in struct config. */
 #define AT(member)                                                                                 \
@@ -87,17 +88,6 @@ static int read_workers(
 	return 0;
 }
 
-static int check_commands(
-	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
-{
-	const struct config *config = object;
-
-	if (config->mc.command_sends != 3 || config->mc.unanswered != UNANSWERED_IF_SILENT)
-		config_warn(reader, node,
-			"%s has no effect: requests to devices are not in this version", name);
-	return 0;
-}
-
 static int check_subdevices(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
 {
@@ -156,6 +146,7 @@ static const struct config_field limits_fields[] = {
 	NUMBER("sessions", limits.sessions, 1, SESSIONS_MAX, ""),
 	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, ""),
 	NUMBER("pending_logins", limits.pending_logins, 1, SESSIONS_MAX, ""),
+	NUMBER("commands", limits.commands, 64, COMMANDS_MAX, ""),
 	{.key = NULL},
 };
 
@@ -202,6 +193,7 @@ static const struct config_field budget_fields[] = {
 
 static const struct config_field command_fields[] = {
 	NUMBER("sends", mc.command_sends, 1, 10, ""),
+	NUMBER("queue", mc.command_queue, 1, 1024, ""),
 	WORD("unanswered", mc.unanswered, unanswered),
 	{.key = NULL},
 };
@@ -228,7 +220,7 @@ static const struct config_field mc_fields[] = {
 	NUMBER("udp_gap", mc.udp_gap, 0, 31, ""),
 	MAP("flap", flap_fields),
 	MAP("login_budget", budget_fields),
-	{.key = "commands", .kind = FIELD_MAP, .fields = command_fields, .read = check_commands},
+	MAP("commands", command_fields),
 	{.key = "subdevices",
 		.kind = FIELD_WORD,
 		AT(mc.subdevices_strict),
@@ -291,6 +283,7 @@ static void set_defaults(struct config *config)
 	config->limits.sessions = 100000;
 	config->limits.connections = 200000;
 	config->limits.pending_logins = 20000;
+	config->limits.commands = 16384;
 	config->mc.heartbeat = 45;
 	config->mc.auth_interval = 600;
 	config->mc.time_window = 300;
@@ -303,6 +296,7 @@ static void set_defaults(struct config *config)
 	config->mc.budget_failures = 20;
 	config->mc.budget_seconds = 60;
 	config->mc.command_sends = 3;
+	config->mc.command_queue = 16;
 	config->mc.unanswered = UNANSWERED_IF_SILENT;
 	config->feed.bytes = 64 * MIB;
 	config->feed.acknowledge = ACKNOWLEDGE_RING;

@@ -53,7 +53,7 @@ struct config {
 		uint32_t megabytes;
 	} memory;
 	struct {
-		uint32_t devices, sessions, connections, pending_logins;
+		uint32_t devices, sessions, connections, pending_logins, commands;
 	} limits;
 	unsigned workers[CONFIG_WORKERS_MAX];
 	unsigned worker_count;
@@ -68,7 +68,7 @@ struct config {
 		uint32_t udp_gap;
 		uint32_t flap_connects, flap_seconds, flap_hold; /* connects 0: not watched */
 		uint32_t budget_failures, budget_seconds;        /* failures 0: not counted */
-		uint32_t command_sends;
+		uint32_t command_sends, command_queue;
 		enum config_unanswered unanswered;
 		bool subdevices_strict;
 	} mc;

@@ -13,13 +13,15 @@
 #define MAILBOX_SLOTS 256
 
 /* What is lost of these costs time only: who wants a session asks again, a sweep finds what was
- * handed over and what is to be looked at. Operators' requests are repeated by whoever asked. */
+ * handed over and what is to be looked at. Operators' requests are repeated by whoever asked. A
+ * command stays with its sender when there is no room for its note. */
 enum mail_kind {
-	MAIL_CONTROL,  /* an operator's request: @op, @handle */
-	MAIL_WANTED,   /* worker @from has a connect for session entry @index */
-	MAIL_HANDED,   /* session entry @index is yours now */
-	MAIL_LOOK,     /* session entry @index may have to end: its device's record has changed */
-	MAIL_COMMITTED /* request @index of session @handle is committed; never lost: sent again */
+	MAIL_CONTROL,   /* an operator's request: @op, @handle */
+	MAIL_WANTED,    /* worker @from has a connect for session entry @index */
+	MAIL_HANDED,    /* session entry @index is yours now */
+	MAIL_LOOK,      /* session entry @index may have to end: its device's record has changed */
+	MAIL_COMMITTED, /* request @index of session @handle is committed; never lost: sent again */
+	MAIL_COMMAND    /* command @index of the pool is yours now */
 };
 
 /** struct mail - @hops: how often it was handed on */

@@ -9,6 +9,7 @@
 #include "feed/feed.h"
 #include "random.h"
 #include "registry/registry.h"
+#include "session/command.h"
 #include "session/session.h"
 #include "trace.h"
 
@@ -86,6 +87,7 @@ struct mc_watch;      /* mc/mc_watch.h */
  *
  * @commands: backends' command rings; NULL: there are none
  * @watch: reconnects and failed logins, shared by all workers; NULL: nobody is watched
+ * @pool: commands under way
  * @waiting: messages that wait for their session, see host_keep()
  * @following: a bit for each device that somebody follows, the same throughout a turn
  * @trace: where to tell what they say; may be NULL while @following is 0
@@ -102,6 +104,7 @@ struct host {
 	struct feed_ring *feed;
 	struct command_rings *commands;
 	struct mc_watch *watch;
+	struct command_worker *pool;
 	struct aes_burst *aes;
 	struct random *random;
 	unsigned waiting;
@@ -169,6 +172,10 @@ bool host_fetch(struct host *host, const struct message *message, uint32_t index
  * again behind the one that host_fetch() kept. Asked only while @waiting is not 0. */
 bool host_keep(struct host *host, const struct message *message);
 
+/** host_command() - hand a command of the pool to the worker that owns session entry @index. Return:
+ * false when its box is full: the caller has it still. */
+bool host_command(struct host *host, uint32_t command, uint32_t index);
+
 /** host_look() - have whoever owns session entry @index look at it soon: its device's record has
  * changed. It would find out by its sweep. */
 void host_look(struct host *host, uint32_t index);
@@ -205,6 +212,12 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  * @release: another worker has a connect for this session: end what binds it to this one.
  *	Return: may it go?
  * @control: a request of the control thread for a session of this worker
+ * @command: decide on a command of the pool that has arrived. Return: false: not in this turn, it is
+ *	to come again
+ * @command_due: look at a command that is held: its time may have come. Return: false: look at no
+ *	others in this turn
+ * @command_attached: on attach, after all sessions: a command that was sent, or whose outcome is
+ *	owed; of the worker in whose range its session lies
  * @counters: its counters, and their names in @counter_info, @counter_count
  */
 struct protocol {
@@ -224,6 +237,9 @@ struct protocol {
 	void (*look)(void *state, uint32_t index);
 	bool (*release)(void *state, uint32_t index);
 	void (*control)(void *state, enum control_op op, session_handle handle);
+	bool (*command)(void *state, uint32_t command);
+	bool (*command_due)(void *state, uint32_t command);
+	void (*command_attached)(void *state, uint32_t command);
 	const uint64_t *(*counters)(void *state);
 	const struct counter_info *counter_info;
 	unsigned counter_count;

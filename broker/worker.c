@@ -294,8 +294,7 @@ void worker_end_connections(struct worker *worker)
 	worker->end_count = 0;
 }
 
-/* How many of @entries to look at so that all are seen in @period_us; bounded per turn. */
-static uint32_t pace(
+uint32_t worker_pace(
 	struct pace *pace, uint64_t now, uint32_t entries, uint64_t period_us, uint32_t most)
 {
 	uint64_t due;
@@ -322,7 +321,7 @@ static bool slices(struct worker *worker)
 	stack_timers(worker->stack, worker->host.clock.us);
 	busy = worker->end_count;
 	worker_end_connections(worker);
-	budget = pace(&worker->sweep, worker->host.clock.us, worker->entries,
+	budget = worker_pace(&worker->sweep, worker->host.clock.us, worker->entries,
 		worker->entries > 1000000 ? 10000000 : 1000000, WORKER_SWEEP_MAX * worker->count);
 	if (budget) {
 		for (unsigned i = 0; i < protocol_count; i++)
@@ -330,6 +329,7 @@ static bool slices(struct worker *worker)
 	}
 	busy |= worker_mail(worker);
 	busy |= worker_committed(worker);
+	busy |= worker_commands(worker);
 	for (unsigned i = 0; i < protocol_count; i++)
 		protocols[i]->finish(worker->states[i]);
 	return busy;
@@ -355,8 +355,10 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	/* The crash order: records readable, sessions stored, both marked, and only then answers. */
 	stages_enter(&worker->stages, STAGE_PUBLISH);
 	feed_publish(worker->host.feed);
+	command_commit(worker->host.pool);
 	session_commit(worker->host.sessions);
 	feed_applied(worker->host.feed);
+	busy |= worker_commands_take(worker);
 	if (worker->mesh)
 		worker_hand_over(worker);
 	stages_enter(&worker->stages, STAGE_TRANSMIT);

@@ -24,6 +24,11 @@
 	X(WORKER_FETCHES, "fetches", "connects that waited for their session to come")             \
 	X(WORKER_DROP_FETCH, "drop_fetch", "connections closed: no room to wait, or too long")     \
 	X(WORKER_DROP_KEPT, "drop_kept", "frames dropped behind a connect that waited")            \
+	X(WORKER_COMMANDS, "commands", "platform requests taken from backends' rings")             \
+	X(WORKER_COMMANDS_FULL, "commands_full",                                                   \
+		"platform requests left in their ring: the pool had no room")                      \
+	X(WORKER_COMMANDS_DAMAGED, "commands_damaged",                                             \
+		"platform requests given up: damaged in the pool when it was attached")            \
 	X(WORKER_DROP_HOPS, "drop_hops",                                                           \
 		"datagrams dropped: their session moved faster than they did")
 COUNTER_ENUM(worker_counter, WORKER_COUNTERS, WORKER_COUNTER_COUNT);
@@ -33,6 +38,7 @@ extern const struct counter_info worker_counter_info[WORKER_COUNTER_COUNT];
  * after it was opened. Seconds. */
 #define WORKER_FRAME_SECONDS 30
 
+struct command_pool;
 struct worker_mesh;
 
 /**
@@ -54,6 +60,7 @@ struct worker_setup {
 	struct feed *feed;
 	struct command_rings *commands; /* NULL: there are none */
 	struct mc_watch *watch;         /* NULL: nobody is watched */
+	struct command_pool *command_pool;
 	struct random *random;
 	bool huge;
 	uint64_t tsc_hz;

@@ -3,11 +3,13 @@
 /* worker_mail.c - what the control thread and other workers ask of a worker, and it of them */
 #include "worker_state.h"
 
-void worker_tell(struct worker *worker, unsigned to, struct mail mail)
+bool worker_tell(struct worker *worker, unsigned to, struct mail mail)
 {
 	mail.from = (uint8_t)worker->number;
-	if (mailbox_post(worker_mesh_box(worker->mesh, worker->number, to), mail) != 0)
-		counter_add(&worker->counters[WORKER_NOTES_FULL], 1);
+	if (mailbox_post(worker_mesh_box(worker->mesh, worker->number, to), mail) == 0)
+		return true;
+	counter_add(&worker->counters[WORKER_NOTES_FULL], 1);
+	return false;
 }
 
 bool host_committed(struct host *host, session_handle handle, uint32_t count)
@@ -88,6 +90,9 @@ static void serve(struct worker *worker, const struct mail *mail)
 		break;
 	case MAIL_COMMITTED:
 		committed(worker, mail);
+		break;
+	case MAIL_COMMAND:
+		command_arrive(worker->host.pool, mail->index);
 		break;
 	}
 }

@@ -169,7 +169,10 @@ static bool keep(void *context, uint32_t index, uint32_t number, uint32_t serial
 static void restore(void *context, const struct hearth_item *item)
 {
 	struct worker *worker = context;
+	const uint8_t event = item->record->event;
 
+	if (event == HEARTH_RESPONSE || event == HEARTH_UNDELIVERED)
+		command_forget(worker->pool, item->record->request);
 	for (unsigned i = 0; i < protocol_count; i++) {
 		if (!strcmp(protocols[i]->name, hearth_protocol_name(item->record->protocol)))
 			protocols[i]->restored(worker->states[i], item);
@@ -231,6 +234,7 @@ int workers_attach(struct worker *const *workers, unsigned count, char *error, s
 		if (worker_uncommitted(workers[i]) < 0)
 			return damaged(workers[i], error, size);
 	}
+	worker_commands_attach(workers, count);
 	return 0;
 }
 
@@ -252,6 +256,7 @@ struct worker *worker_new(
 		.feed = feed_ring(setup->feed, setup->number),
 		.commands = setup->commands,
 		.watch = setup->watch,
+		.pool = command_worker(setup->command_pool, setup->number),
 		.aes = aes_burst_new(),
 		.random = setup->random,
 		.trace = setup->trace ? trace_side(setup->trace, setup->number) : NULL,
@@ -262,6 +267,7 @@ struct worker *worker_new(
 	worker->number = setup->number;
 	worker->count = setup->count;
 	worker->mesh = setup->mesh;
+	worker->pool = setup->command_pool;
 	worker->entries = session_entries(setup->table, NULL);
 	worker->sweep.last = now->us;
 	stages_init(&worker->stages, setup->tsc_hz);

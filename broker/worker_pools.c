@@ -23,11 +23,21 @@ static struct pool_view sessions_view(const struct worker *worker)
 		.bytes = counts.entries * session_entry_bytes(worker->host.table)};
 }
 
+/* Common to all workers: shown with the first. */
+static struct pool_view commands_view(const struct worker *worker)
+{
+	return (struct pool_view){.name = "commands",
+		.help = "platform requests under way, in blocks of 1 KiB, of all workers",
+		.limit = command_pool_limit(worker->pool),
+		.used = command_pool_used(worker->pool),
+		.bytes = command_pool_bytes(worker->pool)};
+}
+
 unsigned worker_pools(const struct worker *worker, struct pool_view *views)
 {
 	unsigned count = tcp_pools(worker->tcp, views);
 
-	_Static_assert(TCP_POOLS + CHUNK_CLASSES + 2 <= WORKER_POOLS_MAX, "all pools are shown");
+	_Static_assert(TCP_POOLS + CHUNK_CLASSES + 3 <= WORKER_POOLS_MAX, "all pools are shown");
 	for (unsigned class = 0; class < CHUNK_CLASSES; class ++) {
 		const uint32_t limit = chunk_count(worker->chunks, class);
 
@@ -39,5 +49,7 @@ unsigned worker_pools(const struct worker *worker, struct pool_view *views)
 	}
 	views[count++] = stack_neighbours(worker->stack);
 	views[count++] = sessions_view(worker);
+	if (worker->number == 0)
+		views[count++] = commands_view(worker);
 	return count;
 }

@@ -97,7 +97,8 @@ struct worker {
 	unsigned number, count, first_box;
 	uint32_t entries; /* that it sweeps: of all ranges where there are several */
 	uint32_t attached;
-	struct pace sweep;
+	struct pace sweep, look;
+	struct command_pool *pool; /* of all workers */
 	struct stages stages;
 	struct stream_sink sink;
 	/* the connection or datagram whose frames are being cut */
@@ -139,6 +140,23 @@ bool worker_committed(struct worker *worker);
 /** worker_uncommitted() - on attach, after all sessions: tell protocols what waits for a commit.
  * Return: 0; -EBADMSG: a record is damaged. */
 int worker_uncommitted(struct worker *worker);
+/** worker_pace() - how many of @entries to look at now so that all are seen in @period_us, at most
+ * @most. */
+uint32_t worker_pace(
+	struct pace *pace, uint64_t now, uint32_t entries, uint64_t period_us, uint32_t most);
+
+/* worker_command.c */
+
+/** worker_commands() - decide on commands that have arrived, look at some that are held; bounded.
+ * Return: were there any that had arrived? */
+bool worker_commands(struct worker *worker);
+
+/** worker_commands_take() - step (d'), after feed_applied(): take commands from this worker's rings
+ * into the pool; bounded. Return: were there any? */
+bool worker_commands_take(struct worker *worker);
+
+/** worker_commands_attach() - what is under way in the pool, once all workers have attached. */
+void worker_commands_attach(struct worker *const *workers, unsigned count);
 
 /* worker_wait.c */
 
@@ -154,8 +172,8 @@ void worker_waits_free(struct worker *worker);
 
 /* worker_mail.c */
 
-/** worker_tell() - a note to another worker; one that finds no room is counted. */
-void worker_tell(struct worker *worker, unsigned to, struct mail mail);
+/** worker_tell() - a note to another worker. Return: false (counted) when it finds no room. */
+bool worker_tell(struct worker *worker, unsigned to, struct mail mail);
 
 /** worker_mail() - serve a bounded number of requests and notes. Return: were there any? */
 bool worker_mail(struct worker *worker);

@@ -98,6 +98,11 @@ bool host_keep(struct host *h, const struct message *message)
 	return false;
 }
 
+bool host_command(struct host *h, uint32_t command, uint32_t index)
+{
+	return false;
+}
+
 void host_look(struct host *h, uint32_t index)
 {
 }

@@ -66,7 +66,7 @@ struct mc_text {
  * @sequence: as a number; it came as a string with @sequence_text
  * @named: the inner token or device id is the outer one
  * @illegal: a member that the code requires is missing or of another kind
- * @has_result: of an answer
+ * @result: of an answer, valid with @has_result
  * @has_pin: there is a first-level "pin"
  */
 struct mc_content {
@@ -75,6 +75,7 @@ struct mc_content {
 	struct mc_text version, model;
 	struct mc_text control;
 	uint32_t time;
+	int32_t result;
 	uint16_t sequence;
 	bool sequence_text;
 	bool has_time;
@@ -467,6 +468,14 @@ bool mc_event_request(struct mc *mc, const struct session_turn *turn, const stru
 	const struct mc_frame *frame, uint32_t result, uint32_t count, uint32_t window,
 	uint64_t *event);
 
+/**
+ * mc_event_response() - what the event of an answer consists of; its request is filled in by the
+ * caller, who writes it or keeps it
+ * Return: its payload, valid until the next event is made.
+ */
+struct mc_text mc_event_response(struct mc *mc, const struct session_turn *turn,
+	const struct device *device, const struct mc_frame *frame, struct hearth_record *record);
+
 /** mc_event_online() - write the event of a connect; @frame NULL: it was owed, what the connect
  * carried is no longer known. Return: false when the ring has no room. */
 bool mc_event_online(struct mc *mc, const struct session_turn *turn, const struct device *device,
@@ -575,6 +584,20 @@ static inline void mc_index_store(uint32_t *index, uint32_t value)
 {
 	__atomic_store_n(index, value, __ATOMIC_RELAXED);
 }
+
+/* mc_command.c */
+
+/** mc_command(), mc_command_due(), mc_command_attached() - struct protocol. */
+bool mc_command(void *state, uint32_t command);
+bool mc_command_due(void *state, uint32_t command);
+void mc_command_attached(void *state, uint32_t command);
+
+/** mc_command_answer() - decide on a frame that answers a platform request, or claims to. */
+void mc_command_answer(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
+	const struct device *device);
+
+/** mc_command_end() - a live session ends: so do its requests, sent or not. */
+void mc_command_end(struct mc *mc, struct session_turn *turn);
 
 /* mc_attach.c */
 

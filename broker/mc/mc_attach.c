@@ -62,6 +62,19 @@ static bool restore_request(
 	return true;
 }
 
+/* A device that answered a platform request was heard. */
+static bool restore_response(
+	struct mc *mc, struct session_turn *turn, const struct hearth_record *record)
+{
+	if (turn->state != SESSION_LIVE ||
+		turn->generation != session_handle_generation(record->handle))
+		return false;
+	turn->heard = mc->host->clock.tick;
+	if (record->via == SESSION_VIA_UDP)
+		restore_peer(turn, record);
+	return true;
+}
+
 /* Replaced: by this token's next connect, whose record follows, or by another token's, which
  * mc_attached() sees. */
 static void restore_offline(struct session_turn *turn, const struct hearth_record *record)
@@ -98,6 +111,10 @@ void mc_restored(void *state, const struct hearth_item *item)
 		break;
 	case HEARTH_UPLINK:
 		if (!restore_request(mc, &turn, record))
+			return;
+		break;
+	case HEARTH_RESPONSE:
+		if (!restore_response(mc, &turn, record))
 			return;
 		break;
 	case HEARTH_OFFLINE:
@@ -178,6 +195,8 @@ void mc_attached(void *state, uint32_t index)
 	struct session_turn *turn = session_touch(mc->host->sessions, index);
 	struct device *device = turn ? mc_device(mc, turn) : NULL;
 
+	if (turn)
+		turn->command = 0; /* those that are under way are queued anew */
 	if (!device || turn->state == SESSION_FREE)
 		return;
 	if (turn->state == SESSION_LOGIN) {

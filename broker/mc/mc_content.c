@@ -249,6 +249,7 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 		object, found[frame->code == 3002 ? MC_NAME_CTRL_PARAM : MC_NAME_TTS_PARAM]);
 	content->has_result = found[MC_NAME_RESULT] &&
 			      !json_decimal(object, found[MC_NAME_RESULT], INT32_MAX, &value, NULL);
+	content->result = content->has_result ? value : 0;
 	content->has_pin = found[MC_NAME_PIN];
 	content->illegal = frame->kind && lacking(object, frame->kind, found);
 }

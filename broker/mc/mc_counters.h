@@ -5,7 +5,7 @@
 
 #include "counter.h"
 
-/* The reasons of an end stand in the order of enum hearth_reason. */
+/* The reasons of an end, and those of undelivered, stand in the order of enum hearth_reason. */
 #define MC_COUNTERS(X)                                                                             \
 	X(MC_FRAMES, "frames", "frames handed over by the transports")                             \
 	X(MC_LOGINS, "logins", "logins answered")                                                  \
@@ -47,6 +47,24 @@
 	X(MC_END_KICKED, "offline_kicked", "sessions ended by an operator")                        \
 	X(MC_END_REMOVED, "offline_removed", "sessions ended: the device was removed")             \
 	X(MC_END_SHUTDOWN, "offline_shutdown", "sessions ended: the node leaves for good")         \
+	X(MC_COMMANDS, "commands", "platform requests decided on")                                 \
+	X(MC_COMMAND_SENDS, "command_sends", "platform requests sent to devices, repeats too")     \
+	X(MC_RESPONSES, "responses", "platform requests answered by their device")                 \
+	X(MC_UNDELIVERED_NO_ANSWER, "undelivered_no_answer",                                       \
+		"platform requests given up: no answer to any send")                               \
+	X(MC_UNDELIVERED_OFFLINE, "undelivered_offline",                                           \
+		"platform requests not sent: the device is not connected")                         \
+	X(MC_UNDELIVERED_UNKNOWN, "undelivered_unknown",                                           \
+		"platform requests sent whose session ended before the answer")                    \
+	X(MC_UNDELIVERED_EXPIRED, "undelivered_expired", "platform requests not sent in time")     \
+	X(MC_UNDELIVERED_QUEUE_FULL, "undelivered_queue_full",                                     \
+		"platform requests refused: too many wait for the device")                         \
+	X(MC_UNDELIVERED_TOO_LARGE, "undelivered_too_large",                                       \
+		"platform requests longer than a frame to the device may be")                      \
+	X(MC_UNDELIVERED_REFUSED, "undelivered_refused",                                           \
+		"platform requests refused: malformed, or for no such device")                     \
+	X(MC_COMMANDS_OWED, "commands_owed",                                                       \
+		"outcomes of platform requests put off because the ring was full")                 \
 	X(MC_OWED, "owed", "life-cycle events put off because the ring was full")                  \
 	X(MC_HELD, "held_down", "devices held down: they reconnected too often")                   \
 	X(MC_CLONES, "clones", "devices of which there are two under one id")                      \
@@ -80,6 +98,8 @@
 		"requests too far behind the newest, or before the connect")                       \
 	X(MC_DROP_HEARTBEAT, "drop_heartbeat", "heartbeats behind the newest number")              \
 	X(MC_DROP_ANSWER, "drop_bad_answer", "answers of devices without a result")                \
+	X(MC_DROP_RESPONSE, "drop_response",                                                       \
+		"answers of devices that neither ring nor pool had room for")                      \
 	X(MC_DROP_UNMATCHED, "drop_unmatched", "answers of devices that match no request")         \
 	X(MC_DROP_REPLAY, "drop_replay", "connects that are not newer than the last")              \
 	X(MC_DROP_VOID, "drop_void", "connects whose token is void, lapsed or expired")            \

@@ -104,6 +104,24 @@ bool mc_event_request(struct mc *mc, const struct session_turn *turn, const stru
 	return true;
 }
 
+struct mc_text mc_event_response(struct mc *mc, const struct session_turn *turn,
+	const struct device *device, const struct mc_frame *frame, struct hearth_record *record)
+{
+	struct mc_text payload = payload_of(mc, frame);
+
+	begin(mc, record, turn, device, HEARTH_RESPONSE);
+	set_peer(mc, record, &frame->message->peer);
+	record->count = turn->progress.count;
+	record->window = turn->progress.window;
+	record->code = frame->code;
+	record->result = frame->content.result;
+	record->device_time = frame->content.time;
+	record->sequence = frame->content.sequence;
+	record->flags = frame->content.sequence_text ? 0 : HEARTH_SEQUENCE_WAS_NUMBER;
+	record->payload_length = payload.length;
+	return payload;
+}
+
 /* {"devVersion":..,"model":..} of what the connect carried. */
 static struct mc_text connect_payload(struct mc *mc, const struct mc_frame *frame)
 {

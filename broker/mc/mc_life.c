@@ -81,6 +81,8 @@ static bool end(struct mc *mc, struct session_turn *turn, struct device *device,
 	mc_count(mc, MC_END_TIMEOUT + (reason - HEARTH_TIMEOUT));
 	if (mc_followed(mc))
 		mc_trace_note(mc, turn, device, MC_END_TIMEOUT + (reason - HEARTH_TIMEOUT));
+	if (turn->command)
+		mc_command_end(mc, turn);
 	if (turn->via == SESSION_VIA_TCP && turn->connection) {
 		if (host_bound(mc->host, turn->connection) ==
 			session_handle_of(mc->host->sessions, turn))

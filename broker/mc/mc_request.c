@@ -245,7 +245,7 @@ void mc_request(struct mc *mc, struct mc_frame *frame)
 	} else if (!heard_here(mc, turn, frame)) {
 		mc_count(mc, MC_DROP_NOT_BOUND);
 	} else if (frame->kind && frame->kind->answer) {
-		mc_count(mc, frame->content.has_result ? MC_DROP_UNMATCHED : MC_DROP_ANSWER);
+		mc_command_answer(mc, frame, turn, device);
 	} else if (frame->code == MC_HEARTBEAT && !frame->content.named) {
 		mc_count(mc, MC_DROP_MISMATCH);
 	} else {

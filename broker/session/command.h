@@ -77,6 +77,7 @@ struct command_text {
  * @due: SENT: when it is sent again or given up, monotonic microseconds
  * @count: SENT: the device's requests when it was first sent: while it is still that nothing fresh
  *	was heard
+ * @bytes: its protocol's: length of what is sent, at most
  * @next: + 1: the command behind it in its session's queue, or among those that have arrived
  */
 struct command_slot {
@@ -85,6 +86,7 @@ struct command_slot {
 	uint64_t number;
 	uint64_t due;
 	uint32_t count;
+	uint32_t bytes;
 	uint32_t next;
 	uint32_t place; /* where it stands among those that its worker holds, + 1 */
 	bool changed;

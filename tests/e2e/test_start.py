@@ -203,7 +203,9 @@ def test_an_orderly_end_leaves_sessions_and_ring_only(tmp_path):
         assert broker.stop() == 0
         assert not broker.interface_exists() and not broker.socket.exists()
         assert broker.ring.exists()
-        assert pathlib.Path(str(broker.ring) + ".sessions").stat().st_mode & 0o777 == 0o600
+        for suffix in (".sessions", ".commands"):
+            path = pathlib.Path(str(broker.ring) + suffix)
+            assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_secrets_are_nowhere(tmp_path):

@@ -79,6 +79,8 @@ static void configure_mc(struct config *config)
 	config->mc.token_seconds = 86400;
 	config->mc.frame_tcp = 65536;
 	config->mc.frame_udp = 1472;
+	config->mc.command_sends = 3;
+	config->mc.command_queue = 16;
 }
 
 struct device_side {

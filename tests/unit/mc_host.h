@@ -14,6 +14,7 @@
 #define SENT_MAX 1024
 #define START_UNIX 1700000000u
 #define RING_BYTES (1u << 20)
+#define POOL_BLOCKS 256
 
 static const uint64_t *world_session_counters;
 /* feed.acknowledge of the worlds made from now on */
@@ -42,6 +43,7 @@ struct world {
 	char directory[64];
 	struct store *store;
 	struct feed *feed;
+	struct command_pool *pool;
 	struct hearth_feed *reader;
 	struct mc *mc;
 	struct listener listeners[8];
@@ -81,7 +83,7 @@ uint8_t *host_reserve(struct host *host, const struct peer *to, uint32_t bytes, 
 	*ticket = 7;
 	assert_true(bytes <= sizeof(w->reserved));
 	if (to->via == SESSION_VIA_UDP)
-		assert_true(bytes <= 1452);
+		assert_true(bytes <= (ip_is_v4(&to->udp.address) ? 1472 : 1452));
 	if (w->no_room || (to->via == SESSION_VIA_TCP && (!c || c->closed)))
 		return NULL;
 	memset(w->reserved, 0xee, sizeof(w->reserved));
@@ -159,6 +161,12 @@ bool host_keep(struct host *host, const struct message *message)
 	return false;
 }
 
+bool host_command(struct host *host, uint32_t command, uint32_t index)
+{
+	fail();
+	return false;
+}
+
 void host_look(struct host *host, uint32_t index)
 {
 	fail();
@@ -218,7 +226,10 @@ static bool keep_entry(void *context, uint32_t index, uint32_t number, uint32_t 
 static void replay_record(void *context, const struct hearth_item *item)
 {
 	struct world *w = context;
+	const uint8_t event = item->record->event;
 
+	if (event == HEARTH_RESPONSE || event == HEARTH_UNDELIVERED)
+		command_forget(w->pool, item->record->request);
 	mc_protocol.restored(w->mc, item);
 }
 
@@ -237,10 +248,25 @@ static void attach_entry(void *context, uint32_t index)
 	session_commit(w->host.sessions);
 }
 
+/* What a worker does with the commands that its predecessor left. */
+static bool attach_command(void *context, uint32_t index)
+{
+	struct world *w = context;
+
+	if (command_slot(w->host.pool, index)->life.state == COMMAND_PLACED) {
+		command_arrive(w->host.pool, index);
+		return true;
+	}
+	mc_protocol.command_attached(w->mc, index);
+	command_commit(w->host.pool);
+	session_commit(w->host.sessions);
+	return true;
+}
+
 /* Sessions, ring and protocol, made or attached to: what a broker does when it starts. */
 static void world_attach(struct world *w)
 {
-	char sessions[128], ring[128], error[256];
+	char sessions[128], ring[128], commands[128], error[256];
 	struct session_config session = {.path = sessions,
 		.entries = 64,
 		.workers = 1,
@@ -254,17 +280,24 @@ static void world_attach(struct world *w)
 		.id_limit = UINT64_MAX,
 		.answers = w->config.feed.acknowledge == ACKNOWLEDGE_COMMIT};
 
+	struct command_config pool = {.path = commands, .blocks = POOL_BLOCKS, .workers = 1};
+	uint32_t damaged;
+
 	path_in(w, sessions, sizeof(sessions), "ring.sessions");
+	path_in(w, commands, sizeof(commands), "ring.commands");
 	path_in(w, ring, sizeof(ring), "ring");
 	if (session_table_open(&w->host.table, &session, error, sizeof(error)))
 		fail_with("session_table_open", error);
 	if (feed_open(&w->feed, &feed, error, sizeof(error)))
 		fail_with("feed_open", error);
+	if (command_pool_open(&w->pool, &pool, error, sizeof(error)))
+		fail_with("command_pool_open", error);
 	w->host.registry = registry_load(w->store, 64, false, 1000, error, sizeof(error));
 	if (!w->host.registry)
 		fail_with("registry_load", error);
 	w->host.sessions = session_worker(w->host.table, 0);
 	w->host.feed = feed_ring(w->feed, 0);
+	w->host.pool = command_worker(w->pool, 0);
 	w->listener_count = mc_protocol.start((void **)&w->mc, &w->host, w->listeners);
 	assert_int_equal(w->listener_count, 3);
 	session_worker_attach(w->host.sessions, w->host.clock.tick, keep_entry, w);
@@ -273,6 +306,8 @@ static void world_attach(struct world *w)
 	feed_applied(w->host.feed);
 	session_sweep(w->host.sessions, 64, attach_entry, w);
 	assert_true(feed_unanswered(w->host.feed, note_uncommitted, w) >= 0);
+	command_attach(w->pool, attach_command, w, &damaged);
+	assert_int_equal(damaged, 0);
 	world_session_counters = session_counters(w->host.sessions);
 }
 
@@ -281,6 +316,7 @@ static void world_detach(struct world *w)
 	mc_protocol.stop(w->mc);
 	registry_free(w->host.registry);
 	feed_close(w->feed);
+	command_pool_close(w->pool);
 	session_table_close(w->host.table);
 	for (uint32_t i = 1; i <= w->connection_count; i++)
 		w->connections[i].open = false;
@@ -374,12 +410,24 @@ static bool answer_committed(void *context, const struct hearth_item *item)
 	return mc_protocol.committed(w->mc, item);
 }
 
+/* ... and with commands: all that have arrived, and all that are held. */
+static void world_commands(struct world *w)
+{
+	uint32_t index;
+
+	while ((index = command_first(w->host.pool)) != COMMAND_NONE)
+		assert_true(mc_protocol.command(w->mc, index));
+	command_sweep(w->host.pool, POOL_BLOCKS, mc_protocol.command_due, w->mc);
+}
+
 static void world_turn(struct world *w)
 {
 	world_decide(w);
 	feed_answer(w->host.feed, 128, answer_committed, w);
+	world_commands(w);
 	mc_protocol.finish(w->mc);
 	feed_publish(w->host.feed);
+	command_commit(w->host.pool);
 	session_commit(w->host.sessions);
 	feed_applied(w->host.feed);
 	feed_answered(w->host.feed);

@@ -65,11 +65,13 @@ struct rig {
 	uint64_t seed;
 	struct config config;
 	struct rss rss;
-	char directory[64], ring_path[96], session_path[112];
+	char directory[64], ring_path[96], session_path[112], pool_path[112];
 	struct store *store;
 	struct registry *registry;
 	struct session_table *table;
 	struct feed *feed;
+	struct command_pool *pool;
+	struct command_rings *rings; /* NULL unless a test opens them */
 	struct hearth_feed *reader;
 	struct worker *worker;
 	struct turn_clock clock;
@@ -127,6 +129,8 @@ static inline struct worker_setup rig_setup(struct rig *rig, unsigned number)
 		.table = rig->table,
 		.registry = rig->registry,
 		.feed = rig->feed,
+		.commands = rig->rings,
+		.command_pool = rig->pool,
 		.random = &rig->random,
 		.tsc_hz = 2000000000};
 }
@@ -146,11 +150,16 @@ static inline void rig_open(struct rig *rig)
 		.first_id = 4096,
 		.id_limit = UINT64_MAX,
 		.answers = rig->config.feed.acknowledge == ACKNOWLEDGE_COMMIT};
+	struct command_config commands = {.path = rig->pool_path,
+		.blocks = rig->config.limits.commands,
+		.workers = rig->count};
 
 	if (session_table_open(&rig->table, &session, error, sizeof(error)))
 		fail_with("session_table_open", error);
 	if (feed_open(&rig->feed, &feed, error, sizeof(error)))
 		fail_with("feed_open", error);
+	if (command_pool_open(&rig->pool, &commands, error, sizeof(error)))
+		fail_with("command_pool_open", error);
 	rig->registry = registry_load(rig->store, rig->config.limits.devices, false,
 		1000 + ((uint64_t)rig->opened++ << 32), error, sizeof(error));
 	if (!rig->registry)
@@ -169,6 +178,7 @@ static inline void rig_close(struct rig *rig)
 	rig->mesh = NULL;
 	registry_free(rig->registry);
 	feed_close(rig->feed);
+	command_pool_close(rig->pool);
 	session_table_close(rig->table);
 }
 
@@ -221,6 +231,7 @@ static inline struct rig *rig_make_team(unsigned count)
 	rig->config.limits.devices = 1024;
 	rig->config.limits.sessions = 200;
 	rig->config.limits.pending_logins = 56;
+	rig->config.limits.commands = 256;
 	rig->config.limits.connections = 1024;
 	rig->config.worker_count = count;
 	rig->config.port_count = 1;
@@ -231,6 +242,7 @@ static inline struct rig *rig_make_team(unsigned count)
 	assert_non_null(mkdtemp(rig->directory));
 	snprintf(rig->ring_path, sizeof(rig->ring_path), "%s/ring", rig->directory);
 	snprintf(rig->session_path, sizeof(rig->session_path), "%s.sessions", rig->ring_path);
+	snprintf(rig->pool_path, sizeof(rig->pool_path), "%s.commands", rig->ring_path);
 	rig->config.feed.path = rig->ring_path;
 	snprintf(registry, sizeof(registry), "%s/registry", rig->directory);
 	rig->store = store_open(registry, 0, error, sizeof(error));
