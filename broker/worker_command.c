@@ -4,7 +4,6 @@
  * device's session */
 #include "worker_state.h"
 
-#include "feed/command_layout.h"
 #include "feed/command_ring.h"
 
 /* Decided on in a turn; taken from rings in a turn; arrived and not decided on before rings are
@@ -21,26 +20,6 @@
 /* The one protocol that has requests to devices. */
 #define PROTOCOL 0
 
-/* Where an answer to a device's request belongs: to the worker that wrote that request's event. */
-static bool belongs_elsewhere(const struct worker *worker, uint32_t index, unsigned *to)
-{
-	struct command_text text;
-
-	command_text_of(worker->host.pool, index, &text);
-	*to = text.worker;
-	return text.kind == COMMAND_ANSWER && *to != worker->number && *to < worker->count;
-}
-
-/* Return: false: not in this turn. */
-static bool decide(struct worker *worker, uint32_t index)
-{
-	unsigned to;
-
-	if (belongs_elsewhere(worker, index, &to))
-		return worker_tell(worker, to, (struct mail){.kind = MAIL_COMMAND, .index = index});
-	return protocols[PROTOCOL]->command(worker->states[PROTOCOL], index);
-}
-
 static bool look(void *context, uint32_t index)
 {
 	struct worker *worker = context;
@@ -55,7 +34,7 @@ bool worker_commands(struct worker *worker)
 	uint32_t index;
 
 	while (decided < DECIDE_MAX && (index = command_first(pool)) != COMMAND_NONE) {
-		if (!decide(worker, index)) {
+		if (!protocols[PROTOCOL]->command(worker->states[PROTOCOL], index)) {
 			command_return(pool, index);
 			break;
 		}

@@ -3,6 +3,7 @@
 /* mc_command.c - platform requests on a session: queue, numbers, sends, answers, outcomes (specs, Mc,
  * Platform requests) */
 #include "mc.h"
+#include "mc_voice.h"
 
 #include "feed/command_layout.h"
 
@@ -319,6 +320,20 @@ static struct session_turn *live_turn(struct mc *mc, uint32_t live, const struct
 	return turn && turn->state == SESSION_LIVE && mc_device(mc, turn) == device ? turn : NULL;
 }
 
+/* A backend's answer to a device's request. It has no outcome: who asked was the device. */
+static void answered(
+	struct mc *mc, uint32_t index, const struct command_text *text, struct session_turn *turn)
+{
+	if (turn && text->payload_length <= sizeof(mc->payload[0])) {
+		command_payload(commands(mc), index, mc->payload[0]);
+		mc_voice_answer(
+			mc, turn, text->code, text->event, mc->payload[0], text->payload_length);
+	} else {
+		mc_count(mc, MC_VOICE_UNMATCHED);
+	}
+	done(mc, index);
+}
+
 bool mc_command(void *state, uint32_t index)
 {
 	struct mc *mc = state;
@@ -329,7 +344,7 @@ bool mc_command(void *state, uint32_t index)
 	uint32_t live;
 
 	command_text_of(commands(mc), index, &text);
-	device = text.kind == COMMAND_REQUEST ? carrier(mc, text.device, text.device_length) : NULL;
+	device = carrier(mc, text.device, text.device_length);
 	live = device ? mc_names(device).live : SESSION_NONE;
 	if (live != SESSION_NONE && !expired(mc, index)) {
 		if (!session_take(mc->host->sessions, live))
@@ -337,6 +352,10 @@ bool mc_command(void *state, uint32_t index)
 		if (!session_touch(mc->host->sessions, live))
 			return false; /* the turn has no room for another session */
 		turn = live_turn(mc, live, device);
+	}
+	if (text.kind == COMMAND_ANSWER) {
+		answered(mc, index, &text, turn);
+		return true;
 	}
 	mc_count(mc, MC_COMMANDS);
 	if (!device || !acceptable(mc, index, &text, device))

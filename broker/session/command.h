@@ -58,7 +58,7 @@ _Static_assert(sizeof(struct command_life) == 8, "life is one 8-byte store");
  * struct command_text - what a backend asked for
  * @request: id that its outcome carries
  * @expires: Unix ms; not sent after that
- * @event, @worker: of the uplink that is answered (@kind COMMAND_ANSWER)
+ * @event, @worker: of the uplink that is answered (@kind COMMAND_ANSWER), 0: any
  * @code: of the frame
  * @kind: enum command_kind
  */
