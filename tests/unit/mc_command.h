@@ -102,8 +102,8 @@ static inline struct event expect_undelivered_to(
 	return event;
 }
 
-static inline void expect_undelivered(struct world *w, const struct device_side *d,
-	uint64_t request, enum hearth_reason reason)
+static inline void expect_undelivered(
+	struct world *w, const struct device_side *d, uint64_t request, enum hearth_reason reason)
 {
 	expect_undelivered_to(w, d->id, request, reason);
 }

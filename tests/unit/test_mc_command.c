@@ -27,7 +27,8 @@ static void a_request_leaves_at_once_and_its_answer_is_an_event(void **state)
 		expect_silence(w);
 		w->host.clock.unix_ms += 3000;
 		queue_response(w, &a, a.peer, 2002, sequence,
-			",\"pin\":\"12345678901234567890123456789012\",\"result\":\"200002\",\"x\":[1]");
+			",\"pin\":\"12345678901234567890123456789012\",\"result\":\"200002\",\"x\":"
+			"[1]");
 		world_turn(w);
 		event = expect_response(w, &a, request);
 		assert_int_equal(event.record.code, 2002);
@@ -63,7 +64,8 @@ static void the_broker_adds_sequence_device_and_time(void **state)
 		{"{\"deviceId\":\"" DEVICE_A "\"}",
 			"{\"sequence\":\"%u\",\"deviceId\":\"" DEVICE_A "\",\"time\":%u}"},
 		{"{\"x\":1,\"deviceId\":\"00000000000000000000004\\u0032\",\"y\":2}",
-			"{\"sequence\":\"%u\",\"x\":1,\"deviceId\":\"00000000000000000000004\\u0032\","
+			"{\"sequence\":\"%u\",\"x\":1,\"deviceId\":"
+			"\"00000000000000000000004\\u0032\","
 			"\"y\":2,\"time\":%u}"},
 	};
 	struct world *w = *state;
@@ -193,8 +195,8 @@ static void every_code_of_the_table_is_sent(void **state)
 
 	live_udp(w, &a, 1);
 	for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		uint64_t request = ask_id(w, a.id, codes[i],
-			codes[i] == 2025 ? "{\"modules\":[]}" : "{\"any\":1}");
+		uint64_t request = ask_id(
+			w, a.id, codes[i], codes[i] == 2025 ? "{\"modules\":[]}" : "{\"any\":1}");
 
 		world_turn(w);
 		respond(w, &a, codes[i] - 1, expect_asked(w, &a, codes[i]));
@@ -292,7 +294,7 @@ static void k23_only_the_outstanding_request_is_answered(void **state)
 	sequence = expect_asked(w, &a, 2003);
 	seconds_pass(w, 2);
 	before = entry_now(w, &a);
-	respond(w, &b, 2002, sequence); /* another device */
+	respond(w, &b, 2002, sequence);     /* another device */
 	respond(w, &a, 2002, sequence + 1); /* the one that waits */
 	respond(w, &a, 2002, sequence - 1);
 	respond(w, &a, 2004, sequence); /* another code */
