@@ -142,6 +142,27 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 		return "the device was removed";
 	case MC_END_SHUTDOWN:
 		return "the node leaves for good";
+	case MC_COMMANDS:
+	case MC_COMMAND_SENDS:
+		return "";
+	case MC_RESPONSES:
+		return "it answers a request";
+	case MC_UNDELIVERED_NO_ANSWER:
+		return "a request is given up: no answer to any send";
+	case MC_UNDELIVERED_OFFLINE:
+		return "a request is not sent: the session ended before";
+	case MC_UNDELIVERED_UNKNOWN:
+		return "a request was sent, the session ended before its answer";
+	case MC_UNDELIVERED_EXPIRED:
+		return "a request is not sent: its time is over";
+	case MC_UNDELIVERED_QUEUE_FULL:
+		return "a request is refused: too many wait";
+	case MC_UNDELIVERED_TOO_LARGE:
+		return "a request is longer than a frame may be here";
+	case MC_UNDELIVERED_REFUSED:
+		return "a request is malformed";
+	case MC_COMMANDS_OWED:
+		return "a request's outcome is owed, the event ring is full";
 	case MC_OWED:
 		return "its event is owed, the event ring is full";
 	case MC_DROP_LONG:
@@ -193,6 +214,8 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 		return "a heartbeat behind the newest number";
 	case MC_DROP_ANSWER:
 		return "an answer without a result";
+	case MC_DROP_RESPONSE:
+		return "no room for the answer to a request: it is asked again";
 	case MC_DROP_UNMATCHED:
 		return "an answer that no request waits for";
 	case MC_DROP_REPLAY:
