@@ -31,6 +31,7 @@ struct device_side {
 
 static struct {
 	unsigned sessions, repetitions, batch;
+	bool commit; /* feed.acknowledge */
 } options = {.sessions = 10000, .repetitions = 41, .batch = 64};
 
 static struct host host;
@@ -140,12 +141,19 @@ static uint32_t seal(uint8_t *frame, const struct device_side *d, uint32_t code,
 	return at + sprintf((char *)at, "\"}\r\n") - frame;
 }
 
+static bool committed(void *context, const struct hearth_item *item)
+{
+	return mc_protocol.committed(mc, item);
+}
+
 static void finish_turn(void)
 {
+	feed_answer(host.feed, PROTOCOL_BATCH, committed, NULL);
 	mc_protocol.finish(mc);
 	feed_publish(host.feed);
 	session_commit(host.sessions);
 	feed_applied(host.feed);
+	feed_answered(host.feed);
 }
 
 static void drain(void)
@@ -214,6 +222,11 @@ static double round_of(unsigned round)
 		urcu_qsbr_quiescent_state();
 		drain();
 	}
+	if (options.commit) { /* the answers to the last batch */
+		began = __rdtsc();
+		finish_turn();
+		cycles += __rdtsc() - began;
+	}
 	return (double)cycles / options.sessions;
 }
 
@@ -251,19 +264,24 @@ static void configure(void)
 	config.mc.token_seconds = 86400;
 	config.mc.frame_tcp = MC_FRAME_MAX;
 	config.mc.frame_udp = MC_DATAGRAM_MAX;
+	config.feed.acknowledge = options.commit ? ACKNOWLEDGE_COMMIT : ACKNOWLEDGE_RING;
 }
 
 static void start(const char *directory)
 {
 	char registry[128], ring[128], sessions[128], error[256];
 	struct listener listeners[8];
-	struct session_config session = {
-		.path = sessions, .entries = options.sessions, .workers = 1, .ipv6 = true};
+	struct session_config session = {.path = sessions,
+		.entries = options.sessions,
+		.workers = 1,
+		.ipv6 = true,
+		.uncommitted = options.commit};
 	struct feed_config rings = {.path = ring,
 		.bytes = RING_BYTES,
 		.workers = 1,
 		.first_id = 4096,
-		.id_limit = UINT64_MAX};
+		.id_limit = UINT64_MAX,
+		.answers = options.commit};
 
 	snprintf(registry, sizeof(registry), "%s/registry", directory);
 	snprintf(ring, sizeof(ring), "%s/ring", directory);
@@ -304,7 +322,7 @@ static void options_read(int argc, char **argv)
 {
 	int word;
 
-	while ((word = getopt(argc, argv, "s:r:b:h")) != -1) {
+	while ((word = getopt(argc, argv, "s:r:b:ch")) != -1) {
 		int value = word == 'h' ? 0 : atoi(optarg ? optarg : "");
 
 		if (word == 's' && value > 0)
@@ -313,10 +331,12 @@ static void options_read(int argc, char **argv)
 			options.repetitions = (unsigned)value;
 		else if (word == 'b' && value > 0 && value <= PROTOCOL_BATCH)
 			options.batch = (unsigned)value;
+		else if (word == 'c')
+			options.commit = true;
 		else {
 			fprintf(word == 'h' ? stdout : stderr,
 				"usage: hearth-bench-mc [-s SESSIONS] [-r REPETITIONS] "
-				"[-b BATCH, at most %d]\n",
+				"[-b BATCH, at most %d] [-c: acknowledge: commit]\n",
 				PROTOCOL_BATCH);
 			exit(word == 'h' ? 0 : 2);
 		}

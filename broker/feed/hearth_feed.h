@@ -54,6 +54,7 @@ enum hearth_via { HEARTH_VIA_NONE = 0, HEARTH_VIA_TCP = 1, HEARTH_VIA_UDP = 2 };
 
 /* hearth_record.flags */
 #define HEARTH_SEQUENCE_WAS_NUMBER 0x01 /* the sequence came as a JSON number, not a string */
+#define HEARTH_OF_ITSELF 0x02 /* the request is about the session's device, no sub-device of it */
 
 /**
  * struct hearth_record - record v1 as it lies in the ring, little endian, 16-byte aligned

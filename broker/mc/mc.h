@@ -202,6 +202,13 @@ static inline void mc_fault(struct mc_frame *frame, enum mc_counter counter)
 		frame->fault = counter + 1;
 }
 
+/* Is it this device's own id? */
+static inline bool mc_is_own(const struct device *device, struct mc_text id)
+{
+	return id.at && id.length == device->id_length &&
+	       !memcmp(id.at, device_id(device), id.length);
+}
+
 static inline bool mc_over_tcp(const struct mc_frame *frame)
 {
 	return frame->message->peer.via == SESSION_VIA_TCP;

@@ -56,7 +56,9 @@ static void answer(struct mc *mc, const struct session_turn *turn, const struct 
 		.sequence_text = !(record->flags & HEARTH_SEQUENCE_WAS_NUMBER)};
 	const struct json_member *found;
 
-	if (!json_scan(&mc->object, (const uint8_t *)item->payload, record->payload_length)) {
+	/* Most speak of themselves and name nobody else: 440 cycles of 2,300 for the scan. */
+	if ((reply.kind->subdevice || !(record->flags & HEARTH_OF_ITSELF)) &&
+		!json_scan(&mc->object, (const uint8_t *)item->payload, record->payload_length)) {
 		reply.device = id_in(mc, "deviceId", id);
 		reply.subdevice = id_in(mc, "subDeviceId", subdevice_id);
 		found = reply.kind->auth ? json_find(&mc->object, "authResult") : NULL;

@@ -97,6 +97,8 @@ bool mc_event_request(struct mc *mc, const struct session_turn *turn, const stru
 	record.device_time = frame->content.time;
 	record.sequence = frame->content.sequence;
 	record.flags = frame->content.sequence_text ? 0 : HEARTH_SEQUENCE_WAS_NUMBER;
+	if (mc_is_own(device, frame->content.device))
+		record.flags |= HEARTH_OF_ITSELF;
 	record.payload_length = payload.length;
 	if (!write_record(mc, FEED_REQUEST, &record, device, payload.at))
 		return false;

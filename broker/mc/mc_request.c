@@ -60,12 +60,6 @@ static bool in_time(
 	       time + MC_SLACK_SECONDS >= turn->connect_time;
 }
 
-static bool is_own(const struct device *device, struct mc_text id)
-{
-	return id.at && id.length == device->id_length &&
-	       !memcmp(id.at, device_id(device), id.length);
-}
-
 /* What a request is worth by itself; the same content gives the same result. */
 static uint32_t judge(struct mc *mc, const struct mc_frame *frame, struct session_turn *turn,
 	struct device *device, bool timely)
@@ -78,7 +72,7 @@ static uint32_t judge(struct mc *mc, const struct mc_frame *frame, struct sessio
 		return MC_NOT_SUPPORTED;
 	if (frame->content.illegal)
 		return MC_ILLEGAL;
-	if (!is_own(device, frame->content.device))
+	if (!mc_is_own(device, frame->content.device))
 		return MC_NO_SUCH_DEVICE;
 	return frame->kind->judge ? frame->kind->judge(mc, frame, turn, device)
 				  : frame->kind->result;

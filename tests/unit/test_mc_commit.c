@@ -116,6 +116,49 @@ static void late_answer_says_what_the_prompt_one_says(void **state)
 	world_acknowledge = ACKNOWLEDGE_COMMIT;
 }
 
+/* A record that does not say that it is about the session's device: what it is about stands in it,
+ * or else it is the session's. */
+static void answer_names_whom_the_record_is_about(void **state)
+{
+	static const struct {
+		const char *payload, *device;
+	} records[] = {
+		{"{\"sequence\":\"7\",\"deviceId\":\"sub-1\",\"alarm\":{}}", "sub-1"},
+		{"{\"deviceId\":\"a\\u002db\"}", "a-b"},
+		{"{\"x\":{\"deviceId\":\"no\"}}", DEVICE_A},
+		{"{\"deviceId\":7}", DEVICE_A},
+		{"{\"deviceId\":\"\"}", DEVICE_A},
+		{"", DEVICE_A},
+	};
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	struct hearth_record record;
+
+	live_udp(w, &a, 1);
+	report(w, &a, 2006);
+	record = commit_next(w).record;
+	expect_answer_to(w, &a, 2007, a.sequence);
+	record.gateway_length = 0;
+	record.flags &= ~HEARTH_OF_ITSELF;
+	for (unsigned i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+		struct answer answer;
+		char device[65];
+
+		record.code = 2008;
+		record.payload_length = (uint32_t)strlen(records[i].payload);
+		assert_int_equal(feed_write(w->host.feed, FEED_REQUEST, &record, a.id, NULL,
+					 records[i].payload),
+			0);
+		world_turn(w);
+		commit_next(w);
+		answer = answer_of(w, &a);
+		assert_true(answer.there);
+		assert_int_equal(answer.code, 2009);
+		assert_true(member_text(answer.plain, "deviceId", device, sizeof(device)));
+		assert_string_equal(device, records[i].device);
+	}
+}
+
 static void repeats_before_the_commit_are_left_to_the_answer_that_comes(void **state)
 {
 	struct world *w = *state;
@@ -481,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(answer_leaves_after_the_commit),
 		cmocka_unit_test(late_answer_says_what_the_prompt_one_says),
+		TEST(answer_names_whom_the_record_is_about),
 		TEST(repeats_before_the_commit_are_left_to_the_answer_that_comes),
 		TEST(repeats_of_a_pipeline_are_answered_exactly),
 		TEST(long_pipeline_is_answered_in_order),

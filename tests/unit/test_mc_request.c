@@ -86,8 +86,8 @@ static void answers_echo_the_sequence_in_the_form_it_came(void **state)
 	assert_string_equal(answer_of(w, &a).plain,
 		"{\"result\":0,\"sequence\":12347,\"deviceId\":\"" DEVICE_A
 		"\",\"time\":1700000000}");
-	assert_int_equal(
-		expect_event(w, &a, HEARTH_UPLINK, 2028).record.flags, HEARTH_SEQUENCE_WAS_NUMBER);
+	assert_int_equal(expect_event(w, &a, HEARTH_UPLINK, 2028).record.flags,
+		HEARTH_SEQUENCE_WAS_NUMBER | HEARTH_OF_ITSELF);
 }
 
 static void subdevice_authentication_is_refused_and_its_event_has_no_pin(void **state)
