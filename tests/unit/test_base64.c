@@ -121,7 +121,7 @@ static void test_rfc_vectors(void **state)
 }
 
 /* K13: every text of 0 to 3 arbitrary characters: only the empty one is Base64. */
-static void test_k13_shorter_than_a_quad(void **state)
+static void test_K13_shorter_than_a_quad(void **state)
 {
 	uint8_t text[3] = {0}, out[4];
 
@@ -154,7 +154,7 @@ static const uint8_t interesting[] =
 	"-_ \t\r\n,.*:;@[`{\x7f\x80\xab\xc1\xff";
 
 /* K13: all quads over these characters, NUL too; good first characters stand for each other. */
-static void test_k13_every_quad(void **state)
+static void test_K13_every_quad(void **state)
 {
 	const uint32_t n = sizeof(interesting); /* with its NUL */
 	uint8_t quad[4];
@@ -176,7 +176,7 @@ static void test_k13_every_quad(void **state)
 	}
 }
 
-static void test_k13_every_byte_in_a_quad(void **state)
+static void test_K13_every_byte_in_a_quad(void **state)
 {
 	static const char *const quads[] = {"AAAA", "////", "Zm9v", "Zm8=", "Zg=="};
 	uint8_t quad[4];
@@ -196,7 +196,7 @@ static void test_k13_every_byte_in_a_quad(void **state)
 }
 
 /* K13: the shapes by name, short and behind 96 good characters. */
-static void test_k13_refused(void **state)
+static void test_K13_refused(void **state)
 {
 	static const char *const bad[] = {"Zg=", "Zg", "Zg===", "====", "=AAA", "Z===", "Zg=A",
 		"Zg==Zg==", "Zh==", "Zm9=", "Zm-v", "Zm_v", "Zm9v\n", "Zm9\n", " m9v", "Zm 9v",
@@ -253,7 +253,7 @@ static void test_alphabet_at_every_place(void **state)
 }
 
 /* K13: each of the 191 bad characters (and '=') at each place of texts of many lengths. */
-static void test_k13_bad_byte_at_every_place(void **state)
+static void test_K13_bad_byte_at_every_place(void **state)
 {
 	static const uint32_t lengths[] = {8, 28, 32, 36, 60, 64, 68, 96, 100, 132, 408};
 	uint8_t text[408], out[408];
@@ -308,13 +308,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc_vectors),
-		cmocka_unit_test(test_k13_shorter_than_a_quad),
-		cmocka_unit_test(test_k13_every_quad),
-		cmocka_unit_test(test_k13_every_byte_in_a_quad),
-		cmocka_unit_test(test_k13_refused),
+		cmocka_unit_test(test_K13_shorter_than_a_quad),
+		cmocka_unit_test(test_K13_every_quad),
+		cmocka_unit_test(test_K13_every_byte_in_a_quad),
+		cmocka_unit_test(test_K13_refused),
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_alphabet_at_every_place),
-		cmocka_unit_test(test_k13_bad_byte_at_every_place),
+		cmocka_unit_test(test_K13_bad_byte_at_every_place),
 		cmocka_unit_test(test_against_oracle),
 	};
 

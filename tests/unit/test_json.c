@@ -268,7 +268,7 @@ static const struct sample refused[] = {
 	TEXT("{\"sequence\":\"1\",\"deviceId\":\"x\",\"sequenc\\u0065\":\"2\"}"),
 };
 
-static void test_k12_taken(void **state)
+static void test_K12_taken(void **state)
 {
 	for (unsigned i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
 		if (scan_exact(taken[i].text, taken[i].length) != 0)
@@ -276,7 +276,7 @@ static void test_k12_taken(void **state)
 	}
 }
 
-static void test_k12_refused(void **state)
+static void test_K12_refused(void **state)
 {
 	for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		if (scan_exact(refused[i].text, refused[i].length) != -EINVAL)
@@ -284,7 +284,7 @@ static void test_k12_refused(void **state)
 	}
 }
 
-static void test_k12_every_prefix_is_refused(void **state)
+static void test_K12_every_prefix_is_refused(void **state)
 {
 	for (unsigned i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
 		uint32_t end = taken[i].length;
@@ -324,7 +324,7 @@ static void test_every_place_in_a_string(void **state)
 }
 
 /* The object itself counts: 16 levels are taken, 17 and 100,000 are not, closed or not. */
-static void test_k12_depth(void **state)
+static void test_K12_depth(void **state)
 {
 	static const uint32_t depths[] = {1, 15, 16, 17, 33, 100000};
 
@@ -377,7 +377,7 @@ static uint32_t many_keys(char *text, unsigned count)
 }
 
 /* 64 members are taken and all found; one more, or 10^5, are refused at the 65th. */
-static void test_k12_many_keys(void **state)
+static void test_K12_many_keys(void **state)
 {
 	char *text = malloc(100000 * 20);
 	struct json_object object;
@@ -411,7 +411,7 @@ static void test_k12_many_keys(void **state)
 
 /* A duplicate is found at every pair of places, for keys of every length up to 40, the last
  * character only telling the others apart. */
-static void test_k12_duplicates_everywhere(void **state)
+static void test_K12_duplicates_everywhere(void **state)
 {
 	char text[64 * 64];
 
@@ -459,14 +459,14 @@ static void test_long_escaped_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_k12_taken),
-		cmocka_unit_test(test_k12_refused),
-		cmocka_unit_test(test_k12_every_prefix_is_refused),
+		cmocka_unit_test(test_K12_taken),
+		cmocka_unit_test(test_K12_refused),
+		cmocka_unit_test(test_K12_every_prefix_is_refused),
 		cmocka_unit_test(test_every_place_in_a_string),
-		cmocka_unit_test(test_k12_depth),
+		cmocka_unit_test(test_K12_depth),
 		cmocka_unit_test(test_depth_returns),
-		cmocka_unit_test(test_k12_many_keys),
-		cmocka_unit_test(test_k12_duplicates_everywhere),
+		cmocka_unit_test(test_K12_many_keys),
+		cmocka_unit_test(test_K12_duplicates_everywhere),
 		cmocka_unit_test(test_long_escaped_keys),
 	};
 

@@ -280,7 +280,7 @@ static uint32_t mutate(char *text, uint32_t length)
 	return length;
 }
 
-static void test_k12_mutations(void **state)
+static void test_K12_mutations(void **state)
 {
 	unsigned verdicts[3] = {0};
 	char text[TEXT_MAX];
@@ -301,7 +301,7 @@ static void test_k12_mutations(void **state)
 }
 
 /* Texts put together from pieces alone: short, dense grammar. */
-static void test_k12_pieces(void **state)
+static void test_K12_pieces(void **state)
 {
 	char text[TEXT_MAX];
 
@@ -321,7 +321,7 @@ static void test_k12_pieces(void **state)
 }
 
 /* Every sequence of two bytes, and of three and four from the edges. */
-static void test_k12_utf8(void **state)
+static void test_K12_utf8(void **state)
 {
 	static const uint8_t edges[] = {0x00, 0x22, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
 		0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4,
@@ -352,9 +352,9 @@ static void test_k12_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_k12_mutations),
-		cmocka_unit_test(test_k12_pieces),
-		cmocka_unit_test(test_k12_utf8),
+		cmocka_unit_test(test_K12_mutations),
+		cmocka_unit_test(test_K12_pieces),
+		cmocka_unit_test(test_K12_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
