@@ -142,9 +142,61 @@ TALKS = {
 }
 
 
+# Records of fuzz-mc, and texts of fuzz-json.
+MC_PLAIN, MC_CIPHER, MC_DATA, MC_FLIP, MC_RAW, MC_GOOD, MC_TIME = (
+    bytes([kind]) for kind in range(7))
+TEXTS = {
+    "empty": b"{}",
+    "report": b'{"sequence":"12347","deviceId":"000000000000000000000042","time":1700000000,'
+              b'"statusSerials":[{"serialId":"0","status":[{"name":"SWITCH","value":"1"}]}]}',
+    "numbers": b'{"a":0,"b":-0,"c":1e400,"d":0.5E-3,"e":9223372036854775808,"f":12345}',
+    "words": b' { "a" : true , "b" : false , "c" : null , "d" : [ ] , "e" : { } }\r\n',
+    "escapes": b'{"\\u0061\\/":"\\ud83d\\ude00\\u0000\\"\\\\\\b\\f\\n\\r\\t","a\\/":1}',
+    "utf8": '{"温度":"二十℃","é":"😀"}'.encode(),
+    "twice": b'{"a":1,"b":2,"a":3}',
+    "deep": b'{"a":' + b"[" * 15 + b"]" * 15 + b"}",
+    "members": b"{" + b",".join(b'"%d":%d' % (n, n) for n in range(64)) + b"}",
+}
+
+
+def sized(content):
+    return struct.pack(">H", len(content)) + content
+
+
+CONVERSATIONS = {
+    "good": b"".join(MC_GOOD + bytes([code, 0]) for code in range(20)),
+    "repeats": b"".join(MC_GOOD + bytes([1, distance & 0xff])
+                        for distance in (0, -1, 0, -1, -2, 0, -3, -33, 5)),
+    "flips": b"".join(MC_FLIP + bytes([1]) + struct.pack(">HB", place, 1)
+                      for place in range(4, 400, 40)),
+    "plain": b"".join(MC_PLAIN + bytes([1]) + sized(text) for text in TEXTS.values()),
+    "cipher": MC_CIPHER + bytes([0]) + sized(bytes(range(64))) + MC_CIPHER + bytes([1]) +
+              sized(b"\x10" * 16),
+    "data": b"".join(MC_DATA + bytes([0]) + sized(text)
+                     for text in (b"", b"=", b"AAAA", b"A" * 64, b"A" * 43 + b"=", b"\\/" * 32)),
+    "raw": b"".join(MC_RAW + sized(text) for text in (
+        b"", b"\r\n", b"CTS{}\r\n", b'CTS{"code":1000,"token":"x","data":""}\r\n',
+        b'CTS{"code":1002,"deviceId":"x","data":"AAAA"}\r\n')),
+    "times": (MC_GOOD + bytes([0, 0]) + MC_TIME + bytes([99])) * 3,
+}
+
+
+def write(folder, name, contents, prefix=b""):
+    folder = pathlib.Path(folder, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, content in contents.items():
+        (folder / key).write_bytes(prefix + content)
+
+
 def main():
     if len(sys.argv) != 2:
-        sys.exit("usage: seeds.py FOLDER - writes the seeds of fuzz-stack and fuzz-tcp there")
+        sys.exit("usage: seeds.py FOLDER - writes the seeds of the corpora there")
+    write(sys.argv[1], "json", TEXTS)
+    write(sys.argv[1], "frame", {key: b"CTS" + text + b"\r\nCTS{}\r\n" for key, text in
+                                 TEXTS.items()}, bytes([0, 3, 30, 70]))
+    for choice in (0, 1):
+        write(sys.argv[1], "mc", {"%s-%d" % (key, choice): talk for key, talk in
+                                  CONVERSATIONS.items()}, bytes([choice]))
     folder = pathlib.Path(sys.argv[1], "tcp")
     folder.mkdir(parents=True, exist_ok=True)
     for name, talk in TALKS.items():
