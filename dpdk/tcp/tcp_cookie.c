@@ -135,7 +135,12 @@ bool tcp_cookie_in(struct tcp *tcp, const struct tcp_segment *segment, uint64_t 
 	epoch -= (epoch ^ cookie >> 31) & 1;
 	if (cookie_of(tcp, &flow, irs, epoch, cookie >> 28 & 7, code) != cookie) {
 		tcp_count(tcp, TCP_COOKIE_BAD);
-		return false;
+		/*
+		 * Only the numbers of the handshake's own ACK tell a cookie. What carries data or a
+		 * FIN may have overtaken that one, or its loss: an RST would end a connection that is
+		 * just being made. It comes again; once no cookie is about it is refused, too.
+		 */
+		return segment->length || segment->flags & TCP_FIN;
 	}
 	e.iss = cookie;
 	e.irs = irs;

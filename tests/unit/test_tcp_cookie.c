@@ -177,6 +177,28 @@ static void test_T18_forged(void **state)
 	rig_end(rig);
 }
 
+/* What has overtaken the ACK that a cookie is told by is left alone: it comes again. */
+static void test_overtaken(void **state)
+{
+	struct rig *rig = flooded(false);
+	struct peer peer = ask(rig, 40000, USUAL_OPTIONS, USUAL_LENGTH);
+
+	put_raw(rig, &peer, TCP_ACK | TCP_PSH, peer.seq + 1, peer.ack, "b", 1);
+	put_raw(rig, &peer, TCP_ACK | TCP_FIN, peer.seq + 2, peer.ack, NULL, 0);
+	assert_int_equal(count_of(rig, TCP_COOKIE_BAD), 2);
+	assert_int_equal(drain(rig), 0);
+	put_raw(rig, &peer, TCP_ACK | TCP_PSH, peer.seq, peer.ack, "a", 1);
+	assert_true(rig->up.events & TCP_UP_OPENED);
+	/* An ACK that carries nothing has overtaken nobody. */
+	drain(rig);
+	peer = peer_at(40001, 7);
+	put_raw(rig, &peer, TCP_ACK, peer.seq, 8, NULL, 0);
+	assert_int_equal(count_of(rig, TCP_COOKIE_BAD), 3);
+	assert_int_equal(drain(rig), 1);
+	assert_int_equal(rig->sent[0].out.flags, TCP_RST);
+	rig_end(rig);
+}
+
 /* T18: replayed after the connection is over; and too late. Two epochs of 64 s. */
 static void test_T18_epochs(void **state)
 {
@@ -251,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_T17_options_travel),
 		cmocka_unit_test(test_T17_flood),
 		cmocka_unit_test(test_T18_forged),
+		cmocka_unit_test(test_overtaken),
 		cmocka_unit_test(test_T18_epochs),
 		cmocka_unit_test(test_T18_only_when_sent),
 		cmocka_unit_test(test_ipv6),
