@@ -271,6 +271,47 @@ static void K19_clones_behind_one_address(void **state)
 	clones_meet(*state, &a, on_tcp(0), HOME, &b, on_tcp(0), HOME, 1);
 }
 
+/* Behind one address, with sequences that begin anywhere: each is heard until it is pushed out. */
+static void K19_clones_in_a_hurry(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+
+	log_in_from(w, &a, HOME);
+	connected(w, &a, on_tcp(tcp_open_from(w, HOME)));
+	good_request(w, &a, 2006, 0);
+	report_seen(w, &a);
+	for (unsigned i = 0; i < 4; i++) {
+		expect_no_event(w);
+		world_pass(w, 2);
+		a.sequence += 9999;
+		push_out(w, &a, on_tcp(0), HOME);
+		if (i == 3)
+			expect_alert(w, &a, HEARTH_CLONE, 1005);
+		report_seen(w, &a);
+	}
+	expect_no_event(w);
+}
+
+/* The same at a slower pace: it may as well be one device that restarts. */
+static void a_device_that_restarts_is_no_clone(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+
+	log_in_from(w, &a, HOME);
+	connected(w, &a, on_tcp(tcp_open_from(w, HOME)));
+	good_request(w, &a, 2006, 0);
+	report_seen(w, &a);
+	for (unsigned i = 0; i < 30; i++) {
+		world_pass(w, 8);
+		a.sequence += 9999;
+		push_out(w, &a, on_tcp(0), HOME);
+		report_seen(w, &a);
+	}
+	expect_no_event(w);
+}
+
 static void one_device_that_moves_is_no_clone(void **state)
 {
 	struct world *w = *state;
@@ -309,6 +350,22 @@ static void new_logins_beside_a_session_are_no_clone(void **state)
 	expect_no_event(w);
 }
 
+/* Its 1005 is lost each time, so it says nothing and logs in anew; it counts from anywhere. */
+static void a_device_that_hears_nothing_is_no_clone(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+
+	live_tcp(w, &a);
+	for (unsigned i = 0; i < 9; i++) {
+		a.sequence += 7777;
+		log_in(w, &a);
+		reconnected(w, &a, on_tcp(tcp_open(w)));
+	}
+	expect_no_event(w);
+	assert_int_equal(counted(w, MC_CLONES), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,8 +380,11 @@ int main(void)
 		WATCHED(K19_clones_over_udp),
 		WATCHED(K19_clones_over_both),
 		WATCHED(K19_clones_behind_one_address),
+		WATCHED(K19_clones_in_a_hurry),
+		WATCHED(a_device_that_restarts_is_no_clone),
 		WATCHED(one_device_that_moves_is_no_clone),
 		WATCHED(new_logins_beside_a_session_are_no_clone),
+		WATCHED(a_device_that_hears_nothing_is_no_clone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -227,6 +227,12 @@ static void K19_flapping_begins_with_one_connect_too_many(void **state)
 	for (unsigned i = 0; i < 40; i++)
 		assert_int_equal(connect_at(watch, name, tick + 100), 0);
 	assert_int_equal(connect_at(watch, name, tick + 100), MC_WATCH_FLAPPING);
+	/* with its first connect, not with that of the last count */
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(connect_at(watch, name, tick + 160), 0);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(connect_at(watch, name, tick + 459), 0);
+	assert_int_equal(connect_at(watch, name, tick + 459), MC_WATCH_FLAPPING);
 	mc_watch_free(watch);
 }
 
