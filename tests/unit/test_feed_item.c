@@ -131,7 +131,7 @@ static void test_peers(void **state)
 }
 
 /* Values that no broker of today writes: still a line of JSON. */
-static void test_hostile(void **state)
+static void test_K25_hostile_names(void **state)
 {
 	static char names[255];
 	char line[5000];
@@ -163,7 +163,7 @@ static void test_hostile(void **state)
 	expect(line);
 }
 
-static void test_line_breaks(void **state)
+static void test_K25_line_breaks(void **state)
 {
 	static const char text[] = "{\r\n\t\"a\":\n[1,\r2]\n}";
 
@@ -202,8 +202,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_events, setup),
 		cmocka_unit_test_setup(test_peers, setup),
-		cmocka_unit_test_setup(test_hostile, setup),
-		cmocka_unit_test_setup(test_line_breaks, setup),
+		cmocka_unit_test_setup(test_K25_hostile_names, setup),
+		cmocka_unit_test_setup(test_K25_line_breaks, setup),
 		cmocka_unit_test(test_names),
 	};
 

@@ -46,7 +46,7 @@ static void token_is_good_for_token_seconds_after_its_login(void **state)
 	assert_int_equal(entry_of(w, &a), SESSION_NONE);
 }
 
-static void token_of_a_removed_device_is_void(void **state)
+static void K8_token_of_a_removed_device_is_void(void **state)
 {
 	struct world *w = *state;
 	struct device_side a = SIDE_A;
@@ -118,7 +118,7 @@ static void errors_that_take_their_number_are_a_sign_of_life(void **state)
 	good_request(w, &a, 1000, 0);
 }
 
-static void kicked_and_removed_sessions_end_and_their_tokens_are_void(void **state)
+static void K8_kicked_and_removed_sessions_end_and_their_tokens_are_void(void **state)
 {
 	struct world *w = *state;
 	struct device_side a = SIDE_A, b = SIDE_B;
@@ -318,11 +318,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(connect_with_the_old_token_is_taken_after_closed_and_timeout),
 		TEST(token_is_good_for_token_seconds_after_its_login),
-		TEST(token_of_a_removed_device_is_void),
+		TEST(K8_token_of_a_removed_device_is_void),
 		TEST(silence_for_3_heartbeats_and_10_seconds_ends_a_session),
 		TEST(repeats_and_dropped_frames_are_no_sign_of_life),
 		TEST(errors_that_take_their_number_are_a_sign_of_life),
-		TEST(kicked_and_removed_sessions_end_and_their_tokens_are_void),
+		TEST(K8_kicked_and_removed_sessions_end_and_their_tokens_are_void),
 		TEST(session_is_synchronised_4_heartbeats_after_its_latest_report),
 		TEST(token_is_void_after_an_end_by_sequence),
 		TEST(session_that_ends_beside_a_newer_login_leaves_no_token),

@@ -169,7 +169,7 @@ static void test_any_cut_gives_the_same_frames(void **state)
 	}
 }
 
-static void test_frame_exactly_at_the_limit_passes_one_more_byte_does_not(void **state)
+static void test_K11_frame_exactly_at_the_limit_passes_one_more_byte_does_not(void **state)
 {
 	struct fixture *f = *state;
 	static uint8_t text[LONGEST + 1];
@@ -468,7 +468,7 @@ int main(void)
 		TEST(test_many_frames_in_one_segment),
 		TEST(test_one_byte_at_a_time),
 		TEST(test_any_cut_gives_the_same_frames),
-		TEST(test_frame_exactly_at_the_limit_passes_one_more_byte_does_not),
+		TEST(test_K11_frame_exactly_at_the_limit_passes_one_more_byte_does_not),
 		TEST(test_long_frame_is_skipped_to_its_end),
 		TEST(test_too_much_before_login_closes),
 		TEST(test_short_frames_are_dropped),

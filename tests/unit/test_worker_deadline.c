@@ -49,7 +49,7 @@ static void test_a_connection_that_never_sends_is_closed(void **state)
 }
 
 /* Whatever a connection without a session sends, and however slowly: 30 s in all. */
-static void test_slow_bytes_before_a_session_gain_no_time(void **state)
+static void test_K10_slow_bytes_before_a_session_gain_no_time(void **state)
 {
 	struct rig *rig = *state;
 	struct flow *flow = flow_open(rig, CONNECT_PORT);
@@ -77,7 +77,7 @@ static void send_slowly(struct gadget *g, const struct frame_text *frame, unsign
 	assert_true(g->flow->finished);
 }
 
-static void test_a_slow_frame_is_given_thirty_seconds_from_its_first_byte(void **state)
+static void test_K10_a_slow_frame_is_given_thirty_seconds_from_its_first_byte(void **state)
 {
 	struct rig *rig = *state;
 	struct gadget a = GADGET(rig, SIDE_A);
@@ -182,8 +182,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_login_connection_is_closed_after_ten_seconds),
 		TEST(test_a_connection_that_never_sends_is_closed),
-		TEST(test_slow_bytes_before_a_session_gain_no_time),
-		TEST(test_a_slow_frame_is_given_thirty_seconds_from_its_first_byte),
+		TEST(test_K10_slow_bytes_before_a_session_gain_no_time),
+		TEST(test_K10_a_slow_frame_is_given_thirty_seconds_from_its_first_byte),
 		TEST(test_a_slow_frame_behind_the_connect_has_its_own_time),
 		TEST(test_whole_frames_with_tails_are_never_closed),
 		TEST(test_a_frame_behind_an_oversize_one_has_its_own_time),
