@@ -181,6 +181,25 @@ CONVERSATIONS = {
 }
 
 
+# Records of fuzz-command, and how far its head is moved.
+def command(choice, device=24, payload=20, extra=b""):
+    return bytes([choice, device]) + struct.pack(">HHB", payload, 2003, 0) + extra
+
+
+COMMANDS = {
+    "good": command(0) * 10,
+    "lengths": b"".join(command(0, device, payload) for device, payload in
+                        ((1, 0), (64, 0), (1, 599), (64, 16), (0, 0))),
+    "wrong-length": command(0) + command(1, extra=bytes(4)),
+    "wrong-checksum": command(0) * 3 + command(2, extra=b"\1"),
+    "wrong-request": command(3, extra=b"\1"),
+    "wrong-device": command(4, extra=b"\xff"),
+    "wrong-payload": command(5, extra=b"\xff" * 4),
+    "wrong-kind": command(6, extra=b"\7"),
+    "raw": command(0) + bytes([7, 0]) + struct.pack(">H", 64) + bytes(range(64)),
+}
+
+
 def write(folder, name, contents, prefix=b""):
     folder = pathlib.Path(folder, name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -194,6 +213,9 @@ def main():
     write(sys.argv[1], "json", TEXTS)
     write(sys.argv[1], "frame", {key: b"CTS" + text + b"\r\nCTS{}\r\n" for key, text in
                                  TEXTS.items()}, bytes([0, 3, 30, 70]))
+    for key, head in (("", bytes(5)), ("-head", bytes([1, 1, 0, 16, 0]))):
+        write(sys.argv[1], "command",
+              {name + key: records + head for name, records in COMMANDS.items()})
     for choice in (0, 1):
         write(sys.argv[1], "mc", {"%s-%d" % (key, choice): talk for key, talk in
                                   CONVERSATIONS.items()}, bytes([choice]))
