@@ -6,6 +6,7 @@
 
 #include "fake_link.h"
 #include "mc_device.h"
+#include "feed/command_ring.h"
 #include "worker_state.h"
 
 #include <unistd.h>
@@ -71,7 +72,8 @@ struct rig {
 	struct session_table *table;
 	struct feed *feed;
 	struct command_pool *pool;
-	struct command_rings *rings; /* NULL unless a test opens them */
+	struct command_rings *rings; /* NULL unless with_rings */
+	bool with_rings;             /* backends' command rings: set before rig_start() */
 	struct hearth_feed *reader;
 	struct worker *worker;
 	struct turn_clock clock;
@@ -158,6 +160,9 @@ static inline void rig_open(struct rig *rig)
 		fail_with("session_table_open", error);
 	if (feed_open(&rig->feed, &feed, error, sizeof(error)))
 		fail_with("feed_open", error);
+	if (rig->with_rings &&
+		command_rings_open(&rig->rings, rig->ring_path, error, sizeof(error)))
+		fail_with("command_rings_open", error);
 	if (command_pool_open(&rig->pool, &commands, error, sizeof(error)))
 		fail_with("command_pool_open", error);
 	rig->registry = registry_load(rig->store, rig->config.limits.devices, false,
@@ -179,6 +184,8 @@ static inline void rig_close(struct rig *rig)
 	registry_free(rig->registry);
 	feed_close(rig->feed);
 	command_pool_close(rig->pool);
+	command_rings_close(rig->rings);
+	rig->rings = NULL;
 	session_table_close(rig->table);
 }
 
