@@ -209,8 +209,12 @@ static bool load(struct command_pool *pool, uint8_t *taken, uint32_t index)
 		life.reason = HEARTH_UNKNOWN;
 		pool->damaged++;
 	}
-	*slot = (struct command_slot){
-		.life = life, .handle = block->handle, .number = block->number};
+	*slot = (struct command_slot){.life = life};
+	/* of one that was not sent the block's last user left them */
+	if (life.state != COMMAND_PLACED) {
+		slot->handle = block->handle;
+		slot->number = block->number;
+	}
 	if (block->order > pool->order)
 		pool->order = block->order;
 	return true;

@@ -331,6 +331,26 @@ static void test_commands_come_back_in_the_order_in_which_they_were_taken(void *
 	}
 }
 
+/* A block that was another session's says nothing of that to the next. */
+static void test_a_session_is_forgotten_with_its_command(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t index = place(f->worker, 1, 10);
+
+	command_slot(f->worker, index)->handle = 0x0100000200000003;
+	command_slot(f->worker, index)->number = 4711;
+	become(f, index, (struct command_life){.state = COMMAND_SENT});
+	command_commit(f->worker);
+	become(f, index, (struct command_life){0});
+	command_commit(f->worker);
+	assert_int_equal(place(f->worker, 2, 10), index);
+	restart(f);
+	attach(f);
+	assert_int_equal(f->visits, 1);
+	assert_int_equal(command_slot(f->worker, index)->handle, 0);
+	assert_int_equal(command_slot(f->worker, index)->number, 0);
+}
+
 static void test_a_kept_response_comes_through(void **state)
 {
 	static uint8_t head[104], payload[5000], back[8192];
@@ -678,6 +698,7 @@ int main(void)
 		row(test_an_outcome_in_a_ring_frees_its_command),
 		row(test_what_is_not_the_pools_is_freed),
 		row(test_commands_come_back_in_the_order_in_which_they_were_taken),
+		row(test_a_session_is_forgotten_with_its_command),
 		row(test_a_kept_response_comes_through),
 		row(test_damage_is_noticed_and_harms_nobody_else),
 		row(test_a_damaged_response_is_unknown),
