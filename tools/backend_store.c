@@ -129,10 +129,8 @@ struct backend_store *backend_store_open(const char *path, int64_t keep)
 	unsigned i;
 	int rc;
 
-	if (!store) {
-		fputs("hearth-backend: out of memory\n", stderr);
+	if (!store)
 		return NULL;
-	}
 	store->path = path;
 	store->keep = keep;
 	rc = sqlite3_open(path, &store->database) == SQLITE_OK ? 0 : failed(store);
@@ -175,6 +173,8 @@ int backend_store_begin(struct backend_store *store)
 
 int backend_store_commit(struct backend_store *store)
 {
+	/* A row still looked at would hold an old state of the database. */
+	sqlite3_reset(store->statements[NEXT]);
 	return execute(store, "COMMIT");
 }
 

@@ -29,7 +29,7 @@ struct backend_counts {
 /**
  * backend_store_open() - open or make the database at @path
  * @keep: events that are kept, the newest; 0: all
- * Return: NULL after a line on stderr.
+ * Return: NULL after a line on stderr, or without memory.
  */
 struct backend_store *backend_store_open(const char *path, int64_t keep);
 

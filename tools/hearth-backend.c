@@ -53,7 +53,7 @@ static const char usage[] =
 
 struct backend {
 	const char *control, *path, *voice;
-	bool quiet;
+	bool quiet, left; /* commands were claimed and found no room in the ring */
 	struct backend_store *store;
 	struct hearth_feed *feed;
 	struct hearth_commands *commands;
@@ -170,22 +170,18 @@ static int send_one(struct backend *backend, const struct backend_command *comma
 static int send_commands(struct backend *backend)
 {
 	struct backend_command command = {.number = 0};
-	int claimed = backend_store_claim(backend->store), rc, sent = 0;
+	int claimed = backend_store_claim(backend->store), rc = 0, sent = 0;
 
-	if (claimed < 0)
+	if (claimed < 0 || (claimed == 0 && !backend->left))
 		return claimed;
-	rc = backend_store_next(backend->store, 0, &command);
-	if (rc <= 0)
-		return rc;
 	if (backend_store_begin(backend->store))
 		return -EIO;
-	while (rc == 1) {
+	while (rc == 0 &&
+		(rc = backend_store_next(backend->store, command.number, &command)) == 1) {
 		rc = send_one(backend, &command);
-		if (rc)
-			break;
-		sent++;
-		rc = backend_store_next(backend->store, command.number, &command);
+		sent += rc == 0;
 	}
+	backend->left = rc == -EAGAIN || rc == -ESTALE;
 	if (backend_store_commit(backend->store) || rc == -EIO)
 		return -EIO;
 	return rc == -ESTALE ? rc : sent;
@@ -199,6 +195,13 @@ static void close_rings(struct backend *backend)
 	backend->commands = NULL;
 }
 
+/* No broker, one that is just ending, or, with EBUSY, one that has not seen a predecessor go yet. */
+static bool not_there(int error)
+{
+	return error == ENOENT || error == ECONNREFUSED || error == ECONNRESET || error == EPIPE ||
+	       error == ETIMEDOUT || error == EBUSY;
+}
+
 /* Return: 0; -EAGAIN: the broker is not there; -EIO, told. */
 static int open_rings(struct backend *backend)
 {
@@ -208,8 +211,7 @@ static int open_rings(struct backend *backend)
 	if (backend->control && !backend->commands) {
 		backend->commands =
 			hearth_commands_open(backend->control, flags, error, sizeof(error));
-		if (!backend->commands && (errno == ENOENT || errno == ECONNREFUSED ||
-						  errno == ETIMEDOUT || errno == EBUSY))
+		if (!backend->commands && not_there(errno))
 			return -EAGAIN;
 		if (!backend->commands)
 			goto failed;
