@@ -2,21 +2,18 @@
 # Copyright (c) 2026, the Hearth authors
 """A broker, its consumer and a fleet under load, and SIGKILL for any of them at any time."""
 
-import json
-import os
 import pathlib
 import random
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import hearth  # noqa: E402
-import paths  # noqa: E402
+import consumers  # noqa: E402
 import verdict  # noqa: E402
 
 DEVICES = 30  # of each transport
-INTERVAL = 0.15  # seconds between a device's reports
+INTERVAL = 0.05  # seconds between a device's reports
 # Waits of a device are 10 s and more: shortened, so that several fit into a cycle. By UDP a session
 # outlives the broker's death and a few repeats; by TCP there is a new connect after each.
 SCALE = {"udp": 0.08, "tcp": 0.03}
@@ -24,54 +21,19 @@ SETTLE = 4.0
 DIGITS = {"udp": 1, "tcp": 3}  # of the ids
 
 
-class Consumer:
-    """hearth-feed into a file, killed and started again; the file is what the backend has."""
-
-    def __init__(self, broker):
-        self.broker = broker
-        self.path = broker.directory / "events"
-        self.process = None
-
-    def start(self):
-        with open(self.broker.directory / "consumer.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [paths.HEARTH_FEED, self.broker.ring, "--to", "file:%s" % self.path],
-                stdout=log, stderr=log, preexec_fn=hearth.die_with_us)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def alive(self):
-        return self.process.poll() is None
-
-    def finish(self):
-        """Once nothing more comes, its end and what it has."""
-        size = -1
-        while self.path.stat().st_size != size:
-            size = self.path.stat().st_size
-            time.sleep(0.5)
-        self.process.terminate()
-        status = self.process.wait(10)
-        if status:
-            raise verdict.Broken("the consumer ended with %d" % status)
-        with open(self.path, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
-
-
 class Rig:
     """One run of kill cycles with a directory, a registry and a ring of its own."""
 
-    def __init__(self, directory, seed, acknowledge, workers=1):
+    def __init__(self, directory, seed, consumer, acknowledge, workers):
         self.random = random.Random(seed)
         self.seed = seed
         self.directory = pathlib.Path(directory)
         self.broker = hearth.Hearth(
             directory, workers=hearth.worker_cpus() * workers,
             limits={"devices": 1000, "sessions": 500, "connections": 1000, "pending_logins": 500},
-            memory={"megabytes": 128}, mc={"auth_interval": 10},
+            memory={"megabytes": 128}, mc={"auth_interval": 10, "flap": {"connects": 0}},
             feed={"bytes": "4MiB", "acknowledge": acknowledge})
-        self.consumer = Consumer(self.broker)
+        self.consumer = consumer(self.broker, self.random)
         self.fleets = []
         self.kills = {"broker": 0, "consumer": 0, "both": 0, "starting": 0}
 
@@ -80,7 +42,8 @@ class Rig:
         fleet = hearth.Fleet(
             self.broker, DEVICES, "--tcp-share", share, "--interval", INTERVAL, "--ramp", 200,
             "--heartbeat", 2, "--time-scale", SCALE[via], "--journal", self.journal(via),
-            "--seed", self.seed % (1 << 32), "--quiet", "--refusals", name=via)
+            "--seed", self.seed % (1 << 32), "--quiet", "--refusals", "--commands-late", 3,
+            "--commands-late-by", 0.8, "--commands-wrong", 2, name=via)
         fleet.generate(first=DIGITS[via])
         self.broker.ctl("device", "import", fleet.csv, offline=True)
         return fleet
@@ -131,14 +94,16 @@ class Rig:
         if not self.consumer.alive():
             raise verdict.Broken("the consumer ended with %s\n%s" % (
                 self.consumer.process.returncode,
-                (self.directory / "consumer.log").read_text()[-2000:]))
+                self.consumer.log.read_text()[-2000:]))
         if self.broker.process.poll() is not None:
             raise verdict.Broken("hearthd ended with %s\n%s" % (
                 self.broker.process.returncode, self.broker.log.read_text()[-2000:]))
 
     def finish(self):
         """Everything comes to rest; the figures, or Broken."""
+        self.consumer.rest()
         time.sleep(SETTLE)
+        self.check_alive()
         for fleet in self.fleets:
             fleet.process.terminate()
         for fleet in self.fleets:
@@ -150,15 +115,16 @@ class Rig:
         if self.broker.stop():
             raise verdict.Broken("hearthd did not end well")
         lines = [line for via in ("udp", "tcp") for line in verdict.read_journal(self.journal(via))]
-        figures = verdict.Verdict(lines, events).check()
+        figures = verdict.Verdict(lines, events, self.consumer.commands()).check()
         figures.update(self.kills)
         if figures["acknowledged"] < 5 * DEVICES or figures["connects"] < 2 * DEVICES:
             raise verdict.Broken("there was no load: %r" % figures)
         return figures
 
     def remove(self):
-        for process in [fleet.process for fleet in self.fleets] + [self.consumer.process]:
-            if process and process.poll() is None:
-                process.kill()
-                process.wait()
+        for fleet in self.fleets:
+            if fleet.process and fleet.process.poll() is None:
+                fleet.process.kill()
+                fleet.process.wait()
+        self.consumer.stop()
         self.broker.remove()

@@ -86,3 +86,52 @@ def test_each_broken_promise_is_named(defect, words):
     defect(journal, feed)
     with pytest.raises(verdict.Broken, match=words):
         verdict.Verdict(journal, feed).check()
+
+
+def answered(request, code=2004, result=0, position=200):
+    return event(position, "response", request=request, code=code, payload={"result": result})
+
+
+def undelivered(request, reason, position=200):
+    return event(position, "undelivered", request=request, code=2005, reason=reason)
+
+
+def executed(mark):
+    return Line("executed", DEVICE, 1, 1, 9, 2005, mark)
+
+
+def command(state="answered", request=50, mark="c1", code=2005, device=DEVICE):
+    return verdict.Command(device, code, mark, state, request, None, None)
+
+
+@pytest.mark.parametrize("commands,lines,outcomes", [
+    ([command()], [executed("c1")], [answered(50)]),
+    ([command()], [], [answered(50, result=300002)]),
+    ([command("undelivered")], [], [undelivered(50, "offline")]),
+    ([command("undelivered")], [executed("c1")], [undelivered(50, "unknown")]),
+    ([command("undelivered")], [], [undelivered(50, "no-answer")]),
+    ([command("uncertain", None)], [executed("c1")], [answered(50)]),
+    ([command("uncertain", None)], [], []),
+])
+def test_outcomes_that_may_be(commands, lines, outcomes):
+    journal, feed = sound()
+    verdict.Verdict(journal + lines, feed + outcomes, commands).check()
+
+
+@pytest.mark.parametrize("commands,lines,outcomes,words", [
+    ([command()], [executed("c1"), executed("c1")], [answered(50)], "executed more than once"),
+    ([command()], [executed("c1")], [answered(50), answered(50, position=216)], "2 outcomes"),
+    ([command()], [executed("c1")], [answered(50), undelivered(50, "unknown", 216)], "2 outcomes"),
+    ([command("sent")], [], [], "no outcome"),
+    ([command()], [executed("c1")], [], "has the outcome None"),
+    ([command()], [], [answered(50)], "0 times executed"),
+    ([command()], [executed("c1")], [answered(50, 2030)], "is answered by"),
+    ([command(device="other")], [executed("c1")], [answered(50)], "has the outcome"),
+    ([command("undelivered")], [executed("c1")], [undelivered(50, "offline")], "and executed"),
+    ([command("undelivered")], [executed("c1")], [undelivered(50, "expired")], "and executed"),
+    ([], [], [answered(50)], "nobody asked"),
+])
+def test_each_wrong_outcome_is_named(commands, lines, outcomes, words):
+    journal, feed = sound()
+    with pytest.raises(verdict.Broken, match=words):
+        verdict.Verdict(journal + lines, feed + outcomes, commands).check()

@@ -11,6 +11,10 @@ import collections
 
 UNNUMBERED = (2012, 2016, 2018, 2020, 3000, 3002)
 
+# Outcomes of commands that never left the broker.
+UNSENT = ("offline", "expired", "queue-full", "too-large", "refused")
+
+Command = collections.namedtuple("Command", "device code mark state request reason answer")
 Line = collections.namedtuple("Line", "what device connect count sequence code number")
 
 
@@ -67,10 +71,11 @@ def segment(event):
 
 
 class Verdict:
-    """Built from a journal and a feed; check() raises Broken at the first promise not kept."""
+    """Built from a journal, a feed and the backend's commands; check() raises Broken at the first
+    promise not kept."""
 
-    def __init__(self, journal, events):
-        self.lines = list(journal)
+    def __init__(self, journal, events, commands=()):
+        self.lines, self.commands = list(journal), list(commands)
         self.events = once_each(events)
         self.uplinks = [event for event in self.events if event["event"] == "uplink"]
 
@@ -79,13 +84,17 @@ class Verdict:
         self.nothing_lost_or_invented()
         self.sessions_are_connects()
         self.lives_are_whole()
+        self.commands_end_once()
         return self.figures()
 
     def figures(self):
         kinds = collections.Counter(line.what for line in self.lines)
         return {"sent": kinds["sent"], "acknowledged": kinds["acknowledged"],
                 "received": len(self.uplinks), "executed": kinds["executed"],
-                "events": len(self.events), "connects": kinds["connected"]}
+                "events": len(self.events), "connects": kinds["connected"],
+                "commands": len(self.commands), **{state: sum(
+                    command.state == state for command in self.commands)
+                    for state in ("answered", "undelivered", "uncertain")}}
 
     def no_count_twice(self):
         """No (device, session, count) under two ids; segments of a voice series share theirs."""
@@ -157,6 +166,8 @@ class Verdict:
                 online[key] += 1
             elif event["event"] == "offline":
                 offline[key] += 1
+            elif event["event"] != "uplink":
+                continue
             newest[event["device"]] = max(newest.get(event["device"], 0), event["session"])
         for key in {(event["device"], event["session"]) for event in self.uplinks} | set(offline):
             if online[key] != 1:
@@ -165,3 +176,42 @@ class Verdict:
             ended = offline[key]
             if times != 1 or ended > 1 or (ended == 0 and key[1] != newest[key[0]]):
                 raise Broken("%d times online, %d times offline: %r" % (times, ended, key))
+
+    def commands_end_once(self):
+        """Each request has one outcome; no command is executed twice, none that was never sent, and
+        each that was answered with 0 once."""
+        outcomes = collections.defaultdict(list)
+        executed = collections.Counter(
+            line.number for line in self.lines if line.what == "executed")
+        for event in self.events:
+            if event["event"] in ("response", "undelivered"):
+                outcomes[event["request"]].append(event)
+        doubled = [(mark, times) for mark, times in executed.items() if times > 1 and mark != "-"]
+        if doubled:
+            raise Broken("executed more than once: " + examples(doubled))
+        for request, events in outcomes.items():
+            if len(events) > 1:
+                raise Broken("request %d has %d outcomes: %r" % (request, len(events), events))
+        uncertain = 0
+        for command in self.commands:
+            if command.state == "uncertain":
+                uncertain += 1  # its sender was killed between sending it and writing that down
+                continue
+            if command.state not in ("answered", "undelivered"):
+                raise Broken("no outcome: %r" % (command,))
+            event, = outcomes.pop(command.request, [None])
+            self.outcome_fits(command, event, executed[command.mark])
+        if len(outcomes) > uncertain:
+            raise Broken("outcomes of what nobody asked: " + examples(list(outcomes)))
+
+    @staticmethod
+    def outcome_fits(command, event, executed):
+        if event is None or event["device"] != command.device:
+            raise Broken("%r has the outcome %r" % (command, event))
+        if event["event"] == "response":
+            if event["code"] != command.code - 1:
+                raise Broken("%r is answered by %r" % (command, event))
+            if event["payload"]["result"] == 0 and executed != 1:
+                raise Broken("%d times executed, and answered: %r" % (executed, command))
+        elif event["reason"] in UNSENT and executed:
+            raise Broken("%s, and executed: %r" % (event["reason"], command))
