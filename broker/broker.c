@@ -16,7 +16,8 @@
 #include <time.h>
 #include <urcu/urcu-qsbr.h>
 
-#define CONTROL_SLICE_MS 50
+/* A sub-device that is bound waits for a slice and a write to the disk (binding_serve()). */
+#define CONTROL_SLICE_MS 10
 
 void broker_say(struct broker *broker, const char *format, ...)
 {
@@ -159,19 +160,21 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 			(double)between / 1048576);
 	snprintf(broker->memory_line, sizeof(broker->memory_line),
 		"%u worker%s of %.1f MiB (%u TCP connections in all), %u sessions of %zu bytes "
-		"(%.1f MiB), %u devices (%.1f MiB), %u commands (%.1f MiB), event rings of %.0f "
+		"(%.1f MiB), %u devices (%.1f MiB), %u sub-devices (%.1f MiB), %u commands "
+		"(%.1f MiB), event rings of %.0f "
 		"MiB each%s, reconnects and failed logins (%.1f MiB); %.1f MiB in all, beside "
 		"DPDK's own %u",
 		setup->count, setup->count == 1 ? "" : "s", (double)worker_bytes(setup) / 1048576,
 		config->limits.connections, session_entries(broker->table, NULL),
 		session_entry_bytes(broker->table), (double)sessions / 1048576,
 		config->limits.devices, (double)registry_bytes(broker->registry) / 1048576,
+		config->limits.subdevices, (double)binding_bytes(broker->bindings) / 1048576,
 		config->limits.commands, (double)pool / 1048576,
 		(double)config->feed.bytes / 1048576, forward,
 		(double)mc_watch_bytes(&watch) / 1048576,
 		(double)(setup->count * (worker_bytes(setup) + config->feed.bytes) + sessions +
-			 registry_bytes(broker->registry) + between + pool +
-			 mc_watch_bytes(&watch)) /
+			 registry_bytes(broker->registry) + binding_bytes(broker->bindings) +
+			 between + pool + mc_watch_bytes(&watch)) /
 			1048576,
 		config->memory.megabytes);
 	broker_say(broker, "memory: %s", broker->memory_line);
@@ -235,6 +238,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		.rss = &broker->rss,
 		.table = broker->table,
 		.registry = broker->registry,
+		.bindings = broker->bindings,
 		.feed = broker->feed,
 		.commands = broker->commands,
 		.command_pool = broker->command_pool,
@@ -359,6 +363,10 @@ static int start(struct broker *broker, char **words, char *error, size_t size)
 		return rc;
 	clock_init(&broker->clock, eal_tsc_hz());
 	broker->view.registry = broker->registry;
+	rc = broker_open_bindings(broker, error, size);
+	if (rc)
+		return rc;
+	broker->view.bindings = broker->bindings;
 	rc = make_workers(broker, error, size);
 	return rc ? rc : launch(broker, error, size);
 }
@@ -393,6 +401,7 @@ void broker_run(struct broker *broker, const volatile bool *stop)
 	while (!*stop) {
 		control_serve(broker->control, CONTROL_SLICE_MS);
 		clock_set_wall(&broker->clock);
+		binding_serve(broker->bindings);
 		broker_keep_ids_ahead(broker);
 		broker_keep_commands(broker);
 	}
@@ -417,6 +426,7 @@ void broker_stop(struct broker *broker)
 		port_close(broker->ports[i]);
 	if (broker->eal_started)
 		eal_stop();
+	binding_close(broker->bindings);
 	registry_free(broker->registry);
 	session_table_close(broker->table);
 	command_rings_close(broker->commands);

@@ -104,6 +104,31 @@ static int open_pool(struct broker *broker, char *error, size_t size)
 	return command_pool_open(&broker->command_pool, &pool, error, size);
 }
 
+static unsigned entry_owner(void *context, uint32_t entry)
+{
+	return session_owner(context, entry);
+}
+
+int broker_open_bindings(struct broker *broker, char *error, size_t size)
+{
+	const struct config *config = broker->config;
+	struct binding_config bindings = {.path = broker->bindings_path,
+		.limit = config->limits.subdevices,
+		.workers = config->worker_count,
+		.entries = session_entries(broker->table, NULL),
+		.store = broker->store,
+		.registry = broker->registry,
+		.owner = entry_owner,
+		.context = broker->table};
+
+	if (snprintf(broker->bindings_path, sizeof(broker->bindings_path), "%s.bindings",
+		    config->feed.path) >= (int)sizeof(broker->bindings_path)) {
+		snprintf(error, size, "%s: the path is too long", config->feed.path);
+		return -ENAMETOOLONG;
+	}
+	return binding_open(&broker->bindings, &bindings, error, size);
+}
+
 int broker_open_files(struct broker *broker, char *error, size_t size)
 {
 	int rc = open_store(broker, error, size);
@@ -148,6 +173,8 @@ void broker_remove_new_files(struct broker *broker)
 		unlink(broker->sessions_path);
 	if (new_pool)
 		unlink(broker->pool_path);
+	if (broker->bindings && !binding_attached(broker->bindings))
+		unlink(broker->bindings_path);
 	if (!broker->store_is_new)
 		return;
 	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -33,6 +33,7 @@ struct broker {
 	struct session_table *table;
 	struct command_pool *command_pool;
 	struct registry *registry;
+	struct binding_table *bindings;
 	struct control *control;
 	struct rss rss;
 	struct port *ports[CONFIG_PORTS_MAX];
@@ -45,7 +46,7 @@ struct broker {
 	unsigned damaged_told; /* bits of the command rings that the operator was told of */
 	bool eal_started, store_is_new, launched;
 	bool stop; /* workers read it once a turn */
-	char sessions_path[PATH_MAX], pool_path[PATH_MAX];
+	char sessions_path[PATH_MAX], pool_path[PATH_MAX], bindings_path[PATH_MAX];
 	char memory_line[1024];
 };
 
@@ -58,6 +59,9 @@ void broker_say(struct broker *broker, const char *format, ...)
 
 /** broker_open_files() - take the locks; they refuse cheaply, before anything else is started */
 int broker_open_files(struct broker *broker, char *error, size_t size);
+
+/** broker_open_bindings() - the table of sub-devices, once the registry is loaded */
+int broker_open_bindings(struct broker *broker, char *error, size_t size);
 
 /** broker_remove_new_files() - take away what a start that failed has made, the locks still held */
 void broker_remove_new_files(struct broker *broker);

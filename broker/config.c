@@ -16,6 +16,7 @@
 #define CPU_MAX 1023
 #define SESSIONS_MAX ((1 << 30) - 1) /* a token's index has 30 bits */
 #define DEVICES_MAX (1 << 28)
+#define SUBDEVICES 65536         /* unless told otherwise, or there are fewer devices */
 #define CONNECTIONS_MAX 16777215 /* a connection's number has 24 bits */
 #define COMMANDS_MAX (1u << 20)  /* COMMAND_BLOCKS_MAX */
 
@@ -88,18 +89,6 @@ static int read_workers(
 	return 0;
 }
 
-static int check_subdevices(
-	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
-{
-	const struct config *config = object;
-
-	if (config->mc.subdevices_strict)
-		config_warn(reader, node,
-			"%s: strict has no effect: sub-devices are not checked in this version",
-			name);
-	return 0;
-}
-
 static int check_ring_bytes(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
 {
@@ -147,6 +136,7 @@ static const struct config_field limits_fields[] = {
 	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, ""),
 	NUMBER("pending_logins", limits.pending_logins, 1, SESSIONS_MAX, ""),
 	NUMBER("commands", limits.commands, 64, COMMANDS_MAX, ""),
+	NUMBER("subdevices", limits.subdevices, 1, DEVICES_MAX, ""),
 	{.key = NULL},
 };
 
@@ -221,11 +211,7 @@ static const struct config_field mc_fields[] = {
 	MAP("flap", flap_fields),
 	MAP("login_budget", budget_fields),
 	MAP("commands", command_fields),
-	{.key = "subdevices",
-		.kind = FIELD_WORD,
-		AT(mc.subdevices_strict),
-		.words = subdevices,
-		.read = check_subdevices},
+	WORD("subdevices", mc.subdevices_strict, subdevices),
 	{.key = NULL},
 };
 
@@ -302,6 +288,15 @@ static void set_defaults(struct config *config)
 	config->feed.acknowledge = ACKNOWLEDGE_RING;
 }
 
+/* What follows from other values where it was left out. */
+static void set_default_limits(struct config *config)
+{
+	const uint32_t devices = config->limits.devices;
+
+	if (!config->limits.subdevices)
+		config->limits.subdevices = devices < SUBDEVICES ? devices : SUBDEVICES;
+}
+
 /* Where a text was left out; @reader gives the directory that paths are relative to. */
 static int set_default_texts(const struct config_reader *reader, struct config *config)
 {
@@ -358,6 +353,8 @@ struct config *config_load(
 		config_free(config);
 		config = NULL;
 	}
+	if (config)
+		set_default_limits(config);
 	config_yaml_close(&reader);
 	return config;
 }

@@ -53,7 +53,7 @@ struct config {
 		uint32_t megabytes;
 	} memory;
 	struct {
-		uint32_t devices, sessions, connections, pending_logins, commands;
+		uint32_t devices, sessions, connections, pending_logins, commands, subdevices;
 	} limits;
 	unsigned workers[CONFIG_WORKERS_MAX];
 	unsigned worker_count;

@@ -8,6 +8,7 @@
 #include "crypto/aes.h"
 #include "feed/feed.h"
 #include "random.h"
+#include "registry/binding.h"
 #include "registry/registry.h"
 #include "session/command.h"
 #include "session/session.h"
@@ -101,6 +102,7 @@ struct host {
 	struct session_table *table;
 	struct session_worker *sessions;
 	struct registry *registry;
+	struct binding_worker *bindings;
 	struct feed_ring *feed;
 	struct command_rings *commands;
 	struct mc_watch *watch;
@@ -218,6 +220,7 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  *	others in this turn
  * @command_attached: on attach, after all sessions: a command that was sent, or whose outcome is
  *	owed; of the worker in whose range its session lies
+ * @resumed: a job of this worker's is done, or the control thread has one for it
  * @counters: its counters, and their names in @counter_info, @counter_count
  */
 struct protocol {
@@ -240,6 +243,7 @@ struct protocol {
 	bool (*command)(void *state, uint32_t command);
 	bool (*command_due)(void *state, uint32_t command);
 	void (*command_attached)(void *state, uint32_t command);
+	void (*resumed)(void *state, const struct job *job);
 	const uint64_t *(*counters)(void *state);
 	const struct counter_info *counter_info;
 	unsigned counter_count;

@@ -328,6 +328,7 @@ static bool slices(struct worker *worker)
 			protocols[i]->sweep(worker->states[i], budget);
 	}
 	busy |= worker_mail(worker);
+	busy |= worker_jobs(worker);
 	busy |= worker_committed(worker);
 	busy |= worker_commands(worker);
 	for (unsigned i = 0; i < protocol_count; i++)
@@ -357,7 +358,9 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	feed_publish(worker->host.feed);
 	command_commit(worker->host.pool);
 	session_commit(worker->host.sessions);
+	binding_commit(worker->host.bindings);
 	feed_applied(worker->host.feed);
+	binding_applied(worker->host.bindings);
 	busy |= worker_commands_take(worker);
 	if (worker->mesh)
 		worker_hand_over(worker);

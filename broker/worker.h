@@ -57,6 +57,7 @@ struct worker_setup {
 	const struct rss *rss;
 	struct session_table *table;
 	struct registry *registry;
+	struct binding_table *bindings;
 	struct feed *feed;
 	struct command_rings *commands; /* NULL: there are none */
 	struct mc_watch *watch;         /* NULL: nobody is watched */

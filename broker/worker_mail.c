@@ -132,6 +132,18 @@ bool worker_mail(struct worker *worker)
 	return served;
 }
 
+bool worker_jobs(struct worker *worker)
+{
+	unsigned served = 0;
+	struct job job;
+
+	for (; served < WORKER_JOBS_MAX && binding_told(worker->host.bindings, &job); served++) {
+		for (unsigned i = 0; i < protocol_count; i++)
+			protocols[i]->resumed(worker->states[i], &job);
+	}
+	return served;
+}
+
 static void handed(void *context, unsigned to, uint32_t index)
 {
 	worker_tell(context, to, (struct mail){.kind = MAIL_HANDED, .index = index});

@@ -192,6 +192,18 @@ static void attached(void *context, uint32_t index)
 	session_commit(worker->host.sessions);
 }
 
+/* May sub-devices be on-line (still) in that session, and whose is it? Each is its range's now. */
+static int mark_owner(void *context, uint32_t index, uint64_t number)
+{
+	const struct session_table *table = context;
+	struct session_turn turn;
+
+	if (!session_peek(table, index, &turn) || turn.number != number ||
+		(turn.state != SESSION_LIVE && !(turn.flags & SESSION_OWED_SUBDEVICES)))
+		return -1;
+	return (int)session_owner(table, index);
+}
+
 static int damaged(const struct worker *worker, char *error, size_t size)
 {
 	snprintf(error, size,
@@ -228,6 +240,8 @@ int workers_attach(struct worker *const *workers, unsigned count, char *error, s
 		session_commit(workers[i]->host.sessions);
 		feed_applied(workers[i]->host.feed);
 	}
+	binding_attach(
+		binding_table(workers[0]->host.bindings), mark_owner, workers[0]->host.table);
 	for (unsigned i = 0; i < count; i++)
 		session_visit(workers[i]->host.sessions, attached, workers[i]);
 	for (unsigned i = 0; i < count; i++) {
@@ -253,6 +267,7 @@ struct worker *worker_new(
 		.table = setup->table,
 		.sessions = session_worker(setup->table, setup->number),
 		.registry = setup->registry,
+		.bindings = binding_worker(setup->bindings, setup->number),
 		.feed = feed_ring(setup->feed, setup->number),
 		.commands = setup->commands,
 		.watch = setup->watch,

@@ -21,6 +21,7 @@
 #define WORKER_SWEEP_MAX 64
 #define WORKER_MAIL_MAX 16
 #define WORKER_NOTES_MAX 64
+#define WORKER_JOBS_MAX 32
 /* Answers to what was committed; with those to a burst they fit the queue of a link. */
 #define WORKER_ANSWERS_MAX 128
 /* Messages that may wait for their session to come from another worker. */
@@ -177,6 +178,9 @@ bool worker_tell(struct worker *worker, unsigned to, struct mail mail);
 
 /** worker_mail() - serve a bounded number of requests and notes. Return: were there any? */
 bool worker_mail(struct worker *worker);
+
+/** worker_jobs() - hand on a bounded number of jobs that are done. Return: were there any? */
+bool worker_jobs(struct worker *worker);
 
 /** worker_hand_over() - the turn is published: let go of the sessions that others asked for, or
  * that go home. */

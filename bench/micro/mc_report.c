@@ -269,7 +269,9 @@ static void configure(void)
 
 static void start(const char *directory)
 {
-	char registry[128], ring[128], sessions[128], error[256];
+	char registry[128], ring[128], sessions[128], path[128], error[256];
+	struct binding_config none = {.path = path, .limit = 1, .workers = 1};
+	struct binding_table *bindings;
 	struct listener listeners[8];
 	struct session_config session = {.path = sessions,
 		.entries = options.sessions,
@@ -286,6 +288,7 @@ static void start(const char *directory)
 	snprintf(registry, sizeof(registry), "%s/registry", directory);
 	snprintf(ring, sizeof(ring), "%s/ring", directory);
 	snprintf(sessions, sizeof(sessions), "%s/ring.sessions", directory);
+	snprintf(path, sizeof(path), "%s/ring.bindings", directory);
 	configure();
 	session.random = host.random = random_system_new();
 	host.config = &config;
@@ -296,12 +299,16 @@ static void start(const char *directory)
 		session_table_open(&host.table, &session, error, sizeof(error)) ||
 		feed_open(&feed, &rings, error, sizeof(error)))
 		bad("no memory");
-	host.registry = registry_load(
-		provisioned(registry), options.sessions, true, 0, error, sizeof(error));
+	none.store = provisioned(registry);
+	none.registry = host.registry =
+		registry_load(none.store, options.sessions, true, 0, error, sizeof(error));
+	if (!host.registry || binding_open(&bindings, &none, error, sizeof(error)))
+		bad("no registry");
+	host.bindings = binding_worker(bindings, 0);
 	host.sessions = session_worker(host.table, 0);
 	host.feed = feed_ring(feed, 0);
 	reader = hearth_feed_open(ring, 0, error, sizeof(error));
-	if (!host.registry || !reader || mc_protocol.start((void **)&mc, &host, listeners) != 3)
+	if (!reader || mc_protocol.start((void **)&mc, &host, listeners) != 3)
 		bad("no protocol");
 	session_worker_attach(host.sessions, host.clock.tick, NULL, NULL);
 }

@@ -28,6 +28,7 @@ struct broker_view {
 	const struct config *config;
 	struct store *store;
 	struct registry *registry;
+	struct binding_table *bindings;
 	struct session_table *table;
 	struct feed *feed;
 	struct command_rings *commands;

@@ -108,6 +108,7 @@ const struct protocol mc_protocol = {
 	.command = mc_command,
 	.command_due = mc_command_due,
 	.command_attached = mc_command_attached,
+	.resumed = mc_resumed,
 	.counters = mc_counters,
 	.counter_info = mc_counter_info,
 	.counter_count = MC_COUNTER_COUNT,

@@ -5,6 +5,7 @@
 
 #include "codec/json.h"
 #include "mc/mc_counters.h"
+#include "mc/mc_subdevice.h"
 #include "mc/mc_voice.h"
 #include "mc/mc_trace.h"
 #include "protocol.h"
@@ -67,13 +68,15 @@ struct mc_text {
  * @named: the inner token or device id is the outer one
  * @illegal: a member that the code requires is missing or of another kind
  * @result: of an answer, valid with @has_result
- * @has_pin: there is a first-level "pin"
+ * @has_pin: there is a first-level "pin"; @pin: of a 2012, if it is a string, its escapes resolved
+ * @on_line: of a 2020
  */
 struct mc_content {
 	struct mc_text body;
 	struct mc_text device, subdevice;
 	struct mc_text version, model;
 	struct mc_text control;
+	struct mc_text pin;
 	uint32_t time;
 	int32_t result;
 	uint16_t sequence;
@@ -83,6 +86,7 @@ struct mc_content {
 	bool illegal;
 	bool has_result;
 	bool has_pin;
+	bool on_line;
 };
 
 struct mc_kind;
@@ -151,6 +155,7 @@ struct mc {
 	uint8_t login_listener, tcp_listener, udp_listener;
 	uint8_t dummy[AES_BLOCK]; /* decrypts what no key is known for */
 	bool commits;             /* answers wait for the consumer's commit */
+	bool authentic;           /* of the 2012 that is being decided: its authResult is "0" */
 	/* this batch */
 	bool deciding;
 	bool granted; /* a login took an entry: earlier look-ups may be outdated */
@@ -169,6 +174,8 @@ struct mc {
 		closes[2 * PROTOCOL_BATCH]; /* a frame can close its own and one older connection */
 	struct json_object object;
 	struct mc_voices voices;
+	struct mc_waits waits;
+	struct mc_leaving leaving;
 	_Alignas(64) uint8_t arena[MC_ARENA];
 	uint8_t out_arena[MC_OUT_ARENA];
 	uint8_t payload[2][MC_FRAME_MAX + 64]; /* events written anew */
@@ -488,6 +495,20 @@ struct mc_text mc_event_response(struct mc *mc, const struct session_turn *turn,
 bool mc_event_online(struct mc *mc, const struct session_turn *turn, const struct device *device,
 	const struct mc_frame *frame);
 
+/** mc_event_payload() - what the event of a request carries; never a PIN. Good until the next. */
+struct mc_text mc_event_payload(struct mc *mc, const struct mc_frame *frame);
+
+/** mc_event_waited() - write the event of a request whose frame is gone; @number, @window as
+ * @count, @window above. Return: false when the ring has no room. */
+bool mc_event_waited(struct mc *mc, const struct session_turn *turn, const struct device *device,
+	const struct mc_wait *wait, uint32_t window);
+
+/** mc_event_subdevice() - write that a sub-device came on-line or went off-line (@reason) in its
+ * gateway's session. Return: false when the ring has no room but its reserve. */
+bool mc_event_subdevice(struct mc *mc, const struct session_turn *turn,
+	const struct device *gateway, const struct device *subdevice, enum hearth_event event,
+	enum hearth_reason reason);
+
 /** mc_event_offline() - write the event of an end. @turn: as it was when live, or ended by now.
  * Return: false when the ring has no room. */
 bool mc_event_offline(struct mc *mc, const struct session_turn *turn, const struct device *device,
@@ -513,6 +534,10 @@ bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *de
  */
 bool mc_end(struct mc *mc, struct session_turn *turn, struct device *device,
 	enum hearth_reason reason, bool must, uint32_t *connection);
+
+/** mc_end_own() - the same, for a connect with the session's own token, which stays good. */
+bool mc_end_own(
+	struct mc *mc, struct session_turn *turn, struct device *device, uint32_t *connection);
 
 /** mc_end_close() - end a live session for good or bad, and close its connection. */
 void mc_end_close(

@@ -172,6 +172,7 @@ void mc_answer_request(
 		.result = result,
 		.sequence = content->sequence,
 		.sequence_text = content->sequence_text,
+		.authentic = mc->authentic,
 		.device = content->device,
 		.subdevice = content->subdevice};
 

@@ -87,9 +87,12 @@ static void restore_offline(struct session_turn *turn, const struct hearth_recor
 
 		turn->state = stays ? SESSION_RESTING : SESSION_FREE;
 		turn->generation = (generation + 1) & 0xffffff;
-		turn->flags = 0;
+		/* It may have had sub-devices on-line: the sweep looks. */
+		turn->flags = SESSION_OWED_SUBDEVICES | record->reason << 8;
 	} else if (turn->number == record->session) {
-		turn->flags &= ~(SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE | SESSION_OWED_REASON);
+		turn->flags &= ~(SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE);
+		if (!(turn->flags & SESSION_OWED_SUBDEVICES))
+			turn->flags &= ~SESSION_OWED_REASON;
 	}
 }
 
@@ -101,9 +104,8 @@ void mc_restored(void *state, const struct hearth_item *item)
 		registry_find(mc->host->registry, item->device, record->device_length);
 	struct session_turn turn;
 
-	if (!device ||
-		!session_peek(mc->host->table, session_handle_index(record->handle), &turn) ||
-		mc_device(mc, &turn) != device)
+	if (!session_peek(mc->host->table, session_handle_index(record->handle), &turn) ||
+		mc_subdevice_restored(mc, item, &turn) || !device || mc_device(mc, &turn) != device)
 		return;
 	switch (record->event) {
 	case HEARTH_ONLINE:
@@ -145,7 +147,8 @@ static void commit_other(struct mc *mc, uint32_t index)
 static void give_way(struct session_turn *turn)
 {
 	if (turn->state == SESSION_LIVE) {
-		turn->flags |= SESSION_OWED_OFFLINE | HEARTH_REPLACED << 8;
+		turn->flags |=
+			SESSION_OWED_OFFLINE | SESSION_OWED_SUBDEVICES | HEARTH_REPLACED << 8;
 		turn->generation = (turn->generation + 1) & 0xffffff;
 	}
 	turn->state = SESSION_FREE;

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Arena bytes that a frame may need: its data without escapes, decoded, and two resolved ids. */
-#define ARENA_NEED(length) (2u * (length) + 3 * DEVICE_ID_MAX)
+/* Arena bytes that a frame may need: its data without escapes, decoded, two resolved ids, a PIN. */
+#define ARENA_NEED(length) (2u * (length) + 4 * DEVICE_ID_MAX)
 _Static_assert(ARENA_NEED(MC_FRAME_MAX) <= MC_ARENA, "the longest frame fits the arena");
 
 /* Names of keys: session entries by index, devices by number, and those that find nothing. */

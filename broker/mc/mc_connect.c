@@ -59,7 +59,8 @@ static bool good(const struct mc *mc, const struct session_turn *turn, const str
 
 /*
  * End this token's own live session, and see that it owes no event: the entry is about to be used
- * anew. Return: false when the ring has no room for that; nothing has changed then.
+ * anew. Return: false when the ring has no room for that, or its sub-devices are more than a turn
+ * takes off-line. The token stays good: the connect may come again.
  */
 static bool end_own(
 	struct mc *mc, struct session_turn *turn, struct device *device, uint32_t *connection)
@@ -68,7 +69,7 @@ static bool end_own(
 	if (!mc_settle(mc, turn, device))
 		return false;
 	return turn->state != SESSION_LIVE ||
-	       mc_end(mc, turn, device, HEARTH_REPLACED, false, connection);
+	       (mc_end_own(mc, turn, device, connection) && mc_settle(mc, turn, device));
 }
 
 /* End the device's session under an older token, wherever it is; return its connection. */
@@ -151,12 +152,16 @@ static void accept(struct mc *mc, const struct mc_frame *frame, struct session_t
 	unsigned alerts;
 
 	if (!end_own(mc, turn, device, &own)) {
+		if (own && own != mine)
+			mc_close(mc, own);
 		refuse(mc, frame, MC_DROP_OWED);
 		return;
 	}
 	if (!take_name(turn, device, logged_in, &older)) {
 		if (own && own != mine)
 			mc_close(mc, own);
+		if (!logged_in)
+			mc_void(mc, turn, device);
 		refuse(mc, frame, MC_DROP_VOID);
 		return;
 	}

@@ -116,21 +116,27 @@ bool mc_id_valid(const uint8_t *id, uint32_t length)
 	return true;
 }
 
-/* A member that is a well-formed id, its escapes resolved. */
-static struct mc_text read_id(struct mc *mc, const struct json_member *member)
+/* A member that is a string, its escapes resolved; one of more than DEVICE_ID_MAX bytes with
+ * escapes in it is too long for anything here: empty. */
+static struct mc_text read_text(struct mc *mc, const struct json_member *member)
 {
-	struct mc_text id = {NULL, 0};
 	uint8_t *resolved;
 	int32_t length;
 
 	if (!member || member->kind != JSON_STRING)
-		return id;
-	id = (struct mc_text){mc->object.text + member->value, member->value_length};
-	if (member->value_escaped) {
-		resolved = mc_take(mc, DEVICE_ID_MAX);
-		length = json_string(&mc->object, member, resolved, DEVICE_ID_MAX);
-		id = (struct mc_text){resolved, length < 0 ? 0 : length};
-	}
+		return (struct mc_text){NULL, 0};
+	if (!member->value_escaped)
+		return (struct mc_text){mc->object.text + member->value, member->value_length};
+	resolved = mc_take(mc, DEVICE_ID_MAX);
+	length = json_string(&mc->object, member, resolved, DEVICE_ID_MAX);
+	return (struct mc_text){resolved, length < 0 ? 0 : length};
+}
+
+/* A member that is a well-formed id. */
+static struct mc_text read_id(struct mc *mc, const struct json_member *member)
+{
+	struct mc_text id = read_text(mc, member);
+
 	return mc_id_valid(id.at, id.length) ? id : (struct mc_text){NULL, 0};
 }
 
@@ -251,5 +257,9 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 			      !json_decimal(object, found[MC_NAME_RESULT], INT32_MAX, &value, NULL);
 	content->result = content->has_result ? value : 0;
 	content->has_pin = found[MC_NAME_PIN];
+	if (frame->kind && frame->kind->auth)
+		content->pin = read_text(mc, found[MC_NAME_PIN]);
+	content->on_line = found[MC_NAME_ON_LINE] &&
+			   !json_decimal(object, found[MC_NAME_ON_LINE], 1, &value, NULL) && value;
 	content->illegal = frame->kind && lacking(object, frame->kind, found);
 }

@@ -65,6 +65,14 @@
 		"platform requests refused: malformed, or for no such device")                     \
 	X(MC_COMMANDS_OWED, "commands_owed",                                                       \
 		"outcomes of platform requests put off because the ring was full")                 \
+	X(MC_SUBDEVICE_AUTHENTIC, "subdevice_authentic", "sub-devices authenticated")              \
+	X(MC_SUBDEVICE_REFUSED, "subdevice_refused", "sub-devices refused: authResult 1")          \
+	X(MC_SUBDEVICE_ONLINE, "subdevice_online", "sub-devices that came on-line")                \
+	X(MC_SUBDEVICE_OFFLINE, "subdevice_offline", "sub-devices that went off-line")             \
+	X(MC_SUBDEVICE_EARLY, "subdevice_early",                                                   \
+		"reports of sub-devices whose PIN was not shown since their gateway's login")      \
+	X(MC_WAIT_GONE, "wait_gone", "answers of the registry whose session had ended")            \
+	X(MC_DROP_WAITING, "drop_waiting", "repeats of requests that wait for the registry")       \
 	X(MC_OWED, "owed", "life-cycle events put off because the ring was full")                  \
 	X(MC_HELD, "held_down", "devices held down: they reconnected too often")                   \
 	X(MC_CLONES, "clones", "devices of which there are two under one id")                      \

@@ -68,7 +68,7 @@ static struct mc_text with(struct mc_text body, const char *member, uint8_t *out
 }
 
 /* No event carries a PIN; that of a 2012 says what the broker found instead. */
-static struct mc_text payload_of(struct mc *mc, const struct mc_frame *frame)
+struct mc_text mc_event_payload(struct mc *mc, const struct mc_frame *frame)
 {
 	struct mc_text body = frame->content.body;
 
@@ -76,7 +76,8 @@ static struct mc_text payload_of(struct mc *mc, const struct mc_frame *frame)
 		body = without(mc, body, "pin", mc->payload[0]);
 	if (frame->kind && frame->kind->auth) {
 		body = without(mc, body, "authResult", mc->payload[1]);
-		body = with(body, ",\"authResult\":\"1\"", mc->payload[0]);
+		body = with(body, mc->authentic ? ",\"authResult\":\"0\"" : ",\"authResult\":\"1\"",
+			mc->payload[0]);
 	}
 	return body;
 }
@@ -85,7 +86,7 @@ bool mc_event_request(struct mc *mc, const struct session_turn *turn, const stru
 	const struct mc_frame *frame, uint32_t result, uint32_t count, uint32_t window,
 	uint64_t *event)
 {
-	struct mc_text payload = payload_of(mc, frame);
+	struct mc_text payload = mc_event_payload(mc, frame);
 	struct hearth_record record;
 
 	begin(mc, &record, turn, device, HEARTH_UPLINK);
@@ -109,7 +110,7 @@ bool mc_event_request(struct mc *mc, const struct session_turn *turn, const stru
 struct mc_text mc_event_response(struct mc *mc, const struct session_turn *turn,
 	const struct device *device, const struct mc_frame *frame, struct hearth_record *record)
 {
-	struct mc_text payload = payload_of(mc, frame);
+	struct mc_text payload = mc_event_payload(mc, frame);
 
 	begin(mc, record, turn, device, HEARTH_RESPONSE);
 	set_peer(mc, record, &frame->message->peer);
@@ -122,6 +123,25 @@ struct mc_text mc_event_response(struct mc *mc, const struct session_turn *turn,
 	record->flags = frame->content.sequence_text ? 0 : HEARTH_SEQUENCE_WAS_NUMBER;
 	record->payload_length = payload.length;
 	return payload;
+}
+
+bool mc_event_waited(struct mc *mc, const struct session_turn *turn, const struct device *device,
+	const struct mc_wait *wait, uint32_t window)
+{
+	const struct peer peer = mc_peer_of(mc, turn);
+	struct hearth_record record;
+
+	begin(mc, &record, turn, device, HEARTH_UPLINK);
+	set_peer(mc, &record, &peer);
+	record.count = wait->number;
+	record.window = window;
+	record.code = wait->code;
+	record.result = MC_DONE;
+	record.device_time = wait->device_time;
+	record.sequence = wait->sequence;
+	record.flags = wait->sequence_text ? 0 : HEARTH_SEQUENCE_WAS_NUMBER;
+	record.payload_length = wait->payload_length;
+	return write_record(mc, FEED_REQUEST, &record, device, wait->payload);
 }
 
 /* {"devVersion":..,"model":..} of what the connect carried. */
@@ -194,4 +214,24 @@ bool mc_event_alert(struct mc *mc, const struct device *device, uint64_t session
 
 	set_peer(mc, &record, peer);
 	return write_record(mc, FEED_LIFECYCLE, &record, device, NULL);
+}
+
+/*
+ * The reserve of the ring is for sessions: a gateway may have thousands of sub-devices, and what is
+ * not written about them now is written when there is room.
+ */
+bool mc_event_subdevice(struct mc *mc, const struct session_turn *turn,
+	const struct device *gateway, const struct device *subdevice, enum hearth_event event,
+	enum hearth_reason reason)
+{
+	const struct peer peer = mc_peer_of(mc, turn);
+	struct hearth_record record;
+
+	begin(mc, &record, turn, subdevice, event);
+	set_peer(mc, &record, &peer);
+	record.reason = reason;
+	record.gateway_length = gateway->id_length;
+	record.payload_length = event == HEARTH_ONLINE ? 2 : 0;
+	return !feed_write(mc->host->feed, FEED_REQUEST, &record, device_id(subdevice),
+		device_id(gateway), "{}");
 }

@@ -6,11 +6,6 @@
 #define KIND(kind) (1 << JSON_##kind)
 #define SCALAR (KIND(STRING) | KIND(NUMBER) | KIND(TRUE) | KIND(FALSE))
 
-/*
- * Sub-devices: nothing is bound to a gateway here, so every authentication is refused (alike
- * whatever was wrong) and every report about a sub-device names one that is not bound. Voice: no
- * backend.
- */
 static const struct mc_kind kinds[] = {
 	{.code = 2006,
 		.event = true,
@@ -23,17 +18,22 @@ static const struct mc_kind kinds[] = {
 		.event = true,
 		.subdevice = true,
 		.auth = true,
+		.judge = mc_subdevice_authenticate,
+		.again = mc_subdevice_again,
 		.needs = {{MC_NAME_SUB_DEVICE_ID, KIND(STRING)}, {MC_NAME_PIN, SCALAR}}},
 	{.code = 2016,
-		.result = MC_NO_SUCH_DEVICE,
+		.event = true,
+		.judge = mc_subdevice_bound,
 		.subdevice = true,
 		.needs = {{MC_NAME_SUB_DEVICE_ID, KIND(STRING)}}},
 	{.code = 2018,
-		.result = MC_NO_SUCH_DEVICE,
+		.event = true,
+		.judge = mc_subdevice_release,
 		.subdevice = true,
 		.needs = {{MC_NAME_SUB_DEVICE_ID, KIND(STRING)}}},
 	{.code = 2020,
-		.result = MC_NO_SUCH_DEVICE,
+		.event = true,
+		.judge = mc_subdevice_state,
 		.subdevice = true,
 		.needs = {{MC_NAME_SUB_DEVICE_ID, KIND(STRING)},
 			{MC_NAME_ON_LINE, KIND(STRING) | KIND(NUMBER)}}},

@@ -3,7 +3,7 @@
 /* mc_life.c - how sessions end: closed, silent, asked for; and the events they owe */
 #include "mc.h"
 
-#define OWED (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE)
+#define OWED (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE | SESSION_OWED_SUBDEVICES)
 #define OWED_REASON_SHIFT 8
 
 _Static_assert((int)MC_END_SHUTDOWN - (int)MC_END_TIMEOUT == HEARTH_SHUTDOWN - HEARTH_TIMEOUT,
@@ -48,9 +48,11 @@ bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *de
 	if (turn->flags & SESSION_OWED_OFFLINE) {
 		if (device && !mc_event_offline(mc, turn, device, reason))
 			return false;
-		turn->flags &= ~(SESSION_OWED_OFFLINE | SESSION_OWED_REASON);
+		turn->flags &= ~SESSION_OWED_OFFLINE;
+		if (!(turn->flags & SESSION_OWED_SUBDEVICES))
+			turn->flags &= ~SESSION_OWED_REASON;
 	}
-	return true;
+	return mc_subdevices_settle(mc, turn, device, MC_LEAVE_CONNECT);
 }
 
 /* No longer good for a connect: by reason, by age, or because a newer login was granted. */
@@ -78,6 +80,7 @@ static bool end(struct mc *mc, struct session_turn *turn, struct device *device,
 		mc_count(mc, MC_OWED);
 		turn->flags |= SESSION_OWED_OFFLINE | reason << OWED_REASON_SHIFT;
 	}
+	mc_subdevices_left(mc, turn, reason);
 	mc_count(mc, MC_END_TIMEOUT + (reason - HEARTH_TIMEOUT));
 	if (mc_followed(mc))
 		mc_trace_note(mc, turn, device, MC_END_TIMEOUT + (reason - HEARTH_TIMEOUT));
@@ -103,6 +106,12 @@ bool mc_end(struct mc *mc, struct session_turn *turn, struct device *device,
 	bool stays = reason == HEARTH_TIMEOUT || reason == HEARTH_CLOSED;
 
 	return end(mc, turn, device, reason, stays, must, connection);
+}
+
+bool mc_end_own(
+	struct mc *mc, struct session_turn *turn, struct device *device, uint32_t *connection)
+{
+	return end(mc, turn, device, HEARTH_REPLACED, true, false, connection);
 }
 
 void mc_end_close(
@@ -279,12 +288,15 @@ bool mc_release(void *state, uint32_t index)
 
 	if (!turn || turn->state == SESSION_FREE)
 		return false;
-	if (turn->state != SESSION_LIVE)
-		return leaves(mc, turn);
-	if (!end(mc, turn, mc_device(mc, turn), HEARTH_REPLACED, true, false, &connection))
+	connection = 0;
+	if (turn->state == SESSION_LIVE &&
+		!end(mc, turn, mc_device(mc, turn), HEARTH_REPLACED, true, false, &connection))
 		return false; /* no room for the event: it is asked again */
 	if (connection)
 		mc_close(mc, connection);
+	/* Its sub-devices are this worker's until they are off-line. */
+	if (turn->flags & SESSION_OWED_SUBDEVICES && !mc_settle(mc, turn, mc_device(mc, turn)))
+		return false;
 	return leaves(mc, turn);
 }
 

@@ -147,6 +147,7 @@ void mc_finish(void *state)
 {
 	struct mc *mc = state;
 
+	mc_subdevices_turn(mc);
 	mc_voice_time(mc);
 	if (mc->out_count)
 		mc_out_send(mc);

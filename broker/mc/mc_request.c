@@ -72,8 +72,14 @@ static uint32_t judge(struct mc *mc, const struct mc_frame *frame, struct sessio
 		return MC_NOT_SUPPORTED;
 	if (frame->content.illegal)
 		return MC_ILLEGAL;
-	if (!mc_is_own(device, frame->content.device))
-		return MC_NO_SUCH_DEVICE;
+	if (!mc_is_own(device, frame->content.device)) {
+		uint32_t result = frame->kind->subdevice
+					  ? MC_NO_SUCH_DEVICE
+					  : mc_subdevice_report(mc, frame, turn, device);
+
+		if (result != MC_DONE)
+			return result;
+	}
 	return frame->kind->judge ? frame->kind->judge(mc, frame, turn, device)
 				  : frame->kind->result;
 }
@@ -152,8 +158,11 @@ static void again(struct mc *mc, const struct mc_frame *frame, struct session_tu
 	uint32_t result;
 
 	mc_count(mc, MC_REPEATS);
-	if (timely && accepted && frame->kind && frame->kind->again)
-		result = frame->kind->again(mc, frame, turn, device, next.count - behind);
+	/* What was accepted stays so, whatever has become of a sub-device since. */
+	if (timely && accepted && frame->kind && !frame->content.illegal)
+		result = frame->kind->again
+				 ? frame->kind->again(mc, frame, turn, device, next.count - behind)
+				 : MC_DONE;
 	else
 		result = judge(mc, frame, turn, device, timely);
 	if (makes_event(frame, result) && !accepted) {
@@ -226,6 +235,7 @@ void mc_request(struct mc *mc, struct mc_frame *frame)
 	struct device *device = turn ? mc_device(mc, turn) : NULL;
 	bool timely;
 
+	mc->authentic = false;
 	if (!turn) {
 		mc_count(mc, why);
 	} else if (turn->state != SESSION_LIVE) {

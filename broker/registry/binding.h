@@ -110,7 +110,7 @@ size_t binding_bytes(const struct binding_table *table);
 /* ---- workers ---- */
 
 /** binding_table() - the table that a worker's part belongs to. */
-const struct binding_table *binding_table(const struct binding_worker *worker);
+struct binding_table *binding_table(const struct binding_worker *worker);
 
 /**
  * struct binding_mark - the mutable part of a binding

@@ -4,7 +4,7 @@
 
 #include "registry/binding_private.h"
 
-const struct binding_table *binding_table(const struct binding_worker *worker)
+struct binding_table *binding_table(const struct binding_worker *worker)
 {
 	return worker->table;
 }

@@ -42,6 +42,7 @@ struct world {
 	uint64_t seed;
 	char directory[64];
 	struct store *store;
+	struct binding_table *bindings;
 	struct feed *feed;
 	struct command_pool *pool;
 	struct hearth_feed *reader;
@@ -223,6 +224,39 @@ static bool keep_entry(void *context, uint32_t index, uint32_t number, uint32_t 
 	return device && device->serial == serial;
 }
 
+static unsigned entry_owner(void *context, uint32_t entry)
+{
+	return 0;
+}
+
+static int mark_owner(void *context, uint32_t entry, uint64_t session)
+{
+	const struct world *w = context;
+	struct session_turn turn;
+
+	return session_peek(w->host.table, entry, &turn) && turn.number == session &&
+			       (turn.state == SESSION_LIVE || turn.flags & SESSION_OWED_SUBDEVICES)
+		       ? 0
+		       : -1;
+}
+
+static void open_bindings(struct world *w)
+{
+	char path[128], error[256];
+	struct binding_config config = {.path = path,
+		.limit = 600,
+		.workers = 1,
+		.entries = 64,
+		.store = w->store,
+		.registry = w->host.registry,
+		.owner = entry_owner};
+
+	path_in(w, path, sizeof(path), "ring.bindings");
+	if (binding_open(&w->bindings, &config, error, sizeof(error)))
+		fail_with("binding_open", error);
+	w->host.bindings = binding_worker(w->bindings, 0);
+}
+
 static void replay_record(void *context, const struct hearth_item *item)
 {
 	struct world *w = context;
@@ -292,9 +326,10 @@ static void world_attach(struct world *w)
 		fail_with("feed_open", error);
 	if (command_pool_open(&w->pool, &pool, error, sizeof(error)))
 		fail_with("command_pool_open", error);
-	w->host.registry = registry_load(w->store, 64, false, 1000, error, sizeof(error));
+	w->host.registry = registry_load(w->store, 1024, false, 1000, error, sizeof(error));
 	if (!w->host.registry)
 		fail_with("registry_load", error);
+	open_bindings(w);
 	w->host.sessions = session_worker(w->host.table, 0);
 	w->host.feed = feed_ring(w->feed, 0);
 	w->host.pool = command_worker(w->pool, 0);
@@ -304,6 +339,7 @@ static void world_attach(struct world *w)
 	assert_true(feed_replay(w->host.feed, replay_record, w) >= 0);
 	session_commit(w->host.sessions);
 	feed_applied(w->host.feed);
+	binding_attach(w->bindings, mark_owner, w);
 	session_sweep(w->host.sessions, 64, attach_entry, w);
 	assert_true(feed_unanswered(w->host.feed, note_uncommitted, w) >= 0);
 	command_attach(w->pool, attach_command, w, &damaged);
@@ -314,6 +350,7 @@ static void world_attach(struct world *w)
 static void world_detach(struct world *w)
 {
 	mc_protocol.stop(w->mc);
+	binding_close(w->bindings);
 	registry_free(w->host.registry);
 	feed_close(w->feed);
 	command_pool_close(w->pool);
@@ -420,16 +457,28 @@ static void world_commands(struct world *w)
 	command_sweep(w->host.pool, POOL_BLOCKS, mc_protocol.command_due, w->mc);
 }
 
+/* The control thread's slice, and what comes of it. */
+static void world_jobs(struct world *w)
+{
+	struct job job;
+
+	while (binding_told(w->host.bindings, &job))
+		mc_protocol.resumed(w->mc, &job);
+}
+
 static void world_turn(struct world *w)
 {
 	world_decide(w);
+	world_jobs(w);
 	feed_answer(w->host.feed, 128, answer_committed, w);
 	world_commands(w);
 	mc_protocol.finish(w->mc);
 	feed_publish(w->host.feed);
 	command_commit(w->host.pool);
 	session_commit(w->host.sessions);
+	binding_commit(w->host.bindings);
 	feed_applied(w->host.feed);
+	binding_applied(w->host.bindings);
 	feed_answered(w->host.feed);
 	urcu_qsbr_quiescent_state();
 }

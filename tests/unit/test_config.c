@@ -11,6 +11,7 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->memory.mode, MEMORY_AUTO);
 	assert_int_equal(config->memory.megabytes, 1024);
 	assert_int_equal(config->limits.devices, 1000000);
+	assert_int_equal(config->limits.subdevices, 65536);
 	assert_int_equal(config->limits.sessions, 100000);
 	assert_int_equal(config->limits.connections, 200000);
 	assert_int_equal(config->limits.pending_logins, 20000);
@@ -266,8 +267,7 @@ static void test_warnings(void **state)
 
 	if (!config)
 		fail_msg("%s", error);
-	assert_int_equal(warning_count, 1);
-	assert_non_null(strstr(warnings[0], ":10: mc.subdevices: strict has no effect"));
+	assert_int_equal(warning_count, 0);
 	assert_int_equal(config->ports[0].gateway_count, 1);
 	assert_int_equal(config->mc.command_sends, 1);
 	assert_true(config->mc.subdevices_strict);

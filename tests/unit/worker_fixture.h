@@ -69,6 +69,8 @@ struct rig {
 	char directory[64], ring_path[96], session_path[112], pool_path[112];
 	struct store *store;
 	struct registry *registry;
+	struct binding_table *bindings;
+	char bindings_path[112];
 	struct session_table *table;
 	struct feed *feed;
 	struct command_pool *pool;
@@ -130,11 +132,34 @@ static inline struct worker_setup rig_setup(struct rig *rig, unsigned number)
 		.rss = &rig->rss,
 		.table = rig->table,
 		.registry = rig->registry,
+		.bindings = rig->bindings,
 		.feed = rig->feed,
 		.commands = rig->rings,
 		.command_pool = rig->pool,
 		.random = &rig->random,
 		.tsc_hz = 2000000000};
+}
+
+static inline unsigned rig_owner(void *context, uint32_t entry)
+{
+	return session_owner(context, entry);
+}
+
+static inline void rig_open_bindings(struct rig *rig)
+{
+	char error[256];
+	struct binding_config config = {.path = rig->bindings_path,
+		.limit = 64,
+		.workers = rig->count,
+		.entries = session_entries(rig->table, NULL),
+		.store = rig->store,
+		.registry = rig->registry,
+		.owner = rig_owner,
+		.context = rig->table};
+
+	snprintf(rig->bindings_path, sizeof(rig->bindings_path), "%s.bindings", rig->ring_path);
+	if (binding_open(&rig->bindings, &config, error, sizeof(error)))
+		fail_with("binding_open", error);
 }
 
 /* Open the files as a broker does: made anew, or what a predecessor left. */
@@ -169,6 +194,7 @@ static inline void rig_open(struct rig *rig)
 		1000 + ((uint64_t)rig->opened++ << 32), error, sizeof(error));
 	if (!rig->registry)
 		fail_with("registry_load", error);
+	rig_open_bindings(rig);
 }
 
 static inline void rig_close(struct rig *rig)
@@ -181,6 +207,8 @@ static inline void rig_close(struct rig *rig)
 	rig->worker = NULL;
 	worker_mesh_free(rig->mesh);
 	rig->mesh = NULL;
+	binding_close(rig->bindings);
+	rig->bindings = NULL;
 	registry_free(rig->registry);
 	feed_close(rig->feed);
 	command_pool_close(rig->pool);
