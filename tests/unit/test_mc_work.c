@@ -51,13 +51,13 @@ static const char *const names[CLASSES] = {"unknown token", "bad Base64, first",
 
 enum { TEXTS = 2, PIECES = TEXTS * CLASSES };
 
-struct job {
+struct counted_job {
 	struct world *w;
 	struct device_side a;
 };
 
 /* Texts of several lengths and densities. */
-static void good_text(const struct job *job, unsigned which, char *plain, size_t size)
+static void good_text(const struct counted_job *job, unsigned which, char *plain, size_t size)
 {
 	static const uint32_t codes[TEXTS - 1] = {1000};
 	uint16_t sequence = job->a.sequence + 1;
@@ -180,7 +180,7 @@ static void spoil_padding(
 }
 
 static void spoil_blocks(
-	const struct job *job, struct frame_text *frame, unsigned class, char *plain)
+	const struct counted_job *job, struct frame_text *frame, unsigned class, char *plain)
 {
 	size_t length = pad(plain), text = strlen(plain);
 
@@ -237,7 +237,7 @@ static void spoil_meaning(unsigned class, char *plain)
 
 /* All of a text's frames have the same length, but for those that are wrong by it. */
 static void make_frame(
-	const struct job *job, struct frame_text *frame, unsigned text, unsigned class)
+	const struct counted_job *job, struct frame_text *frame, unsigned text, unsigned class)
 {
 	struct device_side stranger = job->a;
 	char plain[1024];
@@ -274,7 +274,7 @@ static void make_frame(
 static void refuse_all(void *context, struct steps *steps)
 {
 	struct frame_text *frame = malloc(sizeof(*frame));
-	const struct job *job = context;
+	const struct counted_job *job = context;
 	struct world *w = job->w;
 
 	for (unsigned piece = 0; piece < PIECES; piece++) {
@@ -294,7 +294,7 @@ static void refuse_all(void *context, struct steps *steps)
 
 static void test_K1_the_same_work_whatever_failed(void **state)
 {
-	struct job job = {.w = *state, .a = SIDE_A};
+	struct counted_job job = {.w = *state, .a = SIDE_A};
 	struct steps *steps;
 
 	live_udp(job.w, &job.a, 1);
