@@ -163,6 +163,20 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 		return "a request is malformed";
 	case MC_COMMANDS_OWED:
 		return "a request's outcome is owed, the event ring is full";
+	case MC_SUBDEVICE_AUTHENTIC:
+		return "the sub-device's PIN is good: authResult 0";
+	case MC_SUBDEVICE_REFUSED:
+		return "the sub-device is refused: authResult 1";
+	case MC_SUBDEVICE_ONLINE:
+		return "the sub-device is on-line";
+	case MC_SUBDEVICE_OFFLINE:
+		return "the sub-device is off-line";
+	case MC_SUBDEVICE_EARLY:
+		return "its sub-device's PIN was not shown since the gateway's login";
+	case MC_WAIT_GONE:
+		return "the registry has answered, but the session has ended";
+	case MC_DROP_WAITING:
+		return "the same request waits for the registry";
 	case MC_OWED:
 		return "its event is owed, the event ring is full";
 	case MC_DROP_LONG:
