@@ -3,7 +3,7 @@
 /* command_ring.c - taking commands from backends' rings, on the worker's thread */
 #include "command_ring_state.h"
 
-COUNTER_TABLE(command_ring_counter_info, COMMAND_RING_COUNTERS);
+COUNTER_TABLE(command_ring_counter_info, COMMANDS_COUNTERS);
 
 bool command_record_look(const struct command_ring *ring, uint64_t offset, uint64_t available,
 	uint64_t request, struct command_record *record)

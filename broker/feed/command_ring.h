@@ -32,13 +32,13 @@ struct command_rings;
 /* The registry's value that says from which request id on none has been given away. */
 #define COMMAND_IDS_NAME "command_ids"
 
-#define COMMAND_RING_COUNTERS(X)                                                                   \
+#define COMMANDS_COUNTERS(X)                                                                       \
 	X(COMMAND_TAKEN, "command_taken", "commands taken from backends' rings")                   \
 	X(COMMAND_BYTES, "command_bytes", "bytes taken from backends' rings")                      \
 	X(COMMAND_BACK, "command_back", "commands left in their ring for lack of room")            \
 	X(COMMAND_BAD_CURSOR, "command_bad_cursor", "rings given up: a cursor that cannot be")     \
 	X(COMMAND_BAD_RECORD, "command_bad_record", "rings given up: a damaged record")
-COUNTER_ENUM(command_ring_counter, COMMAND_RING_COUNTERS, COMMAND_RING_COUNTER_COUNT);
+COUNTER_ENUM(command_ring_counter, COMMANDS_COUNTERS, COMMAND_RING_COUNTER_COUNT);
 extern const struct counter_info command_ring_counter_info[COMMAND_RING_COUNTER_COUNT];
 
 /**
