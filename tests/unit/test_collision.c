@@ -195,7 +195,8 @@ static void test_K11_bytes_one_by_one_cost_linear_work(void **state)
 	for (unsigned i = 1; i < LENGTHS; i++) {
 		print_message("%u bytes: %" PRIu64 " instructions, %u: %" PRIu64 "\n",
 			lengths[i - 1], steps->count[i - 1], lengths[i], steps->count[i]);
-		assert_true(steps->count[i] < steps->count[i - 1] * 22 / 10);
+		if (STEPS_COMPARABLE)
+			assert_true(steps->count[i] < steps->count[i - 1] * 22 / 10);
 	}
 	steps_free(steps, LENGTHS);
 }
