@@ -9,6 +9,7 @@
 #include "feed/crc32c.h"
 #include "registry/registry.h"
 
+#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,10 +84,15 @@ static unsigned longest(struct registry *registry, char names[NAMES][NAME_BYTES 
 	return most;
 }
 
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
 static void test_K9_device_ids_made_to_collide(void **state)
 {
 	static char names[NAMES][NAME_BYTES + 1];
-	char path[] = "/tmp/hearth-collision-XXXXXX", file[64], error[256];
+	char path[] = "/tmp/hearth-collision-XXXXXX", error[256];
 	struct registry *registry;
 	struct store *store;
 
@@ -109,11 +115,7 @@ static void test_K9_device_ids_made_to_collide(void **state)
 	registry_free(registry);
 	store_close(store);
 	urcu_qsbr_unregister_thread();
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(file, sizeof(file), "%s/%s", path, i ? "lock.mdb" : "data.mdb");
-		unlink(file);
-	}
-	rmdir(path);
+	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- names of JSON members ---- */
