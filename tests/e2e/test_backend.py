@@ -171,6 +171,68 @@ def test_an_old_version_asks_for_an_upgrade_once(broker, backend):
         "device": {"version": "002.000.000.000", "url": "http://x/2", "md5": "0" * 32}}
 
 
+def test_commands_of_the_table_are_sent_and_their_outcome_kept(broker, backend):
+    device = broker.device().online("tcp")
+    reported(backend, device, 0)
+    for words, state, reason in (((device.id, 2005), "answered", None),
+                                 (("nobody", 2005), "undelivered", "refused"),
+                                 ((device.id, 2006), "undelivered", "refused")):
+        result = run("--database", backend.path, "send", *words, '{"cmd":[],"n":"a"}')
+        number = int(result.stdout.split()[1])
+        if state == "answered":
+            code, body = device.platform_request()
+            assert code == 2005 and body["deviceId"] == device.id and body["n"] == "a"
+            device.reply(code, body, dscp="done")
+        row, = backend.wait("SELECT state, reason, answer FROM commands WHERE number = ? AND "
+                            "state NOT IN ('new', 'sending', 'sent')", number)
+        assert row[:2] == (state, reason)
+        assert state != "answered" or json.loads(row[2])["dscp"] == "done"
+    # What somebody else put there: columns of any kind.
+    database = sqlite3.connect(backend.path, timeout=20)
+    database.execute("INSERT INTO commands (device, code, payload) VALUES (?, 'x', '[]')",
+                     (device.id,))
+    database.commit()
+    database.close()
+    backend.wait("SELECT 1 FROM commands WHERE code = 'x' AND state IN ('failed', 'undelivered')")
+
+
+def test_what_was_being_sent_by_a_killed_one_is_not_sent_again(broker, backend):
+    device = broker.device().online("tcp")
+    reported(backend, device, 0)
+    backend.kill()
+    number = int(run("--database", backend.path, "send", device.id, 2005, "{}").stdout.split()[1])
+    database = sqlite3.connect(backend.path, timeout=20)
+    database.execute("UPDATE commands SET state = 'sending' WHERE number = ?", (number,))
+    database.commit()
+    database.close()
+    backend.start()
+    backend.wait("SELECT 1 FROM commands WHERE number = ? AND state = 'uncertain'", number)
+    device.silent()
+
+
+def test_an_upgrade_from_notice_to_result(broker, backend):
+    assert run("--database", backend.path, "firmware", "HT-UP", "003.000.000.000", "http://x/3",
+               "0" * 32).returncode == 0
+    device = broker.device().online("tcp")
+    device.request(2022, model="HT-UP", device={"version": "002.999.000.000"})
+    code, body = device.platform_request()
+    assert code == 2025 and body["device"]["version"] == "003.000.000.000"
+    device.reply(code, body)
+    device.request(2026, type="0", status="0", version="003.000.000.000")
+    backend.wait("SELECT 1 FROM devices WHERE device = ? AND version = '003.000.000.000'",
+                 device.id)
+    backend.wait("SELECT 1 FROM commands WHERE device = ? AND state = 'answered'", device.id)
+
+
+def test_voice_is_answered(broker, backend):
+    device = broker.device().online("tcp")
+    reported(backend, device, 0)
+    answer = device.request(3002, ctrlParam={"format": "amr", "audioData": "IyFBTVIK"})
+    assert answer["result"] == 0 and answer["ctrlResult"]["rawText"] == "hello"
+    answer = device.request(3000, ttsParam={"content": "hello"})
+    assert answer["result"] == 0 and answer["ttsResult"]["audioData"]
+
+
 @pytest.mark.parametrize("words", [
     (), ("--database", "x"), ("--database", "x", "fly"), ("--database", "x", "send", "device"),
     ("--database", "x", "--keep", "many", "--feed", "y"), ("--bogus",),
