@@ -194,7 +194,9 @@ static void answer(struct mc *mc, struct session_turn *turn, const struct device
 		else if (kind->auth)
 			mc_count(mc, authentic ? MC_SUBDEVICE_AUTHENTIC : MC_SUBDEVICE_REFUSED);
 	}
-	if (result == MC_DONE && mc_commit_holds(mc, turn, wait->number))
+	/* What was written just now waits for its commit, also if its number is of long ago. */
+	if (result == MC_DONE &&
+		(wait->known ? mc_commit_holds(mc, turn, wait->number) : mc->commits))
 		return;
 	mc_answer_session(mc, turn,
 		&(struct mc_reply){.code = wait->code,

@@ -16,6 +16,7 @@ import mcdevice
 import paths
 from test_crash import fleets
 from test_load import compare
+from test_requests import gateway_with
 from test_workers import cpus_of
 
 SO_RCVBUFFORCE = 33
@@ -170,6 +171,29 @@ def test_closed_meanwhile(broker):
     assert numbers(feed, device) == list(range(10))
     device.report(10)
     assert broker.counters()["commit_gone"] == 10
+
+
+def test_gateway(broker, via):
+    """A binding is answered once it is durable and its event is committed."""
+    gateway, children = gateway_with(broker, 1)
+    child, pin, _ = children[0]
+    gateway.login()
+    assert gateway.connect(via)["result"] == 0
+    sequence = gateway.send(2012, subDeviceId=child, pin=pin)
+    gateway.silent(0.4)
+    gateway.repeat()
+    gateway.silent(0.2)
+    feed = broker.feed()
+    answer = gateway.answer_to(2012, sequence)
+    assert answer["authResult"] == "0" and answer["subDeviceId"] == child
+    assert feed.of(gateway, "uplink", 2012)["payload"]["authResult"] == "0"
+    answer = gateway.request(2012, subDeviceId=child, pin="w" * 32)
+    assert answer["result"] == 0 and answer["authResult"] == "1"
+    answer = gateway.request(2006, deviceId=child, statusSerials=[])
+    assert answer["result"] == 0 and answer["deviceId"] == child
+    assert gateway.request(2018, subDeviceId=child)["subDeviceId"] == child
+    feed.quiet()
+    assert [event["code"] for event in feed.all_of(gateway, "uplink")] == [2012, 2012, 2006, 2018]
 
 
 def test_repeats_wait_over_a_restart(broker, via):
