@@ -42,6 +42,7 @@ static struct mc_key *key_slot(struct mc *mc, uint64_t name, bool *made)
 static void find_key(struct mc *mc, struct mc_frame *frame)
 {
 	const uint8_t *secret = mc->dummy, *iv = mc->dummy;
+	uint8_t copy[SESSION_KEY_BYTES]; /* another worker may be about to wipe the entry's */
 	uint64_t name = KEY_OF_NOBODY | mc->key_count; /* each has its own */
 	struct mc_key *key;
 	bool made;
@@ -52,7 +53,8 @@ static void find_key(struct mc *mc, struct mc_frame *frame)
 		iv = frame->known->pin + AES_BLOCK;
 	} else if (frame->index != SESSION_NONE) {
 		name = frame->index;
-		secret = iv = session_key(mc->host->table, frame->index);
+		session_key_copy(mc->host->table, frame->index, copy);
+		secret = iv = copy;
 	}
 	key = key_slot(mc, name, &made);
 	if (made) {

@@ -46,6 +46,7 @@ static uint32_t hide(struct mc *mc, const struct device *device, const struct se
 {
 	uint32_t length = mc_trace_hide(body.at, body.length, out);
 	char token[SESSION_TOKEN_CHARS];
+	uint8_t key[SESSION_KEY_BYTES];
 
 	if (device) {
 		mask(out, length, device->pin, AES_BLOCK);
@@ -54,8 +55,10 @@ static uint32_t hide(struct mc *mc, const struct device *device, const struct se
 	if (turn) {
 		session_token(mc->host->table, turn->index, token);
 		mask(out, length, token, sizeof(token));
-		mask(out, length, session_key(mc->host->table, turn->index), SESSION_KEY_BYTES);
+		session_key_copy(mc->host->table, turn->index, key);
+		mask(out, length, key, sizeof(key));
 		explicit_bzero(token, sizeof(token));
+		explicit_bzero(key, sizeof(key));
 	}
 	return length;
 }

@@ -37,7 +37,7 @@ void session_hand_over(struct session_worker *worker,
 {
 	for (uint32_t i = 0; i < worker->leaving_count; i++) {
 		const struct slab_leaving leaving = worker->leaving[i];
-		const uint64_t life = worker->entries[leaving.index].life;
+		const uint64_t life = slab_get(worker->entries[leaving.index].life);
 		const unsigned range = leaving.index / worker->table->per_worker;
 
 		/* It may be named twice; and what is free is of use at home only. */

@@ -226,8 +226,13 @@ uint32_t session_find(const struct session_table *table, const uint8_t *token);
 /** session_prefetch() - bring an entry's lines near. */
 void session_prefetch(const struct session_table *table, uint32_t index);
 
-/** session_key() - the 16 bytes of an entry's session key. */
+/** session_key() - the 16 bytes of the session key of an entry of this worker's own. */
 const uint8_t *session_key(const struct session_table *table, uint32_t index);
+
+/** session_key_copy() - an entry's key; any thread. It may be wiped meanwhile: who decides by it
+ * looks for its token again (session_find()) then. */
+void session_key_copy(
+	const struct session_table *table, uint32_t index, uint8_t key[SESSION_KEY_BYTES]);
 
 /** session_token() - write an entry's token, SESSION_TOKEN_CHARS characters. */
 void session_token(const struct session_table *table, uint32_t index, char *token);

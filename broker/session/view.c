@@ -75,6 +75,15 @@ void session_prefetch(const struct session_table *table, uint32_t index)
 	__builtin_prefetch(entry + sizeof(struct slab_entry) - 1);
 }
 
+void session_key_copy(
+	const struct session_table *table, uint32_t index, uint8_t key[SESSION_KEY_BYTES])
+{
+	const struct slab_entry *entry = &table->entries[index];
+	const uint64_t words[2] = {slab_get(entry->key[0]), slab_get(entry->key[1])};
+
+	memcpy(key, words, sizeof(words));
+}
+
 const uint8_t *session_key(const struct session_table *table, uint32_t index)
 {
 	return (const uint8_t *)table->entries[index].key;
