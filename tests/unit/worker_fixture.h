@@ -52,6 +52,8 @@ struct gadget {
  * @queues: with several, a queue for each: frames go to them as @queue says
  * @team: the workers; @worker is the first
  * @queue: the queue that a frame comes by; NULL: any
+ * @rounds: takes turns in the place of team_rounds(), for workers that run in threads of their own
+ * @randoms: what each worker draws from; NULL: all from @random
  */
 struct rig {
 	struct fake_link link;
@@ -60,6 +62,8 @@ struct rig {
 	struct worker *team[RIG_WORKERS_MAX];
 	struct worker_mesh *mesh;
 	unsigned (*queue)(struct rig *rig, const struct frame *frame);
+	bool (*rounds)(struct rig *rig);
+	struct random *randoms[RIG_WORKERS_MAX];
 	bool stalled[RIG_WORKERS_MAX];
 	uint32_t team_chunks[RIG_WORKERS_MAX][CHUNK_CLASSES];
 	struct random random;
@@ -136,7 +140,7 @@ static inline struct worker_setup rig_setup(struct rig *rig, unsigned number)
 		.feed = rig->feed,
 		.commands = rig->rings,
 		.command_pool = rig->pool,
-		.random = &rig->random,
+		.random = rig->randoms[number] ? rig->randoms[number] : &rig->random,
 		.tsc_hz = 2000000000};
 }
 
@@ -446,6 +450,8 @@ static inline bool team_rounds(struct rig *rig)
 {
 	bool busy = true, any = false;
 
+	if (rig->rounds)
+		return rig->rounds(rig);
 	for (unsigned round = 0; busy && round < RIG_ROUNDS; round++) {
 		flows_acknowledge(rig);
 		busy = false;
