@@ -62,14 +62,23 @@ static bool write_undelivered(struct mc *mc, uint32_t index, enum hearth_reason 
 	record.request = text.request;
 	record.code = text.code;
 	record.device_length = text.device_length;
-	return !feed_write(mc->host->feed, FEED_LIFECYCLE, &record, text.device, NULL, NULL);
+	if (feed_write(mc->host->feed, FEED_LIFECYCLE, &record, text.device, NULL, NULL))
+		return false;
+	mc->trace.written = record.id;
+	return true;
 }
 
 /* It is in no queue. */
 static void undelivered(struct mc *mc, uint32_t index, enum hearth_reason reason)
 {
+	bool written;
+
 	mc_count(mc, MC_UNDELIVERED_NO_ANSWER + (reason - HEARTH_NO_ANSWER));
-	if (write_undelivered(mc, index, reason))
+	written = write_undelivered(mc, index, reason);
+	if (mc_followed(mc))
+		mc_trace_command(
+			mc, index, MC_UNDELIVERED_NO_ANSWER + (reason - HEARTH_NO_ANSWER), written);
+	if (written)
 		done(mc, index);
 	else
 		owe(mc, index, (struct command_life){.reason = reason});
@@ -392,6 +401,9 @@ static bool respond(struct mc *mc, const struct mc_frame *frame, struct session_
 	record.request = text.request;
 	if (settled && !feed_write(mc->host->feed, FEED_LIFECYCLE, &record, device_id(device), NULL,
 			       payload.at)) {
+		mc->trace.written = record.id;
+		if (mc_followed(mc))
+			mc_trace_command(mc, index, MC_RESPONSES, true);
 		done(mc, index);
 		return true;
 	}

@@ -305,3 +305,27 @@ void mc_trace_note(
 	}
 	publish(mc);
 }
+
+void mc_trace_command(struct mc *mc, uint32_t index, unsigned what, bool written)
+{
+	struct trace_record *record;
+	struct command_text text;
+	int slot;
+
+	command_text_of(mc->host->pool, index, &text);
+	slot = slot_of_id(mc, text.device, text.device_length);
+	if (slot < 0)
+		return;
+	record = add(mc, (unsigned)slot, TRACE_NOTE, NULL, NULL, (struct mc_text){NULL, 0});
+	if (!record)
+		return;
+	set_code(record, text.code);
+	record->session = command_slot(mc->host->pool, index)->number;
+	record->said[record->said_count++] = (uint8_t)what;
+	record->value[0] = (int64_t)text.request;
+	if (written) {
+		record->event = mc->trace.written;
+		mc->trace.written = TRACE_NO_EVENT; /* not that of the frame that brought it */
+	}
+	publish(mc);
+}

@@ -67,6 +67,14 @@ void mc_trace_out(struct mc *mc, const struct session_turn *turn, uint32_t code,
 void mc_trace_note(
 	struct mc *mc, const struct session_turn *turn, const struct device *device, unsigned what);
 
+/**
+ * mc_trace_command() - a platform request has its outcome
+ * @index: in the pool, still there
+ * @what: MC_RESPONSES or one of MC_UNDELIVERED_*
+ * @written: its event is the last that was written; else it is owed
+ */
+void mc_trace_command(struct mc *mc, uint32_t index, unsigned what, bool written);
+
 /** mc_trace_tell() - words for a record (struct trace_record.tell). */
 void mc_trace_tell(const struct trace_record *record, char *out, size_t size);
 

@@ -382,6 +382,12 @@ static void tell_note(struct line *line, const struct trace_record *record)
 	if (what >= MC_END_TIMEOUT && what <= MC_END_SHUTDOWN)
 		say(line, "session %llu ended: %s", (unsigned long long)record->session,
 			mc_trace_words(what, 0));
+	else if (what == MC_RESPONSES)
+		say(line, "request %lld (%u) is answered", (long long)record->value[0],
+			record->code);
+	else if (what >= MC_UNDELIVERED_NO_ANSWER && what <= MC_UNDELIVERED_REFUSED)
+		say(line, "request %lld (%u) is undelivered: %s", (long long)record->value[0],
+			record->code, mc_trace_words(what, 0));
 	else
 		say(line, "%s", mc_trace_words(what, 0));
 	if (record->event != TRACE_NO_EVENT)

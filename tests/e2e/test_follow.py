@@ -239,7 +239,32 @@ def test_a_terminal_gets_short_lines(broker):
     assert len(lines[0]) <= 150 and "\u009b" not in lines[0] and "\u007f" not in lines[0]
 
 
+def test_requests_of_the_platform_and_their_outcomes(broker):
+    device = broker.device()
+    with Follower(broker, device, "--json") as follower:
+        broker.ctl("send", device.id, 2003, '{"serials":[]}', "--wait", 5, check=False)
+        follower.wait_for("(2003) is undelivered: ")
+        device.online("udp")
+        with subprocess.Popen(
+                [paths.HEARTHCTL, "--socket", broker.socket, "send", device.id, "2003",
+                 '{"pin":"secret-of-another","serials":[]}', "--wait", "10"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                preexec_fn=hearth.die_with_us) as sender:
+            device.reply(*device.platform_request())
+            sender.communicate(timeout=20)
+            assert sender.returncode == 0
+        follower.wait_for("(2003) is answered, event ")
+        lines = follower.objects()[1:]
+        sent = next(line for line in lines if line["what"] == "out" and line["code"] == 2003)
+        assert sent["payload"]["pin"] == "***" and sent["decision"] == "request of the platform"
+        answer = next(line for line in lines if line["what"] == "in" and line["code"] == 2002)
+        assert answer["decision"] == "it answers a request: taken", answer
+        assert "secret-of-another" not in "\n".join(follower.lines())
+        assert follower.stop() == 0
+
+
 def test_the_broker_goes_away(tmp_path):
+    """The last one: it takes the interface of the others along."""
     with hearth.Hearth(tmp_path) as broker:
         broker.provision(1)
         broker.start()
