@@ -134,7 +134,7 @@ static void start(void)
 		pthread_mutex_init(&runners[i].lock, NULL);
 		race.rig->randoms[i] = &runners[i].random;
 	}
-	rig_start(race.rig);
+	race_start();
 	for (unsigned i = 0; i < RACE_WORKERS; i++)
 		session_worker_random(session_worker(race.rig->table, i), &runners[i].random);
 	for (unsigned i = 0; i < RACE_WORKERS; i++) {
@@ -155,7 +155,7 @@ static void stop(void)
 	for (unsigned i = 0; i < RACE_WORKERS; i++)
 		pthread_join(runners[i].thread, NULL);
 	race.rig->rounds = NULL;
-	rig_free(race.rig);
+	race_free();
 }
 
 static void one_race(void)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "../unit/worker_device.h"
+#include "../unit/command_fixture.h"
 
 #define RACE_WORKERS 2
 #define RACE_TOKENS 2
@@ -12,6 +13,7 @@
 #define RACE_ATTEMPTS 60 /* connects of one race: each has its own thousand of numbers */
 #define RACE_SESSIONS 128
 #define RACE_REPORTS 900
+#define RACE_REQUESTS 64
 
 enum act {
 	NOTHING,
@@ -26,11 +28,13 @@ enum act {
 	CLOSE,   /* a connection to that worker is reset */
 	LOGIN,   /* one more, whose token nobody uses */
 	SILENCE, /* nothing fresh for longer than a session lives */
+	COMMAND, /* of a backend; the device never answers one */
 	ACT_COUNT
 };
 
 static const char *const act_names[ACT_COUNT] = {"nothing", "connect-old", "connect-new", "udp-old",
-	"udp-new", "report-old", "report-new", "kick", "removed", "close", "login", "silence"};
+	"udp-new", "report-old", "report-new", "kick", "removed", "close", "login", "silence",
+	"command"};
 
 /** struct attempt - a connect, whether it came through or not */
 struct attempt {
@@ -65,7 +69,11 @@ struct race {
 		uint8_t online, offline;
 	} sessions[RACE_SESSIONS];
 	unsigned session_count;
-	uint64_t switches, uplinks, fetches; /* over all races */
+	struct hearth_commands *backend;
+	uint64_t requests[RACE_REQUESTS]; /* of this race */
+	uint8_t outcomes[RACE_REQUESTS];
+	unsigned request_count;
+	uint64_t switches, uplinks, commands; /* over all races */
 };
 
 static struct race race;
@@ -206,6 +214,16 @@ static void act_login(unsigned worker)
 	race.logins[worker] = NULL;
 }
 
+static void act_command(void)
+{
+	if (race.request_count == RACE_REQUESTS)
+		return;
+	race.outcomes[race.request_count] = 0;
+	race.requests[race.request_count++] =
+		command_fixture_send(race.backend, DEVICE_A, 2003, "{\"serials\":[]}", 0);
+	race.commands++;
+}
+
 static void race_act(enum act act, unsigned worker)
 {
 	struct device *device = race_device();
@@ -242,6 +260,9 @@ static void race_act(enum act act, unsigned worker)
 	case LOGIN:
 		act_login(worker);
 		break;
+	case COMMAND:
+		act_command();
+		break;
 	case SILENCE:
 		rig_set_clock(race.rig, race.rig->clock.us + 150 * SECOND);
 		break;
@@ -263,6 +284,16 @@ static unsigned race_session(uint64_t number)
 	return race.session_count++;
 }
 
+static void race_outcome(uint64_t request)
+{
+	unsigned i = 0;
+
+	while (i < race.request_count && race.requests[i] != request)
+		i++;
+	assert_true(i < race.request_count);
+	assert_int_equal(race.outcomes[i]++, 0);
+}
+
 /*
  * K18: every session begins once and ends once, under a number that no other has; no report is of
  * another session than the one that its connect began, nor twice. Rings of different workers are
@@ -279,9 +310,14 @@ static void race_events(void)
 
 	while ((event = read_event(race.rig->reader)).there) {
 		const struct hearth_record *record = &event.record;
-		unsigned i = race_session(record->session);
+		unsigned i;
 
 		assert_string_equal(event.device, DEVICE_A);
+		if (record->event == HEARTH_UNDELIVERED) {
+			race_outcome(record->request);
+			continue;
+		}
+		i = race_session(record->session);
 		if (record->event == HEARTH_ONLINE) {
 			assert_int_equal(race.sessions[i].online++, 0);
 			race.sessions[i].base = record->sequence;
@@ -309,6 +345,8 @@ static void race_events(void)
 
 static void race_all_ended(void)
 {
+	for (unsigned i = 0; i < race.request_count; i++)
+		assert_int_equal(race.outcomes[i], 1);
 	for (unsigned i = 0; i < race.session_count; i++) {
 		assert_int_equal(race.sessions[i].online, 1);
 		assert_int_equal(race.sessions[i].offline, 1);
@@ -342,6 +380,7 @@ static void race_begin(unsigned worker, bool tcp, unsigned login)
 	race.at = worker;
 	race.attempt_count = 0;
 	race.session_count = 0;
+	race.request_count = 0;
 	memset(race.sessions, 0, sizeof(race.sessions));
 	memset(race.latest, 0, sizeof(race.latest));
 	race_login(login, 0);
@@ -416,5 +455,18 @@ static void race_make(void)
 	memset(&race, 0, sizeof(race));
 	race.rig = rig_make_team(RACE_WORKERS);
 	race.rig->queue = race_queue;
+	race.rig->with_rings = true;
 	race.gadget = (struct gadget){.rig = race.rig, .side = side};
+}
+
+static void race_start(void)
+{
+	rig_start(race.rig);
+	race.backend = command_fixture_writer(race.rig->rings, 0, 0);
+}
+
+static void race_free(void)
+{
+	hearth_commands_close(race.backend);
+	rig_free(race.rig);
 }
