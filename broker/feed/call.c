@@ -142,8 +142,8 @@ static const char *skip_string(const char *at, const char *end)
 	for (at++; at < end; at++) {
 		if (*at == '"')
 			return at + 1;
-		if (*at == '\\')
-			at++;
+		if (*at == '\\' && ++at == end)
+			break;
 	}
 	return NULL;
 }
