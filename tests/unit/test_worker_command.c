@@ -209,7 +209,7 @@ static void test_a_full_pool_leaves_commands_in_their_ring(void **state)
 {
 	struct rig *rig = *state;
 	struct gadget a = GADGET(rig, SIDE_A);
-	uint32_t filler[256], count = 0;
+	uint32_t filler[257], count = 0;
 	struct command_text text = {.request = 1ull << 50};
 	uint64_t requests[10];
 
