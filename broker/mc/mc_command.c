@@ -3,10 +3,12 @@
 /* mc_command.c - platform requests on a session: queue, numbers, sends, answers, outcomes (specs, Mc,
  * Platform requests) */
 #include "mc.h"
+#include "mc_subdevice.h"
 #include "mc_voice.h"
 
 #include "feed/command_layout.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define ANSWER_US 10000000ull /* a device has 10 s to answer, then it is asked again */
@@ -23,10 +25,17 @@ static struct command_worker *commands(const struct mc *mc)
 	return mc->host->pool;
 }
 
-/* The device whose session takes requests for an id. */
+/* The device whose session takes requests for an id: that device, or the gateway it is bound to. */
 static struct device *carrier(const struct mc *mc, const void *id, uint32_t length)
 {
-	return registry_find(mc->host->registry, id, length);
+	const struct host *host = mc->host;
+	struct device *device = registry_find(host->registry, id, length);
+	uint32_t gateway = DEVICE_NONE;
+
+	if (device && host->bindings)
+		gateway = binding_gateway(
+			binding_table(host->bindings), device->number, device->serial);
+	return gateway == DEVICE_NONE ? device : registry_at(host->registry, gateway);
 }
 
 /* ---- outcomes ---- */
@@ -296,27 +305,30 @@ static void send_next(struct mc *mc, struct session_turn *turn)
 	}
 }
 
-/* At its end, if there is room. */
-static bool join(struct mc *mc, struct session_turn *turn, uint32_t index, uint32_t bytes)
+/* Has the queue room for another? */
+static bool has_room(const struct mc *mc, const struct session_turn *turn)
+{
+	uint32_t waiting = 0;
+
+	for (uint32_t at = turn->command; at; at = command_slot(commands(mc), at - 1)->next)
+		waiting += command_slot(commands(mc), at - 1)->life.state != COMMAND_SENT;
+	return waiting < mc->host->config->mc.command_queue;
+}
+
+/* At its end. */
+static void join(struct mc *mc, struct session_turn *turn, uint32_t index, uint32_t bytes)
 {
 	struct command_slot *slot = command_slot(commands(mc), index);
-	uint32_t waiting = 0, *link = &turn->command;
+	uint32_t *link = &turn->command;
 
-	while (*link) {
-		const struct command_slot *other = command_slot(commands(mc), *link - 1);
-
-		waiting += other->life.state != COMMAND_SENT;
+	while (*link)
 		link = &command_slot(commands(mc), *link - 1)->next;
-	}
-	if (waiting >= mc->host->config->mc.command_queue)
-		return false;
 	*link = index + 1;
 	slot->next = 0;
 	slot->bytes = bytes;
 	slot->handle = session_handle_of(mc->host->sessions, turn);
 	slot->number = turn->number;
 	command_hold(commands(mc), index);
-	return true;
 }
 
 /* ---- the life of a request ---- */
@@ -327,6 +339,19 @@ static struct session_turn *live_turn(struct mc *mc, uint32_t live, const struct
 	struct session_turn *turn = session_touch(mc->host->sessions, live);
 
 	return turn && turn->state == SESSION_LIVE && mc_device(mc, turn) == device ? turn : NULL;
+}
+
+/*
+ * A 2015 that was scanned unbinds its sub-device at once, whatever the gateway answers; one that names
+ * none, or one that is not bound here, is the gateway's to judge. Return: false: not in this turn.
+ */
+static bool unbind(struct mc *mc, const struct session_turn *turn)
+{
+	const struct json_member *member = json_find(&mc->object, "subDeviceId");
+	uint8_t id[DEVICE_ID_MAX];
+	int32_t length = member ? json_string(&mc->object, member, id, sizeof(id)) : 0;
+
+	return length <= 0 || mc_subdevice_unbind(mc, turn, id, (uint32_t)length) != -EAGAIN;
 }
 
 /* A backend's answer to a device's request. It has no outcome: who asked was the device. */
@@ -366,7 +391,6 @@ bool mc_command(void *state, uint32_t index)
 		answered(mc, index, &text, turn);
 		return true;
 	}
-	mc_count(mc, MC_COMMANDS);
 	if (!device || !acceptable(mc, index, &text, device))
 		reason = HEARTH_REFUSED;
 	else if (expired(mc, index))
@@ -375,14 +399,19 @@ bool mc_command(void *state, uint32_t index)
 		reason = HEARTH_WAS_OFFLINE;
 	else if (!fits(mc, turn, plain_bytes(mc, &text)))
 		reason = HEARTH_TOO_LARGE;
-	else if (!join(mc, turn, index, plain_bytes(mc, &text)))
+	else if (!has_room(mc, turn))
 		reason = HEARTH_QUEUE_FULL;
 	else
 		reason = HEARTH_REASON_NONE;
-	if (reason == HEARTH_REASON_NONE)
-		send_next(mc, turn);
-	else
+	if (reason == HEARTH_REASON_NONE && text.code == 2015 && !unbind(mc, turn))
+		return false;
+	mc_count(mc, MC_COMMANDS);
+	if (reason != HEARTH_REASON_NONE) {
 		undelivered(mc, index, reason);
+		return true;
+	}
+	join(mc, turn, index, plain_bytes(mc, &text));
+	send_next(mc, turn);
 	return true;
 }
 
