@@ -246,6 +246,7 @@ static void lwip_free(struct end *end)
 
 static const struct end_ops lwip_ops = {
 	.name = "lwip",
+	.forgets = true,
 	.keeps = true,
 	.turn = lwip_turn,
 	.next = lwip_next,

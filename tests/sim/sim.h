@@ -199,6 +199,8 @@ void talk_judge(const struct talk *talk);
 
 /**
  * struct end_ops - a stack that a world can drive
+ * @forgets: may fall silent with bytes that it owes: lwIP drops a connection in LAST-ACK after two
+ *	MSL, and may wait for ever behind a window that has opened again
  * @turn: take what has arrived, let the sides work, send, run timers; at @end->now
  * @next: when, on its own clock, it has something to do without a frame
  * @connect: begin @side's connection; false: not now
@@ -213,6 +215,7 @@ void talk_judge(const struct talk *talk);
  */
 struct end_ops {
 	const char *name;
+	bool forgets;
 	bool keeps; /* refused bytes are kept by the end itself, behind its window */
 	void (*turn)(struct end *end);
 	uint64_t (*next)(const struct end *end);

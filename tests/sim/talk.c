@@ -127,6 +127,10 @@ void talk_gone(struct side *side, enum gone why)
 	if (!peer->opened && side->talk->world->plan.faults)
 		expected = true;
 
+	/* Against a peer that has fallen silent for good there is nothing but patience. */
+	if (why == GONE_IDLE && peer->end->ops->forgets && side->talk->world->plan.faults)
+		expected = true;
+
 	if (talk_over(side))
 		fail(side, "told of an end after the end");
 	side->gone = why;
