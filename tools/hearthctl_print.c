@@ -144,6 +144,8 @@ void ctl_print_device(const json_t *answer)
 		{"number", "number"},
 		{"serial", "serial"},
 		{"connected", "connected"},
+		{"bound to", "bound_to"},
+		{"  on-line there", "online"},
 	};
 
 	print_members(
@@ -178,6 +180,20 @@ void ctl_print_removed(const json_t *answer)
 		fprintf(stderr, "hearthctl: %s\n", text_of(answer, "warning"));
 }
 
+/* A gateway may have more than are shown. */
+static void print_subdevices(const json_t *subdevices)
+{
+	static const struct ctl_column columns[] = {{"SUB-DEVICE", "id"}, {"ON-LINE", "online"}};
+	const json_t *shown = json_object_get(subdevices, "shown");
+
+	printf("\n%lld sub-devices are bound to it, %lld on-line", number_of(subdevices, "bound"),
+		number_of(subdevices, "online"));
+	if ((long long)json_array_size(shown) < number_of(subdevices, "bound"))
+		printf("; the first %zu", json_array_size(shown));
+	printf("\n");
+	ctl_print_table(shown, columns, 2, "  ");
+}
+
 void ctl_print_session(const json_t *answer)
 {
 	static const struct ctl_column members[] = {
@@ -195,11 +211,14 @@ void ctl_print_session(const json_t *answer)
 		{"worker", "worker"},
 	};
 	const json_t *session = json_object_get(answer, "session");
+	const json_t *subdevices = json_object_get(session, "subdevices");
 	const json_t *login = json_object_get(answer, "login");
 	const json_t *held = json_object_get(answer, "held");
 	char until[32];
 
 	print_members(session, members, sizeof(members) / sizeof(members[0]));
+	if (subdevices)
+		print_subdevices(subdevices);
 	if (session && login)
 		printf("\nand a login that is not connected yet:\n");
 	print_members(login, members, sizeof(members) / sizeof(members[0]));

@@ -167,6 +167,7 @@ static void print_commands(const json_t *rings)
 void ctl_print_status(const json_t *answer)
 {
 	const json_t *registry = json_object_get(answer, "registry");
+	const json_t *bindings = json_object_get(answer, "bindings");
 
 	print_uptime(number_of(answer, "uptime"));
 	printf("%s\n", json_string_value(json_object_get(answer, "memory")));
@@ -177,6 +178,10 @@ void ctl_print_status(const json_t *answer)
 	printf("\nregistry\n  %lld devices (limit %lld), %lld bytes\n",
 		number_of(registry, "devices"), number_of(registry, "limit"),
 		number_of(registry, "bytes"));
+	if (bindings)
+		printf("  %lld sub-devices bound (limit %lld), %lld on-line\n",
+			number_of(bindings, "bound"), number_of(bindings, "limit"),
+			number_of(bindings, "online"));
 	print_rates(json_object_get(answer, "rates"), json_object_get(answer, "rates_since_start"));
 	print_feed(json_object_get(answer, "feed"));
 	print_commands(json_object_get(answer, "commands"));

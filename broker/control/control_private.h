@@ -158,3 +158,14 @@ session_handle control_handle(const struct session_table *table, const struct se
 
 /** control_connected() - has the device a live session? Read side. */
 bool control_connected(const struct broker_view *view, const struct device *device);
+
+/* ---- sub-devices (control_binding.c); NULL, or nothing added, where there are none ---- */
+
+/** control_subdevices() - {"bound", "online", "shown"} of a gateway. Read side. */
+json_t *control_subdevices(const struct broker_view *view, const struct device *gateway);
+
+/** control_binding() - add "bound_to" and "online" of a sub-device. Read side. */
+void control_binding(const struct broker_view *view, const struct device *device, json_t *json);
+
+/** control_bindings() - {"bound", "online", "limit", "bytes"} of all. */
+json_t *control_bindings(const struct broker_view *view);

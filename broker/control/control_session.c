@@ -137,6 +137,8 @@ json_t *control_session(struct control *control, json_t *request, int file)
 		live = session_json(view, device, &turn);
 	if (peek_of(view, device, load(&device->login), &turn))
 		login = session_json(view, device, &turn);
+	if (live)
+		json_object_set_new(live, "subdevices", control_subdevices(view, device));
 	held = held_json(view, device);
 	if (!live && !login && !held)
 		return control_refuse("wait until it logs in",

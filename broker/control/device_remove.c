@@ -15,7 +15,8 @@
  * The order, and why:
  *
  * 1. store_remove(): from here on a restart does not know the device.
- * 2. Its sessions are ended while workers can still look it up, by id and by number: the worker
+ * 2. Nothing is bound to it any more, nor it to anything; its sub-devices, and it itself where it is
+ *    one, go off-line, "removed". And its sessions are ended while workers can still look it up, by id and by number: the worker
  *    writes the event "offline, removed", which names the device.
  * 3. registry_remove(): no worker finds it by id any more; a grace period later none is in the
  *    middle of granting it a login.
@@ -91,6 +92,21 @@ static bool end_sessions(struct broker_view *view, const struct device *device, 
 	}
 }
 
+/* Have what was withdrawn go off-line. Return: did it before @until? */
+static bool end_online(struct broker_view *view, uint64_t until)
+{
+	static const struct timespec moment = {.tv_nsec = 1000000};
+
+	while (!binding_withdrawn(view->bindings)) {
+		if (control_clock_us() >= until)
+			return false;
+		urcu_qsbr_thread_offline();
+		nanosleep(&moment, NULL);
+		urcu_qsbr_thread_online();
+	}
+	return true;
+}
+
 /* Steps 2 to 5. Return: did every session end in time? */
 static bool remove_from_workers(struct broker_view *view, const char *id)
 {
@@ -101,6 +117,8 @@ static bool remove_from_workers(struct broker_view *view, const char *id)
 
 	if (!device)
 		return true;
+	if (view->bindings && binding_withdraw(view->bindings, device->number, device->serial))
+		end_online(view, until);
 	end_sessions(view, device, until);
 	registry_remove(view->registry, id);
 	registry_wait(view->registry);

@@ -203,6 +203,8 @@ static json_t *device_json(
 		known = registry_find(view->registry, record->id, (uint32_t)strlen(record->id));
 		json_object_set_new(
 			device, "connected", json_boolean(known && control_connected(view, known)));
+		if (known)
+			control_binding(view, known, device);
 	}
 	return device;
 }

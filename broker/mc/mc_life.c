@@ -3,7 +3,6 @@
 /* mc_life.c - how sessions end: closed, silent, asked for; and the events they owe */
 #include "mc.h"
 
-#define OWED (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE | SESSION_OWED_SUBDEVICES)
 #define OWED_REASON_SHIFT 8
 
 _Static_assert((int)MC_END_SHUTDOWN - (int)MC_END_TIMEOUT == HEARTH_SHUTDOWN - HEARTH_TIMEOUT,
@@ -38,7 +37,7 @@ bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *de
 {
 	enum hearth_reason reason = (turn->flags & SESSION_OWED_REASON) >> OWED_REASON_SHIFT;
 
-	if (!(turn->flags & OWED))
+	if (!(turn->flags & SESSION_OWED))
 		return true;
 	if (turn->flags & SESSION_OWED_ONLINE) {
 		if (device && !mc_event_online(mc, turn, device, NULL))
@@ -250,7 +249,8 @@ static void visit(void *context, uint32_t index)
 	/* A copy is looked at first: most sessions need nothing, and a turn can touch only so many. */
 	if (!session_peek(mc->host->table, index, &now))
 		return;
-	if (!(now.flags & OWED) && due(mc, &now, mc_device(mc, &now), &reason) == DUE_NOTHING)
+	if (!(now.flags & SESSION_OWED) &&
+		due(mc, &now, mc_device(mc, &now), &reason) == DUE_NOTHING)
 		return;
 	turn = session_touch(mc->host->sessions, index);
 	if (!turn)

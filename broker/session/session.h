@@ -69,7 +69,8 @@ enum session_via { SESSION_VIA_NONE, SESSION_VIA_TCP, SESSION_VIA_UDP }; /* as e
 #define SESSION_OWED_ONLINE 0x0004  /* event not written yet: the ring was full */
 #define SESSION_OWED_OFFLINE 0x0008
 #define SESSION_OWED_SUBDEVICES 0x0010 /* some are on-line still in this session, which ended */
-#define SESSION_OWED_REASON 0xff00     /* enum hearth_reason of the owed offline */
+#define SESSION_OWED (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE | SESSION_OWED_SUBDEVICES)
+#define SESSION_OWED_REASON 0xff00 /* enum hearth_reason of the owed offline */
 
 /** struct session_peer - where a UDP session's device is; network byte order, all 0: not known */
 struct session_peer {

@@ -197,8 +197,7 @@ static inline uint64_t life_of(uint32_t generation, enum session_state state, en
 
 static inline enum slab_list life_list(uint64_t life)
 {
-	if (life_flags(life) &
-		(SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE | SESSION_OWED_SUBDEVICES))
+	if (life_flags(life) & SESSION_OWED)
 		return LIST_NONE;
 	switch (life_state(life)) {
 	case SESSION_FREE:

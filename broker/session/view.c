@@ -31,8 +31,7 @@ bool session_peek(const struct session_table *table, uint32_t index, struct sess
 		look < PEEK_LOOKS;
 		look++)
 		__builtin_ia32_pause();
-	return copy->state != SESSION_FREE ||
-	       (copy->flags & (SESSION_OWED_ONLINE | SESSION_OWED_OFFLINE));
+	return copy->state != SESSION_FREE || copy->flags & SESSION_OWED;
 }
 
 struct session_counts session_counts(const struct session_worker *worker)
