@@ -170,11 +170,17 @@ static void end_online(struct binding_table *table, uint32_t place, uint8_t reas
 	job_post(&table->workers[owner]->told, &order);
 }
 
-/* The job is over: its place is anybody's again, or free. */
+/* The job is over: its place is anybody's again, or free once it is on-line nowhere. */
 static void release(struct binding_table *table, struct binding_job *job)
 {
-	table->places[job->place].busy = false;
-	if (!bound_to(table, job->place))
+	struct binding_place *place = &table->places[job->place];
+
+	place->busy = false;
+	if (bound_to(table, job->place))
+		return;
+	if (binding_committed(table, job->place).session)
+		table->leftover = place->withdrawn = true;
+	else
 		binding_drop(table, job->place);
 }
 

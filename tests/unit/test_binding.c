@@ -228,6 +228,43 @@ static void a_device_is_removed_while_a_job_is_about_it(void **state)
 	assert_int_equal(binding_count(f->table), 1);
 }
 
+/* Its worker does nothing: nobody waits for ever, and what is on-line keeps its place. */
+static void what_stays_online_is_not_moved(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t place;
+
+	assert_int_equal(do_job(f, JOB_BIND, 100, 0), JOB_DONE);
+	set_online(f, 100, 5, 71);
+	place = place_of(f, 100);
+	ask(f, 1, JOB_BIND, 100, 3);
+	binding_serve(f->table);
+	f->table->jobs[0].until = 0;
+	binding_serve(f->table);
+	assert_int_equal(told(f, 1).result, -ETIMEDOUT);
+	assert_true(bound(f, 100, 0));
+	/* the same, and its gateway is removed meanwhile: there is nothing to go back to */
+	ask(f, 1, JOB_BIND, 100, 3);
+	binding_serve(f->table);
+	binding_withdraw(f->table, f->records[0].number, f->records[0].serial);
+	remove_device(f, 0);
+	f->table->jobs[0].until = 0;
+	binding_serve(f->table);
+	assert_int_equal(told(f, 1).result, -ETIMEDOUT);
+	assert_int_equal(place_of(f, 100), place);
+	assert_int_equal(binding_first(worker(f, 0), 5), place);
+	assert_int_equal(binding_count(f->table), 0);
+	while (told(f, 0).session &&
+		f->table->workers[0]->told.head != f->table->workers[0]->told.tail)
+		; /* it was asked often enough */
+	assert_false(binding_withdrawn(f->table));
+	obey(f, 0, 100, HEARTH_REMOVED);
+	assert_true(binding_withdrawn(f->table));
+	assert_int_equal(place_of(f, 100), BINDING_NONE);
+	assert_int_equal(binding_first(worker(f, 0), 5), BINDING_NONE);
+	assert_int_equal(do_job(f, JOB_BIND, 100, 3), JOB_DONE);
+}
+
 /* ---- marks ---- */
 
 static void marks_survive_until_their_session_is_gone(void **state)
@@ -484,6 +521,7 @@ int main(void)
 		row(a_removed_gateway_takes_its_bindings_along),
 		row(a_removed_subdevice_is_bound_no_more),
 		row(a_device_is_removed_while_a_job_is_about_it),
+		row(what_stays_online_is_not_moved),
 		row(marks_survive_until_their_session_is_gone),
 		row(marks_of_sessions_that_are_gone_are_dropped),
 		row(two_workers_want_one_place),
