@@ -92,12 +92,6 @@ def platform_requests(broker):
 
 
 @pytest.fixture
-def subdevices(broker):
-    if not broker.has_verb("lan-key"):
-        pytest.skip("sub-devices come with the whole of Mc, as hearthctl's verb lan-key does")
-
-
-@pytest.fixture
 def veth():
     hearth.ip("link", "add", "hearth-v0", "type", "veth", "peer", "name", "hearth-v1")
     try:

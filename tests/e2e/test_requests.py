@@ -194,7 +194,7 @@ def gateway_with(broker, count):
     return gateway, children
 
 
-def test_subdevice_comes_and_goes(broker, subdevices, feed, via):
+def test_subdevice_comes_and_goes(broker, feed, via):
     gateway, children = gateway_with(broker, 2)
     child, pin, _ = children[0]
     gateway.online(via)
@@ -235,7 +235,7 @@ def test_subdevice_refusals_look_alike(broker, feed, via):
     assert answer["result"] == 200001
 
 
-def test_subdevices_end_with_their_gateway(broker, subdevices, feed):
+def test_subdevices_end_with_their_gateway(broker, feed):
     gateway, children = gateway_with(broker, 1)
     child, pin, _ = children[0]
     gateway.online("tcp")

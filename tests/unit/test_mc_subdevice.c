@@ -192,6 +192,43 @@ static void so_many_wait_and_no_more(void **state)
 	assert_int_equal(binding_count(w->bindings), MC_WAITS_PER_SESSION);
 }
 
+/* acknowledge: commit: durable in the registry, and then at the consumer's. */
+static void a_binding_waits_for_the_commit(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+
+	live_udp(w, &a, 1);
+	send_auth(w, &a, ++a.sequence, "sub-1", PIN_SUB);
+	slice(w);
+	world_turn(w);
+	expect_silence(w);
+	send_auth(w, &a, a.sequence, "sub-1", PIN_SUB);
+	expect_silence(w);
+	expect_auth_event(w, &a, "0"); /* read, and committed */
+	world_turn(w);
+	expect_auth(w, &a, "0");
+	expect_silence(w);
+	send_auth(w, &a, a.sequence, "sub-1", PIN_SUB);
+	expect_auth(w, &a, "0");
+	send_auth(w, &a, ++a.sequence, "sub-1", WRONG_PIN);
+	expect_silence(w);
+	expect_auth_event(w, &a, "1");
+	world_turn(w);
+	expect_auth(w, &a, "1");
+	expect_no_event(w);
+}
+
+static int commit_setup(void **state)
+{
+	int rc;
+
+	world_acknowledge = ACKNOWLEDGE_COMMIT;
+	rc = subdevices_setup(state);
+	world_acknowledge = ACKNOWLEDGE_RING;
+	return rc;
+}
+
 /* ---- the others ---- */
 
 static void bound_ones_come_and_go(void **state)
@@ -549,6 +586,8 @@ int main(void)
 		row(a_full_disk_is_no_refusal),
 		row(the_gateway_is_gone_when_the_job_is_done),
 		row(so_many_wait_and_no_more),
+		cmocka_unit_test_setup_teardown(
+			a_binding_waits_for_the_commit, commit_setup, world_teardown),
 		row(bound_ones_come_and_go),
 		row(reports_of_all_codes_are_taken),
 		row(an_unbound_one_is_told_by_the_backend),
