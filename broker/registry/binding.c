@@ -136,6 +136,10 @@ void binding_drop(struct binding_table *table, uint32_t place)
 		link = &table->places[*link].chain;
 	/* who stands at it goes on by its chain, which stays as it is until a grace period */
 	__atomic_store_n(link, table->places[place].chain, __ATOMIC_RELEASE);
+	/* nobody's on disk from here on: the device may be bound anew, at another place, before the
+	 * grace period, and a successor must find that one alone */
+	BINDING_STEP();
+	__atomic_store_n(&entry->serial, 0, __ATOMIC_RELEASE);
 	binding_put(table->places[place].gateway, 0);
 	table->places[place].withdrawn = false;
 	/* its own list of dropped places: previous is nobody's, as it is on-line nowhere */

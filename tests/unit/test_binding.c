@@ -309,6 +309,27 @@ static void marks_of_sessions_that_are_gone_are_dropped(void **state)
 	assert_int_equal(binding_online(f->table), 0);
 }
 
+/* A place that was dropped waits for a grace period while its device is bound anew at another: the
+ * mark there is the one that counts. */
+static void marks_of_what_was_bound_anew_survive(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned device = 100; device <= 104; device += 2)
+		assert_int_equal(do_job(f, JOB_BIND, device, 0), JOB_DONE);
+	/* the second time its place is one that came free by the first: a lower one */
+	for (unsigned device = 100; device <= 104; device += 4) {
+		assert_int_equal(do_job(f, JOB_UNBIND, device, 0), JOB_DONE);
+		assert_int_equal(do_job(f, JOB_BIND, device, 0), JOB_DONE);
+		set_online(f, device, 40, 71);
+	}
+	restart(f);
+	for (unsigned device = 100; device <= 104; device += 4)
+		assert_int_equal(binding_mark(worker(f, 1), place_of(f, device)).session, 71);
+	assert_int_equal(binding_online(f->table), 2);
+	assert_int_equal(binding_count(f->table), 3);
+}
+
 /* K18: at any moment one worker's turn at most is about a sub-device. */
 static void two_workers_want_one_place(void **state)
 {
@@ -524,6 +545,7 @@ int main(void)
 		row(what_stays_online_is_not_moved),
 		row(marks_survive_until_their_session_is_gone),
 		row(marks_of_sessions_that_are_gone_are_dropped),
+		row(marks_of_what_was_bound_anew_survive),
 		row(two_workers_want_one_place),
 		row(lists_agree_with_a_model),
 		row(a_turn_changes_so_many_and_no_more),
