@@ -63,6 +63,15 @@ static void check_result(
 	}
 }
 
+/*
+ * A segment's answer does not say which one it is for: a repeat's can be taken for the next one's,
+ * and the platform then sees a gap. A platform that started anew has forgotten the series.
+ */
+static bool broke_off(const struct fleet *fleet, const struct series *series, json_int_t result)
+{
+	return result == MALFORMED && (series->repeated || fleet->options.refusals);
+}
+
 /* Each segment but the last is taken by the broker, and by nobody else. */
 static void segment_answered(struct fleet *fleet, struct device *device,
 	const struct request *request, json_int_t result, const json_t *answer)
@@ -78,10 +87,7 @@ static void segment_answered(struct fleet *fleet, struct device *device,
 		return;
 	}
 	series->under_way = false;
-	/* A segment's answer does not say which one it is for: a repeat's can be taken for the
-	 * next one's, and the platform then sees a gap. */
-	if (result == NO_ROOM || result == NO_RECOGNITION ||
-		(result == MALFORMED && series->repeated))
+	if (result == NO_ROOM || result == NO_RECOGNITION || broke_off(fleet, series, result))
 		fleet->figures.voice_refused++;
 	else
 		deviate(fleet, device, BAD_RESULT, 3003, "a segment was not taken");
@@ -103,7 +109,7 @@ void voice_answered(struct fleet *fleet, struct device *device, const struct req
 		fleet->figures.voice_answered++;
 		check_result(fleet, device, code, answer);
 	} else if (result == NO_RECOGNITION || result == NO_RESULT || result == NO_ROOM ||
-		   (result == MALFORMED && series->repeated)) {
+		   broke_off(fleet, series, result)) {
 		fleet->figures.voice_refused++;
 	} else {
 		deviate(fleet, device, BAD_RESULT, code, "no result that voice may have");

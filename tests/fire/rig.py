@@ -4,6 +4,7 @@
 
 import pathlib
 import random
+import subprocess
 import sys
 import time
 
@@ -18,7 +19,9 @@ INTERVAL = 0.05  # seconds between a device's reports
 # outlives the broker's death and a few repeats; by TCP there is a new connect after each.
 SCALE = {"udp": 0.08, "tcp": 0.03}
 SETTLE = 4.0
-DIGITS = {"udp": 1, "tcp": 3}  # of the ids
+# The first digit of devices' ids, and of their sub-devices'.
+DIGITS = {"udp": ("1", "2"), "tcp": ("3", "4")}
+GATEWAYS, SUBDEVICES = 5, 10  # among the devices of each transport; beside them
 
 
 class Rig:
@@ -43,10 +46,23 @@ class Rig:
             self.broker, DEVICES, "--tcp-share", share, "--interval", INTERVAL, "--ramp", 200,
             "--heartbeat", 2, "--time-scale", SCALE[via], "--journal", self.journal(via),
             "--seed", self.seed % (1 << 32), "--quiet", "--refusals", "--commands-late", 3,
-            "--commands-late-by", 0.8, "--commands-wrong", 2, name=via)
-        fleet.generate(first=DIGITS[via])
+            "--commands-late-by", 0.8, "--commands-wrong", 2, "--rebind", 5, "--voice", 3, name=via)
+        self.generate(fleet, *DIGITS[via])
         self.broker.ctl("device", "import", fleet.csv, offline=True)
         return fleet
+
+    @staticmethod
+    def generate(fleet, device, subdevice):
+        """Devices, some of them gateways; ids of this fleet alone."""
+        subprocess.run([hearth.paths.HEARTH_FLEET, "--generate", str(DEVICES), "--csv", fleet.csv,
+                        "--gateways", str(GATEWAYS), "--subdevices", str(SUBDEVICES)], check=True)
+        digits = {"1": device, "2": subdevice, "": ""}
+        header, *rows = fleet.csv.read_text().splitlines()
+        for at, row in enumerate(rows):
+            name, *rest, gateway = row.split(",")
+            rows[at] = ",".join([digits[name[0]] + name[1:], *rest,
+                                 digits[gateway[:1]] + gateway[1:]])
+        fleet.csv.write_text("\n".join([header, *rows]) + "\n")
 
     def journal(self, via):
         return self.directory / (via + ".journal")

@@ -13,7 +13,8 @@ DEVICE = "100"
 
 
 def event(position, kind, session=7, **members):
-    return {"id": "0-%d" % position, "event": kind, "device": DEVICE, "session": session, **members}
+    return {"id": "0-%d" % position, "event": kind, "device": DEVICE, "session": session,
+            **members}
 
 
 def uplink(position, count, number, code=2006, session=7):
@@ -84,6 +85,27 @@ def changed(position, **members):
 def test_each_broken_promise_is_named(defect, words):
     journal, feed = sound()
     defect(journal, feed)
+    with pytest.raises(verdict.Broken, match=words):
+        verdict.Verdict(journal, feed).check()
+
+
+def subdevice(position, kind, session=8):
+    return event(position, kind, session, device="200", gateway=DEVICE)
+
+
+@pytest.mark.parametrize("session,kinds,words", [
+    (8, ("online", "offline", "online"), None),
+    (8, ("online", "online"), "by turns"),
+    (8, ("offline",), "by turns"),
+    (7, ("online",), "in a session that ended"),
+    (7, ("online", "offline"), None),
+])
+def test_lives_of_subdevices(session, kinds, words):
+    journal, feed = sound()
+    feed += [subdevice(160 + 16 * at, kind, session) for at, kind in enumerate(kinds)]
+    if not words:
+        verdict.Verdict(journal, feed).check()
+        return
     with pytest.raises(verdict.Broken, match=words):
         verdict.Verdict(journal, feed).check()
 

@@ -84,6 +84,7 @@ class Verdict:
         self.nothing_lost_or_invented()
         self.sessions_are_connects()
         self.lives_are_whole()
+        self.subdevices_follow()
         self.commands_end_once()
         return self.figures()
 
@@ -177,6 +178,25 @@ class Verdict:
             if times != 1 or ended > 1 or (ended == 0 and key[1] != newest[key[0]]):
                 raise Broken("%d times online, %d times offline: %r" % (times, ended, key))
 
+    def subdevices_follow(self):
+        """Within a session of their gateway sub-devices come and go by turns; its end is theirs.
+        Events of one session may stand in several rings: they are counted, not put in order."""
+        there, ended = collections.Counter(), set()
+        for event in self.events:
+            if event["event"] not in ("online", "offline"):
+                continue
+            change = 1 if event["event"] == "online" else -1
+            if "gateway" in event:
+                there[(event["device"], event["gateway"], event["session"])] += change
+            elif change < 0:
+                ended.add((event["device"], event["session"]))
+        wrong = [key for key, times in there.items() if times not in (0, 1)]
+        if wrong:
+            raise Broken("not online and offline by turns: " + examples(wrong))
+        left = [key for key, times in there.items() if times and key[1:] in ended]
+        if left:
+            raise Broken("online in a session that ended: " + examples(left))
+
     def commands_end_once(self):
         """Each request has one outcome; no command is executed twice, none that was never sent, and
         each that was answered with 0 once."""
@@ -193,6 +213,7 @@ class Verdict:
             if len(events) > 1:
                 raise Broken("request %d has %d outcomes: %r" % (request, len(events), events))
         uncertain = 0
+        subdevices = {event["device"] for event in self.events if "gateway" in event}
         for command in self.commands:
             if command.state == "uncertain":
                 uncertain += 1  # its sender was killed between sending it and writing that down
@@ -200,13 +221,15 @@ class Verdict:
             if command.state not in ("answered", "undelivered"):
                 raise Broken("no outcome: %r" % (command,))
             event, = outcomes.pop(command.request, [None])
-            self.outcome_fits(command, event, executed[command.mark])
+            self.outcome_fits(command, event, executed[command.mark], subdevices)
         if len(outcomes) > uncertain:
             raise Broken("outcomes of what nobody asked: " + examples(list(outcomes)))
 
     @staticmethod
-    def outcome_fits(command, event, executed):
-        if event is None or event["device"] != command.device:
+    def outcome_fits(command, event, executed, subdevices):
+        # What is asked of a sub-device is asked, and ends, in its gateway's session.
+        if event is None or (event["device"] != command.device and
+                             command.device not in subdevices):
             raise Broken("%r has the outcome %r" % (command, event))
         if event["event"] == "response":
             if event["code"] != command.code - 1:
