@@ -15,6 +15,9 @@
 /* Three sends, 10 s each, and time for what is on its way. */
 #define WAIT_SECONDS 35
 #define LOOK_US 1000
+/* When all command rings are taken: so long, looked at so often. */
+#define BUSY_SECONDS 10
+#define BUSY_US 100000
 
 static const unsigned requests[] = {2001, 2003, 2005, 2015, 2025, 2031};
 static const unsigned answers[] = {3001, 3003};
@@ -203,10 +206,19 @@ static uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Follow the events until the one outcome of @request is there. @feed: opened before it was sent;
- * it is replaced if the broker replaced the rings. */
-static json_t *follow(struct hearth_commands *commands, struct hearth_feed **feed, uint64_t request,
-	unsigned seconds, bool as_json)
+/* What the broker has taken needs its ring no more: there are few, and others wait for one. */
+static void give_back(struct hearth_commands **commands)
+{
+	if (!*commands || hearth_commands_waiting(*commands))
+		return;
+	hearth_commands_close(*commands);
+	*commands = NULL;
+}
+
+/* Follow the events until the one outcome of @request is there. @feed: of @path, opened before it
+ * was sent; it is replaced if the broker replaced the rings. */
+static json_t *follow(struct hearth_commands **commands, const char *path,
+	struct hearth_feed **feed, uint64_t request, unsigned seconds, bool as_json)
 {
 	uint64_t until = clock_ms() + (uint64_t)seconds * 1000;
 	struct hearth_item item;
@@ -225,9 +237,9 @@ static json_t *follow(struct hearth_commands *commands, struct hearth_feed **fee
 		missed |= rc < 0;
 		if (rc == -ESTALE) {
 			hearth_feed_close(*feed);
-			*feed = hearth_feed_open(
-				hearth_commands_feed(commands), HEARTH_FEED_OBSERVE, NULL, 0);
+			*feed = hearth_feed_open(path, HEARTH_FEED_OBSERVE, NULL, 0);
 		}
+		give_back(commands);
 		if (rc <= 0)
 			usleep(LOOK_US);
 	}
@@ -236,7 +248,7 @@ static json_t *follow(struct hearth_commands *commands, struct hearth_feed **fee
 				   : "its outcome will be the event response or undelivered with "
 				     "this request",
 		"request %" PRIu64 " has no outcome after %u s%s", request, seconds,
-		hearth_commands_waiting(commands) ? ": the broker has not taken it yet" : "");
+		*commands ? ": the broker has not taken it yet" : "");
 	json_object_set_new(answer, "request", json_integer((json_int_t)request));
 	return answer;
 }
@@ -249,8 +261,9 @@ static json_t *refuse_send(int rc)
 		rc == -EINVAL ? "the device's id is empty or too long" : strerror(-rc));
 }
 
+/* @commands: closed, and NULL, once the broker has taken the request */
 static json_t *send_request(
-	struct hearth_commands *commands, const struct sending *sending, bool as_json)
+	struct hearth_commands **commands, const struct sending *sending, bool as_json)
 {
 	/* Whoever gave up waiting does not want it to be sent any more. */
 	struct hearth_command command = {.device = sending->device,
@@ -260,24 +273,29 @@ static json_t *send_request(
 		.payload_length = sending->payload_length,
 		.expires_ms = sending->seconds * 1000};
 	char error[512];
-	/* Before it is sent, or its outcome could be missed. */
-	struct hearth_feed *feed = hearth_feed_open(
-		hearth_commands_feed(commands), HEARTH_FEED_OBSERVE, error, sizeof(error));
+	char *path = strdup(hearth_commands_feed(*commands));
+	struct hearth_feed *feed;
 	uint64_t request;
 	json_t *answer;
 	int rc;
 
-	if (!feed)
-		return ctl_refuse("run it as the user that the broker runs as",
-			"its outcome could not be followed: %s", error);
-	rc = hearth_command_send(commands, &command, &request);
+	/* Before it is sent, or its outcome could be missed. */
+	feed = path ? hearth_feed_open(path, HEARTH_FEED_OBSERVE, error, sizeof(error)) : NULL;
+	if (!feed) {
+		answer = ctl_refuse("run it as the user that the broker runs as",
+			"its outcome could not be followed: %s", path ? error : "no memory");
+		free(path);
+		return answer;
+	}
+	rc = hearth_command_send(*commands, &command, &request);
 	if (rc < 0)
 		answer = refuse_send(rc);
 	else if (sending->seconds == 0)
 		answer = json_pack("{s:b, s:I}", "ok", 1, "request", (json_int_t)request);
 	else
-		answer = follow(commands, &feed, request, sending->seconds, as_json);
+		answer = follow(commands, path, &feed, request, sending->seconds, as_json);
 	hearth_feed_close(feed);
+	free(path);
 	return answer;
 }
 
@@ -307,6 +325,18 @@ static json_t *send_answer(struct hearth_commands *commands, const struct sendin
 	return json_pack("{s:b, s:i}", "ok", 1, "code", (int)sending->code);
 }
 
+/* Others like this one have their rings for moments only: it is worth waiting for one. */
+static struct hearth_commands *open_commands(const char *socket, char *error, size_t size)
+{
+	const uint64_t until = clock_ms() + BUSY_SECONDS * 1000;
+	struct hearth_commands *commands;
+
+	while (!(commands = hearth_commands_open(socket, 0, error, size)) && errno == EBUSY &&
+		clock_ms() < until)
+		usleep(BUSY_US);
+	return commands;
+}
+
 json_t *ctl_run_send(const struct ctl_command *command)
 {
 	const char *wait = command->options[OPTION_WAIT], *event = command->options[OPTION_EVENT];
@@ -330,7 +360,7 @@ json_t *ctl_run_send(const struct ctl_command *command)
 	answer = check_body(body);
 	if (answer)
 		goto out;
-	commands = hearth_commands_open(command->target.socket, 0, error, sizeof(error));
+	commands = open_commands(command->target.socket, error, sizeof(error));
 	if (!commands)
 		answer = ctl_refuse(errno == EBUSY ? "try again when one of them has ended"
 						   : "see that a broker of this version runs",
@@ -338,7 +368,7 @@ json_t *ctl_run_send(const struct ctl_command *command)
 	else if (is_answer(sending.code))
 		answer = send_answer(commands, &sending);
 	else
-		answer = send_request(commands, &sending, as_json);
+		answer = send_request(&commands, &sending, as_json);
 	hearth_commands_close(commands);
 out:
 	free(body);

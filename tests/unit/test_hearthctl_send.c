@@ -4,6 +4,7 @@
  * says */
 #include "hearthctl_fixture.h"
 
+#include "feed/command_layout.h"
 #include "feed/command_ring.h"
 
 static char feed_path[96];
@@ -203,6 +204,29 @@ static void test_no_outcome(void **state)
 	assert_out("request ");
 }
 
+/* Those that wait for an answer keep nothing that others need: more wait than there are rings. */
+static void test_many_wait_at_once(void **state)
+{
+	FILE *waiting[COMMAND_RINGS_MAX + 4];
+	const unsigned many = sizeof(waiting) / sizeof(waiting[0]);
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		"exec %s --socket %s send silent 2005 '{}' --wait 5 2>&1", program, fx.socket);
+	for (unsigned i = 0; i < many; i++) {
+		waiting[i] = popen(command, "r");
+		assert_non_null(waiting[i]);
+	}
+	for (unsigned i = 0; i < many; i++) {
+		size_t length = fread(err, 1, sizeof(err) - 1, waiting[i]);
+
+		err[length] = '\0';
+		assert_int_equal(WEXITSTATUS(pclose(waiting[i])), 1);
+		assert_err("has no outcome after 5 s\n");
+	}
+	assert_int_equal(__atomic_load_n(&seen.count, __ATOMIC_RELAXED), many);
+}
+
 static void test_refused_before_it_is_sent(void **state)
 {
 	static const struct {
@@ -286,6 +310,7 @@ int main(void)
 		SEND_TEST(test_answered),
 		SEND_TEST(test_undelivered),
 		SEND_TEST(test_no_outcome),
+		SEND_TEST(test_many_wait_at_once),
 		SEND_TEST(test_refused_before_it_is_sent),
 		SEND_TEST(test_answer_to_voice),
 		SEND_TEST(test_nobody_there),
