@@ -22,7 +22,10 @@ static bool newer(const struct session_turn *turn, const struct mc_content *cont
 	       (content->time == turn->connect_device_time && content->sequence != turn->base);
 }
 
-/* On UDP the same connect again, while no later request has come: its answer was lost. */
+/*
+ * On UDP the same connect again, while no later request has come: its answer was lost. Its number
+ * says so; a device that makes the frame anew gives it a later time.
+ */
 static bool repeated(
 	const struct session_turn *turn, const struct device *device, const struct mc_frame *frame)
 {
@@ -30,7 +33,7 @@ static bool repeated(
 
 	return !mc_over_tcp(frame) && turn->state == SESSION_LIVE && turn->via == SESSION_VIA_UDP &&
 	       mc_index_load(&device->live) == turn->index &&
-	       content->time == turn->connect_device_time && content->sequence == turn->base &&
+	       content->time >= turn->connect_device_time && content->sequence == turn->base &&
 	       turn->progress.count == 0;
 }
 

@@ -159,11 +159,17 @@ static void connect_repeated_on_udp_is_answered_again_and_nothing_else(void **st
 	assert_int_equal(ntohs(answer.to.udp.port), 2000); /* where the repeat came from */
 	expect_no_event(w);
 	assert_int_equal(ntohs(entry_now(w, &a).peer.port), 1000); /* moves nothing */
+	send_connect(w, &a, on_udp(1000), a.sequence, now + 10);   /* made anew by its device */
+	assert_int_equal(answer_of(w, &a).result, 0);
+	expect_no_event(w);
+	send_connect(w, &a, on_udp(1000), a.sequence, now - 1); /* older: a replay */
+	expect_silence(w);
+	assert_int_equal(counted(w, MC_DROP_REPLAY), 1);
 	w->host.clock.unix_ms -= 400000;
 	good_request(w, &a, 1000, 0);
 	send_connect(w, &a, on_udp(1000), 12346, now); /* a later request was accepted: a replay */
 	expect_silence(w);
-	assert_int_equal(counted(w, MC_DROP_REPLAY), 1);
+	assert_int_equal(counted(w, MC_DROP_REPLAY), 2);
 }
 
 static void connect_out_of_time_is_told_the_time_and_nothing_more(void **state)
