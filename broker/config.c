@@ -205,7 +205,7 @@ static const struct config_field mc_fields[] = {
 	NUMBER("heartbeat", mc.heartbeat, 10, 3600, "(seconds)"),
 	NUMBER("auth_interval", mc.auth_interval, 0, 65535, "(seconds)"),
 	NUMBER("time_window", mc.time_window, 0, 86400, "(seconds)"),
-	NUMBER("token_seconds", mc.token_seconds, 120, 31536000, "(seconds)"),
+	NUMBER("token_seconds", mc.token_seconds, 1, 31536000, "(seconds)"),
 	MAP("frame_bytes", frame_fields),
 	NUMBER("udp_gap", mc.udp_gap, 0, 31, ""),
 	MAP("flap", flap_fields),

@@ -103,7 +103,7 @@ static void test_every_key(void **state)
 		"  heartbeat: 3600\n"
 		"  auth_interval: 0\n"
 		"  time_window: 0\n"
-		"  token_seconds: 120\n"
+		"  token_seconds: 1\n"
 		"  frame_bytes: { tcp: 1KiB, udp: 512 }\n"
 		"  udp_gap: 31\n"
 		"  flap: { connects: 10, seconds: 30, hold: 20 }\n"
@@ -152,7 +152,7 @@ static void test_every_key(void **state)
 	assert_int_equal(config->mc.heartbeat, 3600);
 	assert_int_equal(config->mc.auth_interval, 0);
 	assert_int_equal(config->mc.time_window, 0);
-	assert_int_equal(config->mc.token_seconds, 120);
+	assert_int_equal(config->mc.token_seconds, 1);
 	assert_int_equal(config->mc.frame_tcp, 1024);
 	assert_int_equal(config->mc.frame_udp, 512);
 	assert_int_equal(config->mc.udp_gap, 31);

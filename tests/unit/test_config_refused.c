@@ -78,7 +78,7 @@ static const struct {
 	{GOOD "  heartbeat: 99999999999999999999999999999999999999999999999999\n", 8,
 		"mc.heartbeat is out of range with \"9999999999999999999999999999999999999999..\""},
 	{GOOD "  time_window: 86401\n", 8, "mc.time_window is out of range"},
-	{GOOD "  token_seconds: 119\n", 8, "mc.token_seconds is out of range"},
+	{GOOD "  token_seconds: 0\n", 8, "mc.token_seconds is out of range"},
 	{GOOD "  auth_interval: 65536\n", 8, "it must be 0..65535 (seconds)"},
 	{GOOD "  udp_gap: 32\n", 8, "it must be 0..31"},
 	{GOOD "  flap: { connects: 251 }\n", 8, "it must be 0..250"},
