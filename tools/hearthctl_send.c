@@ -16,7 +16,7 @@
 #define WAIT_SECONDS 35
 #define LOOK_US 1000
 /* When all command rings are taken: so long, looked at so often. */
-#define BUSY_SECONDS 10
+#define BUSY_SECONDS 5
 #define BUSY_US 100000
 
 static const unsigned requests[] = {2001, 2003, 2005, 2015, 2025, 2031};

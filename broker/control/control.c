@@ -188,8 +188,9 @@ static struct control_client *free_slot(struct control *control, uint64_t now)
 
 static void accept_clients(struct control *control, uint64_t now)
 {
-	static const char full[] = "{\"ok\":false,\"error\":\"too many clients\","
-				   "\"remedy\":\"try again when others have left\"}\n";
+	static const char full[] =
+		"{\"ok\":false,\"why\":\"busy\","
+		"\"error\":\"too many clients\",\"remedy\":\"try again when others have left\"}\n";
 
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -349,7 +349,8 @@ int call_broker(const char *socket_path, const char *request, struct call_answer
 	if (fd < 0)
 		return fd;
 	rc = send_all(fd, request);
-	if (rc == 0)
+	/* Who refuses early may not read it to its end, and says why all the same. */
+	if (rc == 0 || rc == -EPIPE)
 		rc = receive_line(fd, answer);
 	close(fd);
 	if (rc < 0)

@@ -177,7 +177,7 @@ static void test_many_clients(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		assert_true(client_read(fds[i], line, sizeof(line)));
 		served += strstr(line, "no device") != NULL;
-		refused += strstr(line, "too many clients") != NULL;
+		refused += strstr(line, "\"why\":\"busy\",\"error\":\"too many clients\"") != NULL;
 	}
 	assert_int_equal(served, CONTROL_CLIENTS_MAX);
 	assert_int_equal(refused, 100 - CONTROL_CLIENTS_MAX);
