@@ -246,7 +246,8 @@ int hearth_command_send(
  * @asked: the `uplink` event of code 3000 or 3002; of a 3002 series that of its last segment. With
  *	an id of 0 the device's oldest that waits is answered
  * @payload: {"result":0,"ttsResult":{"audioData":..}} for 3000,
- *	{"result":0,"ctrlResult":{"rawText":..,"resultDesc":..}} for 3002
+ *	{"result":0,"ctrlResult":{"rawText":..,"resultDesc":..}} for 3002;
+ *	an error may do without the second member: {"result":400003}
  *
  * Return: as hearth_command_send(); -EINVAL also if @asked is no voice request.
  */

@@ -407,6 +407,7 @@ void mc_voice_answer(struct mc *mc, struct session_turn *turn, uint32_t code, ui
 {
 	struct mc_voice *voice = waiting(mc, turn, code, event);
 	const struct json_member *result, *outcome;
+	struct mc_text said = nothing((uint16_t)(code - 1));
 	uint64_t value;
 
 	if (!voice) {
@@ -417,12 +418,14 @@ void mc_voice_answer(struct mc *mc, struct session_turn *turn, uint32_t code, ui
 		goto bad;
 	result = json_find(&mc->object, "result");
 	outcome = json_find(&mc->object, code == SYNTHESIS + 1 ? "ttsResult" : "ctrlResult");
-	if (!result || json_decimal(&mc->object, result, INT32_MAX, &value, NULL) || !outcome ||
-		outcome->kind != JSON_OBJECT)
+	if (!result || json_decimal(&mc->object, result, INT32_MAX, &value, NULL) ||
+		(outcome ? outcome->kind != JSON_OBJECT : value == MC_DONE))
 		goto bad;
+	/* Who refuses has nothing else to say; an error's answer has the members of a good one. */
+	if (outcome)
+		said = (struct mc_text){payload + outcome->value, outcome->value_length};
 	mc_count(mc, MC_VOICE_ANSWERS);
-	answer(mc, turn, voice, (uint32_t)value,
-		(struct mc_text){payload + outcome->value, outcome->value_length});
+	answer(mc, turn, voice, (uint32_t)value, said);
 	return;
 bad:
 	mc_count(mc, MC_VOICE_BAD);

@@ -425,6 +425,27 @@ static void test_bad_answers(void **state)
 		"\",\"ctrlResult\":{\"rawText\":\"\"},\"time\":1700000000}");
 }
 
+/* A backend that refuses need not say more; the device finds all members that it looks for. */
+static void test_refused_by_the_backend(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = linked(w, false);
+
+	send_request(w, &a, 3000, ++a.sequence);
+	backend_answers(w, 3001, 0, "{\"result\":400001}");
+	assert_string_equal(answer_of(w, &a).plain,
+		"{\"result\":400001,\"sequence\":\"12347\",\"deviceId\":\"" DEVICE_A
+		"\",\"ttsResult\":{\"audioData\":\"\"},\"time\":1700000000}");
+	send_request(w, &a, 3002, ++a.sequence);
+	backend_answers(w, 3003, 0, "{\"result\":400003,\"ctrlResult\":\"\"}");
+	expect_silence(w);
+	assert_int_equal(counted(w, MC_VOICE_BAD), 1);
+	backend_answers(w, 3003, 0, "{\"result\":\"400003\"}");
+	assert_string_equal(answer_of(w, &a).plain,
+		"{\"result\":400003,\"sequence\":\"12348\",\"deviceId\":\"" DEVICE_A
+		"\",\"ctrlResult\":{},\"time\":1700000000}");
+}
+
 /* A session's share of the records, and that they come back. */
 static void test_bounded(void **state)
 {
@@ -515,6 +536,7 @@ int main(void)
 		TEST(test_repeats),
 		TEST(test_large),
 		TEST(test_bad_answers),
+		TEST(test_refused_by_the_backend),
 		TEST(test_bounded),
 		TEST(test_restart),
 		TEST(test_full_ring),
