@@ -63,7 +63,7 @@ static void put_head(struct text *text, const struct trace_record *record)
 	if (record->kind != TRACE_NOTE)
 		put(text, ",\"code\":%u", record->code);
 	if (record->name)
-		put(text, ",\"name\":\"%s%s\"", record->name, record->code % 2 ? " answer" : "");
+		put(text, ",\"name\":\"%s\"", record->name);
 	if (record->session)
 		put(text, ",\"session\":%llu", (unsigned long long)record->session);
 	if (record->count)

@@ -6,38 +6,48 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/*
+ * The packet types of section 5.2.1. A device's requests are even and the platform's odd, so that
+ * neither says which of the two is the answer.
+ */
+#define EXCHANGE(request, answer, words)                                                           \
+	{request, words},                                                                          \
+	{                                                                                          \
+		answer, words " answer"                                                            \
+	}
+
 static const struct {
 	uint32_t code;
 	const char *name;
 } names[] = {
-	{1000, "heartbeat"},
-	{1002, "login"},
-	{1004, "connect"},
-	{2000, "property constraints"},
-	{2002, "status control"},
-	{2004, "resource control"},
-	{2006, "status report"},
-	{2008, "alarm"},
-	{2010, "fault"},
-	{2012, "sub-device authentication"},
-	{2014, "sub-device unbind"},
-	{2016, "sub-device bound"},
-	{2018, "sub-device unbound"},
-	{2020, "sub-device on-line state"},
-	{2022, "version report"},
-	{2024, "upgrade notice"},
-	{2026, "upgrade result"},
-	{2028, "resource change"},
-	{2030, "resource management"},
-	{2032, "event"},
-	{3000, "speech synthesis"},
-	{3002, "speech control"},
+	EXCHANGE(1000, 1001, "heartbeat"),
+	EXCHANGE(1002, 1003, "login"),
+	EXCHANGE(1004, 1005, "connect"),
+	EXCHANGE(2001, 2000, "property constraints"),
+	EXCHANGE(2003, 2002, "status query"),
+	EXCHANGE(2005, 2004, "status control"),
+	EXCHANGE(2006, 2007, "status report"),
+	EXCHANGE(2008, 2009, "alarm"),
+	EXCHANGE(2010, 2011, "fault"),
+	EXCHANGE(2012, 2013, "sub-device authentication"),
+	EXCHANGE(2015, 2014, "sub-device unbind"),
+	EXCHANGE(2016, 2017, "sub-device bound"),
+	EXCHANGE(2018, 2019, "sub-device unbound"),
+	EXCHANGE(2020, 2021, "sub-device on-line state"),
+	EXCHANGE(2022, 2023, "version report"),
+	EXCHANGE(2025, 2024, "upgrade notice"),
+	EXCHANGE(2026, 2027, "upgrade result"),
+	EXCHANGE(2028, 2029, "resource change"),
+	EXCHANGE(2031, 2030, "resource management"),
+	EXCHANGE(2032, 2033, "event"),
+	EXCHANGE(3000, 3001, "speech synthesis"),
+	EXCHANGE(3002, 3003, "speech control"),
 };
 
 const char *mc_trace_name(uint32_t code)
 {
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].code == (code & ~1u))
+		if (names[i].code == code)
 			return names[i].name;
 	}
 	return NULL;
