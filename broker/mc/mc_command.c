@@ -550,6 +550,16 @@ bool mc_command_due(void *state, uint32_t index)
 
 /* ---- on attach ---- */
 
+/* A predecessor that was killed behind a 2015's first send may not have made its unbinding durable. */
+static void unbind_again(struct mc *mc, const struct session_turn *turn, uint32_t index)
+{
+	struct command_text text;
+
+	command_text_of(commands(mc), index, &text);
+	if (text.code == 2015 && read_body(mc, index, &text))
+		unbind(mc, turn);
+}
+
 void mc_command_attached(void *state, uint32_t index)
 {
 	struct mc *mc = state;
@@ -572,4 +582,5 @@ void mc_command_attached(void *state, uint32_t index)
 	turn->platform_sequence = (uint16_t)(slot->life.sequence + 1);
 	slot->count = turn->progress.count;
 	slot->due = mc->host->clock.us + ANSWER_US;
+	unbind_again(mc, turn, index);
 }

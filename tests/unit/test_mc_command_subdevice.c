@@ -88,12 +88,38 @@ static void a_2015_unbinds_at_once(void **state)
 	assert_true(is_bound(w, "sub-2", &b));
 }
 
+/* Killed between the send and the registry's write: what was sent is done after the restart. */
+static void a_2015_unbinds_across_a_kill(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	uint64_t request;
+	uint16_t number;
+
+	live_udp(w, &a, 1);
+	bound(w, &a, "sub-1");
+	request = ask_id(w, a.id, 2015, "{\"subDeviceId\":\"sub-1\"}");
+	world_turn(w);
+	number = expect_asked(w, &a, 2015);
+	world_restart(w); /* the control thread has had no slice since */
+	assert_true(is_bound(w, "sub-1", &a));
+	slice(w);
+	slice(w);
+	assert_false(is_bound(w, "sub-1", &a));
+	respond(w, &a, 2014, number);
+	expect_response(w, &a, request);
+	world_restart(w);
+	assert_false(is_bound(w, "sub-1", &a));
+	expect_pool_empty(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		row(a_request_for_a_sub_device_goes_to_its_gateway),
 		row(what_is_bound_elsewhere_or_nowhere_is_refused_or_offline),
 		row(a_2015_unbinds_at_once),
+		row(a_2015_unbinds_across_a_kill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
