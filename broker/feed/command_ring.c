@@ -139,6 +139,9 @@ void command_ring_back(struct command_rings *rings, unsigned worker, unsigned wo
 	ring->cursor -= taking->last_length;
 	ring->offset = ring->cursor % ring->map.header.bytes;
 	ring->request--;
+	/* A ring that is given up may be gone by the time something else is taken. */
+	if (ring->cursor == ring->taken)
+		taking->staged &= ~(1u << taking->last);
 	/* It is this ring's turn still. */
 	taking->turn = taking->last;
 	taking->last_length = 0;

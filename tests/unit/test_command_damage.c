@@ -407,6 +407,26 @@ static void test_attach_once(void **state)
 	assert_int_equal(errno, EPROTO);
 }
 
+/* Given back for lack of room, and damaged before it came again: of a ring whose memory is gone
+ * nothing is staged any more. */
+static void test_damaged_behind_what_was_given_back(void **state)
+{
+	struct scene scene = open_scene();
+	struct command_item item;
+
+	command_fixture_send(scene.attacker, device, 2003, body, 0);
+	assert_true(command_ring_next(scene.rings, 0, 1, &item));
+	command_ring_back(scene.rings, 0, 1);
+	fixture_poke(".commands.0", DATA_AT, "x", 1);
+	assert_false(command_ring_next(scene.rings, 0, 1, &item));
+	assert_int_equal(command_ring_counters(scene.rings, 0)[COMMAND_BAD_RECORD], 1);
+	hearth_commands_close(scene.attacker);
+	command_rings_reap(scene.rings);
+	canary(&scene);
+	scene.attacker = command_fixture_writer(scene.rings, 0, 2);
+	close_scene(&scene);
+}
+
 #define DAMAGE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, teardown)
 
 int main(void)
@@ -417,6 +437,7 @@ int main(void)
 		DAMAGE_TEST(test_every_bit),
 		DAMAGE_TEST(test_sealed_nonsense),
 		DAMAGE_TEST(test_more_than_its_ids),
+		DAMAGE_TEST(test_damaged_behind_what_was_given_back),
 		DAMAGE_TEST(test_header),
 		DAMAGE_TEST(test_cursors),
 		DAMAGE_TEST(test_writer_of_a_removed_ring),
