@@ -67,6 +67,19 @@ static bool has_room(const struct feed_ring *ring, uint64_t length)
 	return length <= ring->bytes - (ring->pending - floor);
 }
 
+bool feed_find_room(struct feed_ring *ring, enum feed_class class, uint64_t bytes)
+{
+	const uint64_t needed = feed_round(bytes, 16) + (class == FEED_REQUEST ? ring->keep : 0);
+
+	if (has_room(ring, needed))
+		return true;
+	feed_take_commit(ring);
+	if (has_room(ring, needed))
+		return true;
+	counter_add(&ring->counters[FEED_FULL], 1);
+	return false;
+}
+
 /* Observers must be able to tell before the first old byte is gone. */
 static void announce(struct feed_ring *ring, uint64_t end)
 {
@@ -92,15 +105,9 @@ int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_reco
 	uint64_t used = sizeof(*record) + record->device_length + record->gateway_length +
 			(uint64_t)record->payload_length;
 	uint64_t length = feed_round(used, 16);
-	uint64_t needed = length + (class == FEED_REQUEST ? ring->keep : 0);
 
-	if (!has_room(ring, needed)) {
-		feed_take_commit(ring);
-		if (!has_room(ring, needed)) {
-			counter_add(&ring->counters[FEED_FULL], 1);
-			return -ENOSPC;
-		}
-	}
+	if (!feed_find_room(ring, class, used))
+		return -ENOSPC;
 	/* Written so that no cursor ever wraps. */
 	uint64_t limit = feed_load(&ring->cursors->id_limit.value);
 	if (length > UINT32_MAX || limit < ring->pending || limit - ring->pending < length) {

@@ -83,6 +83,13 @@ enum feed_class {
 };
 
 /**
+ * feed_find_room() - would a record of @bytes, its names and payload included, find room now?
+ *
+ * For whoever does something that the record has to tell of. Return: false (counted) if not.
+ */
+bool feed_find_room(struct feed_ring *ring, enum feed_class class, uint64_t bytes);
+
+/**
  * feed_write() - step (a): append a record; readers do not see it before feed_publish()
  * @record: as filled in by the caller; length, checksum and id are set here
  * @device, @gateway, @payload: their lengths stand in @record

@@ -90,6 +90,11 @@ uint32_t mc_wait(struct mc *mc, const struct mc_frame *frame, const struct sessi
 	mc->authentic = true; /* so the payload says; it is put right if it is not */
 	payload = mc_event_payload(mc, frame);
 	mc->authentic = false;
+	/* What its event has no room for is not begun: done and not told it would be lost to the
+	 * backend, as a repeat of it finds it done. */
+	if (!known && !feed_find_room(mc->host->feed, FEED_REQUEST,
+			      sizeof(struct hearth_record) + gateway->id_length + payload.length))
+		return MC_NO_ROOM;
 	/* A request of four short members that is longer than that is no device's. */
 	if (payload.length > MC_WAIT_PAYLOAD ||
 		waiting(waits, handle, 0, &same) >= MC_WAITS_PER_SESSION || !(i = take(waits)))

@@ -331,9 +331,9 @@ static void nothing_comes_or_goes_without_room(void **state)
 	about(w, &a, 2020, "sub-1", "\"onLine\":0,", 999999);
 	assert_true(is_online(w, "sub-1"));
 	send_auth(w, &a, ++a.sequence, "sub-of-a", PIN_SUB);
+	expect_answer(w, &a, 2013, 999999); /* nobody could be told of it: not begun */
 	slice(w);
-	expect_answer(w, &a, 2013, 999999); /* bound, but nobody can be told */
-	assert_true(is_bound(w, "sub-of-a", &a));
+	assert_false(is_bound(w, "sub-of-a", &a));
 	mc_protocol.control(w->mc, CONTROL_KICK,
 		session_handle_of(
 			w->host.sessions, session_touch(w->host.sessions, entry_of(w, &a))));
