@@ -10,6 +10,9 @@
  * left alone. */
 #define DECIDE_MAX 32
 #define TAKE_MAX 32
+/* And so many bytes of their payloads, each, beyond which no other is begun: every byte is copied,
+ * checked and scanned, and 32 of the longest, 2 MiB, would be a turn of milliseconds. */
+#define TURN_BYTES 65536
 #define ARRIVED_MAX 256
 /* Those that are held are each looked at so often. */
 #define LOOK_US 500000
@@ -31,9 +34,14 @@ bool worker_commands(struct worker *worker)
 {
 	struct command_worker *pool = worker->host.pool;
 	unsigned decided = 0;
-	uint32_t index;
+	uint32_t index, bytes = 0;
+	struct command_text text;
 
-	while (decided < DECIDE_MAX && (index = command_first(pool)) != COMMAND_NONE) {
+	while (decided < DECIDE_MAX && bytes < TURN_BYTES &&
+		(index = command_first(pool)) != COMMAND_NONE) {
+		/* looked at first: decided on, it may be another worker's */
+		command_text_of(pool, index, &text);
+		bytes += text.payload_length;
 		if (!protocols[PROTOCOL]->command(worker->states[PROTOCOL], index)) {
 			command_return(pool, index);
 			break;
@@ -85,16 +93,19 @@ bool worker_commands_take(struct worker *worker)
 	struct host *host = &worker->host;
 	struct command_item item;
 	unsigned taken = 0;
+	uint32_t bytes = 0;
 
 	if (!host->commands)
 		return false;
-	while (taken < TAKE_MAX && command_arrived(host->pool) < ARRIVED_MAX &&
+	while (taken < TAKE_MAX && bytes < TURN_BYTES &&
+		command_arrived(host->pool) < ARRIVED_MAX &&
 		command_ring_next(host->commands, worker->number, worker->count, &item)) {
 		if (!place(worker, &item)) {
 			command_ring_back(host->commands, worker->number, worker->count);
 			counter_add(&worker->counters[WORKER_COMMANDS_FULL], 1);
 			break;
 		}
+		bytes += item.payload_length;
 		taken++;
 	}
 	if (!taken)

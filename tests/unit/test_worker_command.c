@@ -267,6 +267,37 @@ static void test_many_requests_take_many_turns(void **state)
 	expect_nothing_under_way(rig);
 }
 
+/* Long ones are few in a turn. */
+static void test_long_requests_take_more_turns(void **state)
+{
+	static char body[20000];
+	struct rig *rig = *state;
+	struct hearth_commands *writer;
+	unsigned number, outcomes = 0;
+	struct event event;
+
+	memset(body, ' ', sizeof(body) - 1);
+	body[0] = '{';
+	body[sizeof(body) - 2] = '}';
+	writer = command_fixture_writer_of(
+		rig->rings, 0, COMMAND_FIXTURE_FIRST + COMMAND_REQUESTS, 1 << 20, &number);
+	for (unsigned i = 0; i < 8; i++)
+		command_fixture_send(writer, "nobody", 2003, body, 60000);
+	rig_turn(rig);
+	assert_int_equal(rig->worker->counters[WORKER_COMMANDS], 4);
+	rig_turn(rig);
+	assert_int_equal(rig->worker->counters[WORKER_COMMANDS], 8);
+	while ((event = read_event(rig->reader)).there)
+		outcomes++;
+	assert_int_equal(outcomes, 4);
+	rig_turn(rig);
+	while ((event = read_event(rig->reader)).there)
+		outcomes++;
+	assert_int_equal(outcomes, 8);
+	expect_nothing_under_way(rig);
+	hearth_commands_close(writer);
+}
+
 /* ---- a kill at every step of every turn ---- */
 
 /* The turn that is killed. */
@@ -561,6 +592,7 @@ int main(void)
 		TEST(test_a_request_comes_from_its_ring_and_its_answer_goes_to_the_feed),
 		TEST(test_a_full_pool_leaves_commands_in_their_ring),
 		TEST(test_many_requests_take_many_turns),
+		TEST(test_long_requests_take_more_turns),
 		cmocka_unit_test(test_k23_a_kill_at_any_step_of_any_turn_leaves_one_outcome),
 		TEST(test_k23_a_worker_that_is_killed_in_every_turn_gets_there),
 		TEST(test_an_attach_that_is_killed_is_done_again),
