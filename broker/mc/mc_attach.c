@@ -66,8 +66,10 @@ static bool restore_request(
 static bool restore_response(
 	struct mc *mc, struct session_turn *turn, const struct hearth_record *record)
 {
+	/* One that had to wait for room in the ring tells where the device was then. */
 	if (turn->state != SESSION_LIVE ||
-		turn->generation != session_handle_generation(record->handle))
+		turn->generation != session_handle_generation(record->handle) ||
+		record->count < turn->progress.count)
 		return false;
 	turn->heard = mc->host->clock.tick;
 	if (record->via == SESSION_VIA_UDP)

@@ -442,6 +442,8 @@ static void over(struct mc *mc, struct mc_voice *voice)
 		return;
 	}
 	turn = session_touch(mc->host->sessions, session_handle_index(voice->handle));
+	if (!turn && session_owned(mc->host->sessions, session_handle_index(voice->handle)))
+		return; /* the turn has no room for another session: a later one looks again */
 	if (!turn || turn->state != SESSION_LIVE ||
 		session_handle_of(mc->host->sessions, turn) != voice->handle) {
 		forget(mc, voice); /* the device has gone, its next session knows nothing of it */
