@@ -122,6 +122,8 @@ static bool has_room(struct mc *mc, const struct session_turn *turn)
 
 /* ---- segments ---- */
 
+static void series_over(struct mc *mc, struct mc_voice *voice, uint32_t result);
+
 /**
  * struct segment - what ctrlParam says of itself
  * @number: 0: a whole recording
@@ -185,7 +187,8 @@ uint32_t mc_voice_judge(struct mc *mc, const struct mc_frame *frame, struct sess
 		return MC_ILLEGAL;
 	if (!backend_there(mc))
 		return MC_NO_VOICE;
-	if (!series_of(mc, turn) && !has_room(mc, turn))
+	/* A new series takes the place of the one before it. */
+	if ((frame->code != CONTROL || !series_of(mc, turn)) && !has_room(mc, turn))
 		return MC_NO_ROOM;
 	return worth(mc, &segment);
 }
@@ -205,8 +208,11 @@ bool mc_voice_taken(struct mc *mc, const struct mc_frame *frame, struct session_
 	struct mc_voice *voice = series_of(mc, turn);
 	struct segment segment;
 
-	if (frame->code == CONTROL && voice)
-		forget(mc, voice); /* a new one ends it */
+	if (frame->code == CONTROL && voice) { /* a new one ends it */
+		series_over(mc, voice, MC_ILLEGAL);
+		if (!has_room(mc, turn))
+			forget(mc, voice);
+	}
 	voice = has_room(mc, turn) ? make(mc, frame, turn, device, number) : NULL;
 	if (!voice || !segment_read(mc, frame, &segment))
 		return false;
@@ -273,7 +279,7 @@ bool mc_voice_segment(struct mc *mc, const struct mc_frame *frame, struct sessio
 	if (segment.number == voice->segment && result == MC_MORE)
 		mc_count(mc, MC_REPEATS);
 	if (result == MC_ILLEGAL || result == MC_NO_VOICE)
-		forget(mc, voice); /* the series is over */
+		series_over(mc, voice, result);
 	if (result != MC_LATER)
 		mc_answer_request(mc, frame, device, result);
 	return true;
@@ -332,6 +338,25 @@ static struct mc_text nothing(uint16_t code)
 	return code == SYNTHESIS ? nothing_said : nothing_done;
 }
 
+static void keep(struct mc *mc, struct mc_voice *voice, uint32_t result, struct mc_text outcome)
+{
+	uint8_t text[MC_VOICE_KEEP_BYTES];
+
+	voice->kept_length = (uint16_t)head(voice, result, outcome, text);
+	memcpy(voice->kept, text, voice->kept_length);
+	voice->state = MC_VOICE_ANSWERED;
+	voice->until = mc->host->clock.tick + MC_VOICE_KEEP_SECONDS;
+}
+
+/*
+ * Its number was accepted with its first segment: were it forgotten, a last segment that comes now
+ * would pass for the repeat of one that a backend has been asked, and nobody was.
+ */
+static void series_over(struct mc *mc, struct mc_voice *voice, uint32_t result)
+{
+	keep(mc, voice, result, nothing_done);
+}
+
 /* Answer, and keep the answer for a repeat where it is small enough for a datagram. */
 static void answer(struct mc *mc, const struct session_turn *turn, struct mc_voice *voice,
 	uint32_t result, struct mc_text outcome)
@@ -346,9 +371,7 @@ static void answer(struct mc *mc, const struct session_turn *turn, struct mc_voi
 		result = voice->code == CONTROL ? MC_NO_ANSWER : MC_NO_ROOM;
 		outcome = nothing(voice->code);
 	}
-	voice->kept_length = (uint16_t)head(voice, result, outcome, voice->kept);
-	voice->state = MC_VOICE_ANSWERED;
-	voice->until = mc->host->clock.tick + MC_VOICE_KEEP_SECONDS;
+	keep(mc, voice, result, outcome);
 }
 
 /* A repeat's answer goes to where the repeat came from. */
@@ -437,6 +460,10 @@ static void over(struct mc *mc, struct mc_voice *voice)
 {
 	struct session_turn *turn;
 
+	if (voice->state == MC_VOICE_SERIES) {
+		series_over(mc, voice, MC_ILLEGAL);
+		return;
+	}
 	if (voice->state != MC_VOICE_WAITING) {
 		forget(mc, voice);
 		return;

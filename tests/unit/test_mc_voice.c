@@ -255,6 +255,16 @@ static void test_series_over(void **state)
 		expect_answer(w, &a, 3003, MC_ILLEGAL);
 		while (read_event(w->reader).there)
 			;
+		/* Nor the last one: no backend is asked, nor is one waited for. */
+		send_segment(w, &a, a.sequence, SEGMENT(3, 1));
+		expect_answer(w, &a, 3003, MC_ILLEGAL);
+		expect_no_event(w);
+	}
+	assert_int_equal(counted(w, MC_VOICE_ASKED), 0);
+	for (unsigned i = 0; i <= MC_VOICE_KEEP_SECONDS; i++) {
+		good_request(w, &a, 2006, 0);
+		read_event(w->reader);
+		world_pass(w, 1);
 	}
 	assert_int_equal(w->mc->voices.used, 0);
 }
@@ -280,7 +290,7 @@ static void test_series_begins(void **state)
 	expect_answer(w, &a, 3003, MC_MORE);
 	send_segment(w, &a, ++a.sequence, ",\"sn\":\"1\",\"isLast\":0");
 	expect_answer(w, &a, 3003, MC_MORE);
-	send_segment(w, &a, first, SEGMENT(3, 0));
+	send_segment(w, &a, first, SEGMENT(3, 1));
 	expect_answer(w, &a, 3003, MC_ILLEGAL);
 	send_segment(w, &a, a.sequence, ",\"sn\":\"2\",\"isLast\":1");
 	expect_silence(w);
@@ -305,9 +315,9 @@ static void test_series_time(void **state)
 	}
 	for (unsigned i = 0; i < MC_VOICE_SEGMENT_SECONDS; i++)
 		world_pass(w, 1);
-	send_segment(w, &a, a.sequence, SEGMENT(6, 0));
+	send_segment(w, &a, a.sequence, SEGMENT(6, 1));
 	expect_answer(w, &a, 3003, MC_ILLEGAL);
-	assert_int_equal(w->mc->voices.used, 0);
+	assert_int_equal(counted(w, MC_VOICE_ASKED), 0);
 }
 
 /* A recording has its limit. */
@@ -335,6 +345,30 @@ static void test_series_long(void **state)
 		hearth_feed_commit(w->reader);
 	}
 	assert_int_equal(counted(w, MC_VOICE_LONG), 1);
+}
+
+/* A series takes one of a session's places: beside it there are no more than the others. */
+static void test_series_and_requests(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = linked(w, false);
+
+	send_segment(w, &a, ++a.sequence, SEGMENT(1, 0));
+	expect_answer(w, &a, 3003, MC_MORE);
+	for (unsigned i = 1; i < MC_VOICE_PER_SESSION; i++)
+		send_request(w, &a, 3000, ++a.sequence);
+	expect_silence(w);
+	while (read_event(w->reader).there)
+		;
+	send_request(w, &a, 3000, ++a.sequence);
+	expect_answer(w, &a, 3001, MC_NO_ROOM);
+	expect_no_event(w);
+	/* A new series takes the old one's. */
+	send_segment(w, &a, ++a.sequence, SEGMENT(1, 0));
+	expect_answer(w, &a, 3003, MC_MORE);
+	send_segment(w, &a, a.sequence, SEGMENT(2, 1));
+	expect_silence(w);
+	assert_int_equal(counted(w, MC_VOICE_ASKED), MC_VOICE_PER_SESSION);
 }
 
 /* What a device asks again is answered again, to where it asked from, and is no second event. */
@@ -533,6 +567,7 @@ int main(void)
 		TEST(test_series_begins),
 		TEST(test_series_time),
 		TEST(test_series_long),
+		TEST(test_series_and_requests),
 		TEST(test_repeats),
 		TEST(test_large),
 		TEST(test_bad_answers),
