@@ -43,7 +43,7 @@ static struct device_side *devices;
 static uint8_t sent[MC_FRAME_MAX * 2];
 static uint64_t answers;
 
-static void bad(const char *what)
+static void __attribute__((noreturn)) bad(const char *what)
 {
 	fprintf(stderr, "hearth-bench-mc: %s\n", what);
 	exit(1);

@@ -68,8 +68,8 @@ static void late_answer_says_what_the_prompt_one_says(void **state)
 	static const char *const forms[] = {
 		"{\"sequence\":\"%u\",\"deviceId\":\"%s\",\"time\":%u,%s}",
 		"{\"sequence\":%u,\"deviceId\":\"%s\",\"time\":\"%u\",%s}",
-		"{\"sequence\":%u,\"x\":{\"deviceId\":\"other\"},\"device\\u0049d\":\"%s\","
-		"\"time\":\"%u\",%s}",
+		("{\"sequence\":%u,\"x\":{\"deviceId\":\"other\"},\"device\\u0049d\":\"%s\","
+		 "\"time\":\"%u\",%s}"),
 	};
 	static const char needs[] =
 		"\"statusSerials\":[],\"alarm\":{},\"error\":[],\"subDeviceId\":\"sub\\u002d1\","
