@@ -120,6 +120,12 @@ static bool has_room(struct mc *mc, const struct session_turn *turn)
 	return oldest;
 }
 
+/* The tick at which so many seconds have passed for sure. */
+static uint32_t over_at(const struct mc *mc, uint32_t seconds)
+{
+	return mc->host->clock.tick + seconds + 1;
+}
+
 /* ---- segments ---- */
 
 static void series_over(struct mc *mc, struct mc_voice *voice, uint32_t result);
@@ -198,7 +204,7 @@ static void wait_for_backend(struct mc *mc, struct mc_voice *voice, uint64_t eve
 {
 	voice->state = MC_VOICE_WAITING;
 	voice->event = event;
-	voice->until = mc->host->clock.tick + MC_VOICE_ANSWER_SECONDS;
+	voice->until = over_at(mc, MC_VOICE_ANSWER_SECONDS);
 	mc_count(mc, MC_VOICE_ASKED);
 }
 
@@ -224,7 +230,7 @@ bool mc_voice_taken(struct mc *mc, const struct mc_frame *frame, struct session_
 		return true;
 	}
 	voice->state = MC_VOICE_SERIES;
-	voice->until = mc->host->clock.tick + MC_VOICE_SEGMENT_SECONDS;
+	voice->until = over_at(mc, MC_VOICE_SEGMENT_SECONDS);
 	return false;
 }
 
@@ -252,7 +258,7 @@ static uint32_t go_on(struct mc *mc, const struct mc_frame *frame, struct sessio
 	mc_count(mc, MC_REQUESTS);
 	voice->segment = segment->number;
 	voice->recorded += bytes;
-	voice->until = mc->host->clock.tick + MC_VOICE_SEGMENT_SECONDS;
+	voice->until = over_at(mc, MC_VOICE_SEGMENT_SECONDS);
 	if (!segment->last)
 		return result;
 	wait_for_backend(mc, voice, event);
@@ -345,7 +351,7 @@ static void keep(struct mc *mc, struct mc_voice *voice, uint32_t result, struct 
 	voice->kept_length = (uint16_t)head(voice, result, outcome, text);
 	memcpy(voice->kept, text, voice->kept_length);
 	voice->state = MC_VOICE_ANSWERED;
-	voice->until = mc->host->clock.tick + MC_VOICE_KEEP_SECONDS;
+	voice->until = over_at(mc, MC_VOICE_KEEP_SECONDS);
 }
 
 /*

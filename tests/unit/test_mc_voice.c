@@ -181,7 +181,7 @@ static void test_no_answer(void **state)
 
 	send_request(w, &a, 3000, ++a.sequence);
 	send_request(w, &a, 3002, ++a.sequence);
-	for (unsigned i = 0; i < MC_VOICE_ANSWER_SECONDS - 1; i++)
+	for (unsigned i = 0; i < MC_VOICE_ANSWER_SECONDS; i++)
 		world_pass(w, 1);
 	expect_silence(w);
 	world_pass(w, 1);
@@ -306,14 +306,14 @@ static void test_series_time(void **state)
 	for (unsigned number = 2; number < 6; number++) {
 		char extra[64];
 
-		for (unsigned i = 0; i < MC_VOICE_SEGMENT_SECONDS - 1; i++)
+		for (unsigned i = 0; i < MC_VOICE_SEGMENT_SECONDS; i++)
 			world_pass(w, 1);
 		snprintf(extra, sizeof(extra), ",\"voiceId\":\"v1\",\"sn\":%u,\"isLast\":\"0\"",
 			number);
 		send_segment(w, &a, a.sequence, extra);
 		expect_answer(w, &a, 3003, MC_MORE);
 	}
-	for (unsigned i = 0; i < MC_VOICE_SEGMENT_SECONDS; i++)
+	for (unsigned i = 0; i <= MC_VOICE_SEGMENT_SECONDS; i++)
 		world_pass(w, 1);
 	send_segment(w, &a, a.sequence, SEGMENT(6, 1));
 	expect_answer(w, &a, 3003, MC_ILLEGAL);
