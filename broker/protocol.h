@@ -174,8 +174,8 @@ bool host_fetch(struct host *host, const struct message *message, uint32_t index
  * again behind the one that host_fetch() kept. Asked only while @waiting is not 0. */
 bool host_keep(struct host *host, const struct message *message);
 
-/** host_command() - hand a command of the pool to the worker that owns session entry @index. Return:
- * false when its box is full: the caller has it still. */
+/** host_command() - hand a command of the pool to the worker that owns session entry @index.
+ * Return: false when its box is full: the caller has it still. */
 bool host_command(struct host *host, uint32_t command, uint32_t index);
 
 /** host_look() - have whoever owns session entry @index look at it soon: its device's record has
@@ -204,8 +204,8 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  *	to it (the device's index) and give it one more timeout period
  * @uncommitted: on attach with feed.acknowledge: commit, after all sessions: a record that is not
  *	committed, or not answered
- * @committed: a record is committed now: the answer that waited for it leaves. Return: false if this
- *	turn has no room for it; it comes again
+ * @committed: a record is committed now: the answer that waited for it leaves. Return: false if
+ *	this turn has no room for it; it comes again
  * @acknowledged: another worker's ring had such a record of a session of this one: request @count
  *	waits no more
  * @sweep: a bounded slice of time-outs, lapsed logins, owed events
@@ -214,8 +214,8 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  * @release: another worker has a connect for this session: end what binds it to this one.
  *	Return: may it go?
  * @control: a request of the control thread for a session of this worker
- * @command: decide on a command of the pool that has arrived. Return: false: not in this turn, it is
- *	to come again
+ * @command: decide on a command of the pool that has arrived. Return: false: not in this turn,
+ *	it is to come again
  * @command_due: look at a command that is held: its time may have come. Return: false: look at no
  *	others in this turn
  * @command_attached: on attach, after all sessions: a command that was sent, or whose outcome is

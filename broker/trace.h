@@ -46,7 +46,8 @@ enum trace_kind {
  * @count: number of the request since the connect, 0: none
  * @value: what @tell wants to know
  * @said: what the protocol noted, in its own numbers, @said_count of them
- * @payload_length: bytes behind the record: one JSON object without line breaks and secrets, or none
+ * @payload_length: bytes behind the record: one JSON object without line breaks and secrets, or
+ * none
  */
 struct trace_record {
 	uint32_t bytes;

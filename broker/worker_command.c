@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* worker_command.c - platform requests on their way from a backend's ring to the worker that has the
- * device's session */
+/* worker_command.c - platform requests on their way from a backend's ring to the worker that
+ * has the device's session */
 #include "worker_state.h"
 
 #include "feed/command_ring.h"

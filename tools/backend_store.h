@@ -11,7 +11,8 @@
 
 struct backend_store;
 
-/** struct backend_command - one that is to be sent; its texts are valid until the next is fetched */
+/** struct backend_command - one that is to be sent; its texts are valid until the next is
+ * fetched */
 struct backend_command {
 	int64_t number;
 	const char *device, *payload;

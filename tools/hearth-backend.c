@@ -195,7 +195,8 @@ static void close_rings(struct backend *backend)
 	backend->commands = NULL;
 }
 
-/* No broker, one that is just ending, or, with EBUSY, one that has not seen a predecessor go yet. */
+/* No broker, one that is just ending, or, with EBUSY, one that has not seen a predecessor go
+ * yet. */
 static bool not_there(int error)
 {
 	return error == ENOENT || error == ECONNREFUSED || error == ECONNRESET || error == EPIPE ||

@@ -43,7 +43,8 @@ static unsigned columns(void)
 	return size.ws_col;
 }
 
-/* Bytes of the UTF-8 character at @at, and the columns that it takes (wide: from Hangul Jamo on). */
+/* Bytes of the UTF-8 character at @at, and the columns that it takes (wide: from Hangul Jamo
+ * on). */
 static size_t character(const char *at, size_t left, unsigned *width)
 {
 	const unsigned char first = (unsigned char)*at;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mc_report.c - cycles of Mc alone for an encrypted report: frame in, event in the ring, answer out;
- * over plain memory, from many sessions */
+/* mc_report.c - cycles of Mc alone for an encrypted report: frame in, event in the ring, answer
+ * out; over plain memory, from many sessions */
 #include "codec/base64.h"
 #include "mc/mc.h"
 

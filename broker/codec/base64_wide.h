@@ -22,8 +22,8 @@ extern const uint8_t base64_alphabet[64];
 /*
  * base64_decode_wide() - decode whole quads without padding from the start of @in
  * Return: characters taken, a multiple of 4, up to where too little is left; @bad becomes true if
- * one of them is not in the alphabet. Reads @length characters and writes 3 bytes per 4 taken, never
- * more.
+ * one of them is not in the alphabet. Reads @length characters and writes 3 bytes per 4 taken,
+ * never more.
  *
  * base64_encode_wide() - encode whole triples from the start of @in
  * Return: bytes taken, a multiple of 3. Reads @length bytes, writes 4 characters per 3 taken.

@@ -15,9 +15,10 @@
  * The order, and why:
  *
  * 1. store_remove(): from here on a restart does not know the device.
- * 2. Nothing is bound to it any more, nor it to anything; its sub-devices, and it itself where it is
- *    one, go off-line, "removed". And its sessions are ended while workers can still look it up, by id and by number: the worker
- *    writes the event "offline, removed", which names the device.
+ * 2. Nothing is bound to it any more, nor it to anything; its sub-devices, and it itself where
+ *    it is one, go off-line, "removed". And its sessions are ended while workers can still look
+ *    it up, by id and by number: the worker writes the event "offline, removed", which names the
+ *    device.
  * 3. registry_remove(): no worker finds it by id any more; a grace period later none is in the
  *    middle of granting it a login.
  * 4. What slipped in between 2 and 3 is ended too.

@@ -201,9 +201,9 @@ struct hearth_commands;
  *
  * For one thread at a time. The registration ends when the process ends or hearth_commands_close()
  * is called; what was sent before is still delivered. Waits for the broker for 10 s at most.
- * Return: NULL with errno ENOENT, ECONNREFUSED, ECONNRESET or EPIPE (no broker there, or one that is
- * just ending: try again), EBUSY (16 processes are registered, or too many ask at once: try again),
- * EACCES, EPROTO (not a broker of this version), ETIMEDOUT, or what the system said.
+ * Return: NULL with errno ENOENT, ECONNREFUSED, ECONNRESET or EPIPE (no broker there, or one
+ * that is just ending: try again), EBUSY (16 processes are registered, or too many ask at once:
+ * try again), EACCES, EPROTO (not a broker of this version), ETIMEDOUT, or what the system said.
  */
 struct hearth_commands *hearth_commands_open(
 	const char *control_socket, unsigned flags, char *error, size_t size);

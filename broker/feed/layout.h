@@ -66,8 +66,8 @@ struct feed_cursor {
  * @answered: what lies before it has had its answer, or FEED_ANSWERED_AT_ONCE
  * @id_limit: no record reaches past it
  *
- * tail <= head, applied <= head <= reserve, answered <= tail unless it is FEED_ANSWERED_AT_ONCE, and
- * reserve - min(tail, applied, answered) <= bytes at every moment.
+ * tail <= head, applied <= head <= reserve, answered <= tail unless it is
+ * FEED_ANSWERED_AT_ONCE, and reserve - min(tail, applied, answered) <= bytes at every moment.
  */
 struct feed_cursors {
 	struct feed_cursor head, reserve, tail, applied, answered, id_limit;

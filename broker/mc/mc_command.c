@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mc_command.c - platform requests on a session: queue, numbers, sends, answers, outcomes (specs, Mc,
- * Platform requests) */
+/* mc_command.c - platform requests on a session: queue, numbers, sends, answers, outcomes
+ * (specs, Mc, Platform requests) */
 #include "mc.h"
 #include "mc_subdevice.h"
 #include "mc_voice.h"
@@ -209,7 +209,8 @@ static bool fits(const struct mc *mc, const struct session_turn *turn, uint32_t 
 	return plain < MC_OUT_PLAIN_MAX && mc_out_frame_bytes(plain) <= limit;
 }
 
-/* Hand it to the transport. One that cannot leave is like one that is lost: the timer repeats it. */
+/* Hand it to the transport. One that cannot leave is like one that is lost: the timer repeats
+ * it. */
 static void transmit(struct mc *mc, const struct session_turn *turn, uint32_t index)
 {
 	const struct command_slot *slot = command_slot(commands(mc), index);
@@ -342,8 +343,9 @@ static struct session_turn *live_turn(struct mc *mc, uint32_t live, const struct
 }
 
 /*
- * A 2015 that was scanned unbinds its sub-device at once, whatever the gateway answers; one that names
- * none, or one that is not bound here, is the gateway's to judge. Return: false: not in this turn.
+ * A 2015 that was scanned unbinds its sub-device at once, whatever the gateway answers; one
+ * that names none, or one that is not bound here, is the gateway's to judge. Return: false: not
+ * in this turn.
  */
 static bool unbind(struct mc *mc, const struct session_turn *turn)
 {
@@ -550,7 +552,8 @@ bool mc_command_due(void *state, uint32_t index)
 
 /* ---- on attach ---- */
 
-/* A predecessor that was killed behind a 2015's first send may not have made its unbinding durable. */
+/* A predecessor that was killed behind a 2015's first send may not have made its unbinding
+ * durable. */
 static void unbind_again(struct mc *mc, const struct session_turn *turn, uint32_t index)
 {
 	struct command_text text;

@@ -94,8 +94,8 @@ static void index_members(
 	}
 }
 
-/* What is refused is worked on all the same: as if it were a report of @length bytes, of which @done
- * were scanned; members and all. */
+/* What is refused is worked on all the same: as if it were a report of @length bytes, of which
+ * @done were scanned; members and all. */
 static void work_on(struct mc *mc, uint32_t length, uint32_t done)
 {
 	const struct json_member *found[MC_NAME_COUNT];

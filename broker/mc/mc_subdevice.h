@@ -108,8 +108,8 @@ bool mc_subdevice_online(
 bool mc_subdevice_offline(struct mc *mc, struct session_turn *turn, const struct device *gateway,
 	uint32_t place, enum hearth_reason reason);
 
-/** mc_subdevice_leave() - its mark names this session, live or ended: no more; @reason of one that is
- * live. Return: false if that cannot be written now. */
+/** mc_subdevice_leave() - its mark names this session, live or ended: no more; @reason of one
+ * that is live. Return: false if that cannot be written now. */
 bool mc_subdevice_leave(
 	struct mc *mc, struct session_turn *turn, uint32_t place, enum hearth_reason reason);
 

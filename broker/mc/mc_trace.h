@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mc_trace.h - what followed devices say and what is decided about it; nothing while nobody follows */
+/* mc_trace.h - what followed devices say and what is decided about it; nothing while nobody
+ * follows */
 #pragma once
 
 #include "mc/mc_counters.h"

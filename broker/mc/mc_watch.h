@@ -19,10 +19,10 @@
  * a set is full the fullest bucket gives way, so that forgetting it forgives the least; addresses
  * without number push out nothing but each other.
  *
- * An empty bucket makes guessing pointless: where that of the address or of the id is empty, a right
- * PIN is refused as a wrong one is, after the same work - but only while the device has a session
- * that is alive (heard within a heartbeat and 10 s) at another address. So a budget cannot be turned
- * against an owner, whatever strangers do, at whatever address:
+ * An empty bucket makes guessing pointless: where that of the address or of the id is empty, a
+ * right PIN is refused as a wrong one is, after the same work - but only while the device has a
+ * session that is alive (heard within a heartbeat and 10 s) at another address. So a budget
+ * cannot be turned against an owner, whatever strangers do, at whatever address:
  *  - a device that is not connected is never refused: its first login, its login after a failure or
  *    after a restart of the broker, anywhere;
  *  - a device that is connected is never refused where it is, behind a hostile NAT either;

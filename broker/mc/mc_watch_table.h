@@ -22,8 +22,8 @@ enum watch_kind { WATCH_ADDRESS, WATCH_ID, WATCH_PORT, WATCH_DEVICE, WATCH_KINDS
 /**
  * struct watch_device - one device
  *
- * Who sets the lowest bit of its name (WATCH_TAKEN) by compare-and-swap may change it; whoever finds
- * it set goes on without, so that nobody ever waits. Anyone may read @name, @held
+ * Who sets the lowest bit of its name (WATCH_TAKEN) by compare-and-swap may change it; whoever
+ * finds it set goes on without, so that nobody ever waits. Anyone may read @name, @held
  * and @here.
  *
  * @held: tick until which the device is held down, 0: not

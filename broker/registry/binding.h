@@ -14,10 +14,10 @@
  * Two things are known of a sub-device, and each has one writer.
  *
  * Its gateway. Durable in the store, in memory a table that the control thread writes and workers
- * read under RCU. A change is asked for by a job: first the table withdraws the old binding, so that
- * nothing brings the sub-device on-line there any more; after a grace period its on-line state is
- * ended by whoever has it; then the change is made durable, then the table says it, then the asker
- * hears of it.
+ * read under RCU. A change is asked for by a job: first the table withdraws the old binding, so
+ * that nothing brings the sub-device on-line there any more; after a grace period its on-line
+ * state is ended by whoever has it; then the change is made durable, then the table says it,
+ * then the asker hears of it.
  *
  * Where it is on-line. Its mark names the session of the gateway and that session's entry, and is
  * written by the worker that owns this entry, at step (c) of a turn (DESIGN, "Crash order"). Marks
@@ -100,8 +100,8 @@ bool binding_is_online(const struct binding_table *table, uint32_t device, uint3
 uint32_t binding_each(const struct binding_table *table, uint32_t gateway,
 	bool (*visit)(void *context, uint32_t device, uint32_t serial, bool online), void *context);
 
-/** binding_count(), binding_online(), binding_limit() - figures for status; binding_bytes() - memory
- * that the table takes. */
+/** binding_count(), binding_online(), binding_limit() - figures for status; binding_bytes() -
+ * memory that the table takes. */
 uint32_t binding_count(const struct binding_table *table);
 uint32_t binding_online(const struct binding_table *table);
 uint32_t binding_limit(const struct binding_table *table);

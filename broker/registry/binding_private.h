@@ -157,7 +157,8 @@ static inline uint32_t binding_hash(uint32_t number)
  * taken. Control thread. */
 uint32_t binding_add(struct binding_table *table, uint32_t device, uint32_t serial);
 
-/** binding_drop() - take a place out of the table; a reader may still look at it. Control thread. */
+/** binding_drop() - take a place out of the table; a reader may still look at it. Control
+ * thread. */
 void binding_drop(struct binding_table *table, uint32_t place);
 
 /** binding_grace() - wait for a grace period, and give back what was dropped before it. */
@@ -166,6 +167,6 @@ void binding_grace(struct binding_table *table);
 /** binding_link() - on attach: a mark's sub-device belongs to a worker's session. */
 void binding_link(struct binding_worker *worker, uint32_t place, uint32_t entry);
 
-/** binding_file_open() - map the file, made anew or a predecessor's, with room for the limit; @error
- * as binding_open(). Return: 0 or -errno. */
+/** binding_file_open() - map the file, made anew or a predecessor's, with room for the limit;
+ * @error as binding_open(). Return: 0 or -errno. */
 int binding_file_open(struct binding_table *table, char *error, size_t size);

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * A worker never waits for a disk. What needs one goes to the control thread as a job and comes back
- * once it is done; the same ring brings what the control thread needs of a worker.
+ * A worker never waits for a disk. What needs one goes to the control thread as a job and comes
+ * back once it is done; the same ring brings what the control thread needs of a worker.
  */
 enum job_kind {
 	JOB_BIND,   /* bind @device to @gateway, wherever it was bound before */

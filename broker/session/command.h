@@ -7,8 +7,8 @@
 
 /*
  * PATH.commands holds a header page and blocks of 1 KiB. A command is a chain of as many blocks as
- * its payload takes, most often one. It lives there from being taken out of its backend's ring until
- * its one outcome is in an event ring.
+ * its payload takes, most often one. It lives there from being taken out of its backend's ring
+ * until its one outcome is in an event ring.
  *
  * What a restart believes is the command's text, under a checksum, and one 8-byte word of its first
  * block, its life. All else - queues, timers, who holds it - is plain memory and made anew.
@@ -110,8 +110,8 @@ struct command_config {
  * command_pool_open() - make the pool, or attach to a predecessor's
  * @error: receives one line for people, with the remedy, when it fails
  *
- * The caller holds the lock of the event rings. Mode 0600. Another layout or size is made anew if no
- * command is under way, else refused with -EEXIST. Damaged: -EPROTO; another user's: -EPERM.
+ * The caller holds the lock of the event rings. Mode 0600. Another layout or size is made anew
+ * if no command is under way, else refused with -EEXIST. Damaged: -EPROTO; another user's: -EPERM.
  * After attaching: command_forget() for each outcome in [applied, head) of the rings, then
  * command_attach().
  */

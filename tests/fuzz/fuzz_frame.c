@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* fuzz_frame.c - the end of a text frame, in pieces of any size, against a search byte by byte (K10) */
+/* fuzz_frame.c - the end of a text frame, in pieces of any size, against a search byte by byte
+ * (K10) */
 #include "codec/text_frame.h"
 #include "fuzz.h"
 

@@ -94,7 +94,8 @@ static bool opens(const char *data, size_t length)
 	return says_something((char *)cipher, bytes - count);
 }
 
-/* May this frame have any effect? Only one of this session's token, well-formed to the last byte. */
+/* May this frame have any effect? Only one of this session's token, well-formed to the last
+ * byte. */
 static bool may_matter(const char *text, size_t length)
 {
 	json_error_t error;

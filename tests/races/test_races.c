@@ -111,8 +111,8 @@ static void every_interleaving_up_to_a_depth_K18(void **state)
 	assert_true(race.switches > schedules);
 }
 
-/* Has the device no session any more, and no token that is good for one? One that has ended and that
- * its record does not name is void: the sweep frees it. */
+/* Has the device no session any more, and no token that is good for one? One that has ended and
+ * that its record does not name is void: the sweep frees it. */
 static bool is_gone(const struct device *device)
 {
 	struct session_turn turn;

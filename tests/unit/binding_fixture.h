@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* binding_fixture.h - a table of bindings with its store and registry, its workers played by hand */
+/* binding_fixture.h - a table of bindings with its store and registry, its workers played by
+ * hand */
 #pragma once
 
 #include <urcu/urcu-qsbr.h>

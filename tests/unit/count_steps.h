@@ -45,7 +45,8 @@ static inline void steps_end(struct steps *steps)
 	steps->ended++;
 }
 
-/* One piece of work, from its SIGSTOP on: instructions, a string operation as often as it repeats. */
+/* One piece of work, from its SIGSTOP on: instructions, a string operation as often as it
+ * repeats. */
 static uint64_t count_one(pid_t child, const struct steps *steps)
 {
 	uint64_t count = 0;

@@ -2,8 +2,8 @@
  * Copyright (c) 2026, the Hearth authors */
 /* test_command_model.c - one device that connects, answers, falls silent, is kicked and removed, a
  * backend that asks, a ring that is full at times and a broker that is killed anywhere, in an order
- * drawn by seed, against a model of what must hold (K18, K23): every request has exactly one outcome,
- * and is executed at most once, and not at all if its outcome says that it was not sent */
+ * drawn by seed, against a model of what must hold (K18, K23): every request has exactly one
+ * outcome, and is executed at most once, and not at all if its outcome says that it was not sent */
 #include "mc_command.h"
 #include "mc_ring.h"
 
@@ -111,8 +111,8 @@ static void execute(struct model *m, const char *plain)
 	asked->login = m->logins;
 }
 
-/* The frames that left, in order; those that are lost are not executed. Return: was the last connect
- * answered? */
+/* The frames that left, in order; those that are lost are not executed. Return: was the last
+ * connect answered? */
 static bool take_frames(struct model *m, bool lost)
 {
 	struct world *w = m->w;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_budget.c - guesses beyond a budget are in vain, and no owner is locked out (K6, K7, K20) */
+/* test_mc_budget.c - guesses beyond a budget are in vain, and no owner is locked out (K6, K7,
+ * K20) */
 #include "mc_watched.h"
 
 #define WRONG "0123456789abcdef0123456789abcdef"

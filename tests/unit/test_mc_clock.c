@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_clock.c - wrong clocks: devices years off, a platform's clock that jumps (specs: Time; K22) */
+/* test_mc_clock.c - wrong clocks: devices years off, a platform's clock that jumps (specs:
+ * Time; K22) */
 #include "mc_host.h"
 
 #define YEAR (365 * 86400)
 
-/* Seconds that a device's clock may show while the platform's is right: none of them locks it out. */
+/* Seconds that a device's clock may show while the platform's is right: none of them locks it
+ * out. */
 static const uint32_t device_clocks[] = {0, 1, START_UNIX - 10u * YEAR, START_UNIX - 3600,
 	START_UNIX - 301, START_UNIX + 301, START_UNIX + 3600, START_UNIX + 10u * YEAR,
 	INT32_MAX - 1, INT32_MAX, (uint32_t)INT32_MAX + 1, (uint32_t)INT32_MAX + 2, UINT32_MAX - 1,
@@ -47,7 +49,8 @@ static void K22_a_device_with_any_clock_learns_the_time_and_gets_in(void **state
 	}
 }
 
-/* A device's clock jumps within a session: its requests are refused, and it goes on when it is right. */
+/* A device's clock jumps within a session: its requests are refused, and it goes on when it is
+ * right. */
 static void K22_a_device_whose_clock_jumps_keeps_its_session(void **state)
 {
 	struct world *w = *state;

@@ -612,7 +612,8 @@ static const uint8_t outcomes[WHATS][WHERES] = {
 	[RESTARTS] = {0, 0, 0},
 };
 
-/* The outcomes of a request among the events that are there. Return: the last; how many in @seen. */
+/* The outcomes of a request among the events that are there. Return: the last; how many in
+ * @seen. */
 static unsigned outcome_of(struct world *w, uint64_t request, unsigned *seen)
 {
 	unsigned outcome = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_command_subdevice.c - platform requests for sub-devices go to their gateway's session (specs,
- * Mc, Platform requests, Sub-devices) */
+/* test_mc_command_subdevice.c - platform requests for sub-devices go to their gateway's session
+ * (specs, Mc, Platform requests, Sub-devices) */
 #include "mc_command.h"
 #include "mc_subdevices.h"
 

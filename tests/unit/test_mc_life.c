@@ -201,7 +201,8 @@ static void token_is_void_after_an_end_by_sequence(void **state)
 	live_udp(w, &a, 5);
 }
 
-/* A login that is not used takes nothing from a session that is live but its token's next connect. */
+/* A login that is not used takes nothing from a session that is live but its token's next
+ * connect. */
 static void session_that_ends_beside_a_newer_login_leaves_no_token(void **state)
 {
 	struct world *w = *state;

@@ -94,8 +94,8 @@ static void K4_every_gap_over_the_wrap_ends_the_session(void **state)
 }
 
 /*
- * A frame recorded now comes again 65535 requests later, when its number is the next one. What tells
- * it apart is its time: at 200 requests a second that many take more than the window's 300 s.
+ * A frame recorded now comes again 65535 requests later, when its number is the next one. What
+ * tells it apart is its time: at 200 requests a second that many take more than the window's 300 s.
  */
 static void K4_a_frame_recorded_a_wrap_ago_is_out_of_time(void **state)
 {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_work.c - what a refused frame costs, in instructions, is the same whatever was wrong (K1) */
+/* test_mc_work.c - what a refused frame costs, in instructions, is the same whatever was wrong
+ * (K1) */
 #include "count_steps.h"
 #include "mc_host.h"
 
 #include <inttypes.h>
 
 /*
- * Two kinds of failures. Without the key a frame can be changed, cut or made up: that makes at least
- * one block of its text random, or leaves its padding wrong. All such cost the same within 1 %. With
- * the key - a device's own - a text can be refused for what it says; that is made up for roughly.
+ * Two kinds of failures. Without the key a frame can be changed, cut or made up: that makes at
+ * least one block of its text random, or leaves its padding wrong. All such cost the same
+ * within 1 %. With the key - a device's own - a text can be refused for what it says; that is
+ * made up for roughly.
  */
 enum {
 	UNKNOWN_TOKEN,

@@ -96,8 +96,8 @@ static int compare_16(const void *a, const void *b)
 	return memcmp(a, b, 16);
 }
 
-/* A million keys and a million tokens from the system's source, no two alike; HEARTH_TEST_LOGINS sets
- * another number: 10 million have been looked at. */
+/* A million keys and a million tokens from the system's source, no two alike;
+ * HEARTH_TEST_LOGINS sets another number: 10 million have been looked at. */
 static void test_K3_keys_and_tokens_never_repeat(void **state)
 {
 	struct fixture *f = *state;

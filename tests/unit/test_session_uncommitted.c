@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_session_uncommitted.c - which requests wait for the consumer's commit, against a plain list */
+/* test_session_uncommitted.c - which requests wait for the consumer's commit, against a plain
+ * list */
 #include "session_fixture.h"
 
 #include "session/slab.h"

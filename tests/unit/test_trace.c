@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_trace.c - who is followed, and the rings that it is told by: bounded, in order, never waiting */
+/* test_trace.c - who is followed, and the rings that it is told by: bounded, in order, never
+ * waiting */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_worker_command.c - platform requests from a backend's ring to a device and back, with a worker
- * that is killed at every step of every turn on the way: one outcome, at most one execution (K23) */
+/* test_worker_command.c - platform requests from a backend's ring to a device and back, with a
+ * worker that is killed at every step of every turn on the way: one outcome, at most one
+ * execution (K23) */
 #include "worker_device.h"
 
 #include "command_fixture.h"
@@ -491,7 +492,8 @@ static void test_k23_a_kill_at_any_step_of_any_turn_leaves_one_outcome(void **st
 	}
 }
 
-/* Killed in each of the turns in which two requests are taken, sent, answered, one after another. */
+/* Killed in each of the turns in which two requests are taken, sent, answered, one after
+ * another. */
 static void test_k23_a_worker_that_is_killed_in_every_turn_gets_there(void **state)
 {
 	static bool executed[65536];

@@ -165,7 +165,8 @@ static void test_a_kill_at_any_step(void **state)
 	}
 }
 
-/* Turns until nothing is left to be answered. Return: answers that a device got, all of them good. */
+/* Turns until nothing is left to be answered. Return: answers that a device got, all of them
+ * good. */
 static unsigned answers_of(struct gadget *g)
 {
 	struct answer answer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_workers_command.c - platform requests where the ring is one worker's and the session another's,
- * and where the session moves meanwhile (K18, K23) */
+/* test_workers_command.c - platform requests where the ring is one worker's and the session
+ * another's, and where the session moves meanwhile (K18, K23) */
 #include "worker_device.h"
 
 #include "command_fixture.h"
