@@ -8,20 +8,20 @@
 /*
  * A sub-device's life. Bound: durable, known to the table of bindings. On-line: marked with the
  * gateway's session. What may happen, and what comes of it (tests/unit/test_mc_subdevice.c has the
- * table, pair by pair):
+ * table, pair by pair; "+ left": and then it is as in the column before):
  *
  *                        | not bound here        | bound, off-line      | bound, on-line here
  * 2012, good PIN         | job, then bound       | stays                | stays
  * 2012, other PIN        | refused               | refused, stays       | refused, stays
  * 2016                   | 200001                | 0                    | 0
- * 2018                   | 200001                | job, then not bound  | off-line (closed), as left
+ * 2018                   | 200001                | job, then not bound  | off-line (closed) + left
  * 2020 onLine 1          | 200001                | on-line              | stays
  * 2020 onLine 0          | 200001                | stays                | off-line (closed)
  * a report of it         | 200001                | on-line              | stays
- * a backend's 2015       | refused               | job, then not bound  | off-line (kicked), as left
- * bound elsewhere        | -                     | not bound here       | off-line (replaced), as left
+ * a backend's 2015       | refused               | job, then not bound  | off-line (kicked) + left
+ * bound elsewhere        | -                     | not bound here       | off-line (replaced) +left
  * the gateway's end      | -                     | stays                | off-line (its reason)
- * a device is removed    | -                     | not bound            | off-line (removed), as left
+ * a device is removed    | -                     | not bound            | off-line (removed) + left
  */
 
 uint32_t mc_subdevice_place(struct mc *mc, const struct device *gateway, const void *id,

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "feed_fixture.h"
+#include "killed_child.h"
 
 /* Both sides are compiled in here, each store and system call a step to be killed before. */
 static void step(void);
@@ -67,19 +68,6 @@ static int teardown(void **state)
 	munmap(journal, sizeof(*journal));
 	journal = NULL;
 	return fixture_teardown(state);
-}
-
-/* Return: false if it was killed, true if it came to its end. */
-static bool ended(pid_t child)
-{
-	int status;
-
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-		return false;
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	return true;
 }
 
 /* Command number @n: all of it follows from @n. Return: as hearth_command_send(). */

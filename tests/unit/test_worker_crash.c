@@ -19,34 +19,10 @@ enum step {
 	STEPS
 };
 
-#define KILLED 42
+#include "worker_killed.h"
 
-static enum step kill_at;
-
-static void killed_at(enum step step)
-{
-	if (kill_at == step)
-		_exit(KILLED);
-}
-
-void __real_feed_publish(struct feed_ring *ring);
-void __wrap_feed_publish(struct feed_ring *ring);
-void __real_session_commit(struct session_worker *worker);
-void __wrap_session_commit(struct session_worker *worker);
 void __real_feed_applied(struct feed_ring *ring);
 void __wrap_feed_applied(struct feed_ring *ring);
-
-void __wrap_feed_publish(struct feed_ring *ring)
-{
-	killed_at(BEFORE_PUBLISH);
-	__real_feed_publish(ring);
-}
-
-void __wrap_session_commit(struct session_worker *worker)
-{
-	killed_at(BEFORE_COMMIT);
-	__real_session_commit(worker);
-}
 
 void __wrap_feed_applied(struct feed_ring *ring)
 {
