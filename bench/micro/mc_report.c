@@ -17,10 +17,15 @@
 #define START_UNIX 1700000000u
 #define RING_BYTES (16u << 20)
 #define FRAME_MAX 1472
-#define REPORT                                                                                     \
-	"{\"sequence\":\"%u\",\"deviceId\":\"%s\",\"time\":%u,\"statusSerials\":[{\"name\":"       \
-	"\"temperature\",\"value\":\"%u\"},{\"name\":\"mode\",\"value\":\"cool\"},{\"name\":"      \
-	"\"fan\",\"value\":\"%u\"}]}"
+#define PLAIN_MAX 1024
+#define REPORT_LEAST 130
+#define BEGIN                                                                                      \
+	"{\"sequence\":\"%u\",\"deviceId\":\"%s\",\"time\":%u,\"statusSerials\":["                 \
+	"{\"serialId\":\"1\",\"status\":["
+#define STATUS "{\"name\":\"TEMPERATURE\",\"curStatusValue\":\"%03u\"},"
+#define STATUS_BYTES (sizeof(STATUS) - 2) /* three digits for four characters */
+#define LAST "{\"name\":\"%0*u\"}]}]}"
+#define LAST_BYTES (sizeof(LAST) - 5) /* without any digit */
 
 /* A device's side of a session. */
 struct device_side {
@@ -30,9 +35,12 @@ struct device_side {
 };
 
 static struct {
-	unsigned sessions, repetitions, batch;
+	unsigned sessions, repetitions, batch, bytes;
 	bool commit; /* feed.acknowledge */
-} options = {.sessions = 10000, .repetitions = 41, .batch = 64};
+	bool stages;
+} options = {.sessions = 10000, .repetitions = 41, .batch = 64, .bytes = 300};
+
+COUNTER_TABLE(stage_info, STAGES);
 
 static struct host host;
 static struct config config;
@@ -42,6 +50,8 @@ static struct mc *mc;
 static struct device_side *devices;
 static uint8_t sent[MC_FRAME_MAX * 2];
 static uint64_t answers;
+static uint64_t stage_cycles[STAGE_COUNT], stage_mark;
+static enum stage stage_now;
 
 static void __attribute__((noreturn)) bad(const char *what)
 {
@@ -53,6 +63,14 @@ static void __attribute__((noreturn)) bad(const char *what)
 
 void host_stage(struct host *h, enum stage stage)
 {
+	uint64_t now;
+
+	if (!options.stages)
+		return;
+	now = __rdtsc();
+	stage_cycles[stage_now] += now - stage_mark;
+	stage_mark = now;
+	stage_now = stage;
 }
 
 uint8_t *host_reserve(struct host *h, const struct peer *to, uint32_t bytes, uint32_t *ticket)
@@ -150,10 +168,12 @@ static void finish_turn(void)
 {
 	feed_answer(host.feed, PROTOCOL_BATCH, committed, NULL);
 	mc_protocol.finish(mc);
+	host_stage(&host, STAGE_PUBLISH);
 	feed_publish(host.feed);
 	session_commit(host.sessions);
 	feed_applied(host.feed);
 	feed_answered(host.feed);
+	host_stage(&host, STAGE_TRANSMIT);
 }
 
 static void drain(void)
@@ -193,13 +213,24 @@ static void connect_one(struct device_side *d, unsigned number)
 	drain();
 }
 
+/* A report of the usual shape, options.bytes long. */
+static void report_text(const struct device_side *d, unsigned value, char plain[PLAIN_MAX])
+{
+	char *at = plain + sprintf(plain, BEGIN, d->sequence, d->id, START_UNIX);
+	const char *end = plain + options.bytes;
+
+	while ((size_t)(end - at) > STATUS_BYTES + LAST_BYTES)
+		at += sprintf(at, STATUS, value % 1000);
+	sprintf(at, LAST, (int)(end - at - LAST_BYTES), 0);
+}
+
 /* A report of every session, a batch at a time. Return: cycles for each. */
 static double round_of(unsigned round)
 {
 	static uint8_t frames[PROTOCOL_BATCH][FRAME_MAX];
 	struct message messages[PROTOCOL_BATCH];
 	uint64_t cycles = 0, began;
-	char plain[512];
+	char plain[PLAIN_MAX];
 
 	for (unsigned at = 0; at < options.sessions; at += options.batch) {
 		unsigned count = options.sessions - at < options.batch ? options.sessions - at
@@ -209,13 +240,14 @@ static double round_of(unsigned round)
 			/* spread: neighbours in a batch are no neighbours in memory */
 			struct device_side *d = &devices[(at + i) * 7919ull % options.sessions];
 
-			snprintf(plain, sizeof(plain), REPORT, ++d->sequence, d->id, START_UNIX,
-				round, i);
+			d->sequence++;
+			report_text(d, round + i, plain);
 			messages[i] = (struct message){.data = frames[i],
 				.length = seal(frames[i], d, 2006, plain),
 				.peer = d->peer};
 		}
-		began = __rdtsc();
+		began = stage_mark = __rdtsc();
+		stage_now = STAGE_RECEIVE;
 		mc_protocol.messages(mc, messages, count);
 		finish_turn();
 		cycles += __rdtsc() - began;
@@ -320,6 +352,12 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void print_values(const char *what, double *values)
+{
+	qsort(values, options.repetitions, sizeof(*values), by_value);
+	printf("%s: median %.0f, least %.0f\n", what, values[options.repetitions / 2], values[0]);
+}
+
 static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	return remove(path);
@@ -329,7 +367,7 @@ static void options_read(int argc, char **argv)
 {
 	int word;
 
-	while ((word = getopt(argc, argv, "s:r:b:ch")) != -1) {
+	while ((word = getopt(argc, argv, "s:r:b:l:cth")) != -1) {
 		int value = word == 'h' ? 0 : atoi(optarg ? optarg : "");
 
 		if (word == 's' && value > 0)
@@ -338,13 +376,18 @@ static void options_read(int argc, char **argv)
 			options.repetitions = (unsigned)value;
 		else if (word == 'b' && value > 0 && value <= PROTOCOL_BATCH)
 			options.batch = (unsigned)value;
+		else if (word == 'l' && value >= REPORT_LEAST && value < PLAIN_MAX - AES_BLOCK)
+			options.bytes = (unsigned)value;
+		else if (word == 't')
+			options.stages = true;
 		else if (word == 'c')
 			options.commit = true;
 		else {
 			fprintf(word == 'h' ? stdout : stderr,
 				"usage: hearth-bench-mc [-s SESSIONS] [-r REPETITIONS] "
-				"[-b BATCH, at most %d] [-c: acknowledge: commit]\n",
-				PROTOCOL_BATCH);
+				"[-b BATCH, at most %d] [-l BYTES of a report, %d to %d] "
+				"[-c: acknowledge: commit] [-t: by stage]\n",
+				PROTOCOL_BATCH, REPORT_LEAST, PLAIN_MAX - AES_BLOCK - 1);
 			exit(word == 'h' ? 0 : 2);
 		}
 	}
@@ -353,11 +396,13 @@ static void options_read(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	char directory[] = "/dev/shm/hearth-bench-XXXXXX";
-	double *values;
+	double *values, *by_stage[STAGE_COUNT];
 
 	options_read(argc, argv);
 	devices = calloc(options.sessions, sizeof(*devices));
 	values = calloc(options.repetitions, sizeof(*values));
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		by_stage[i] = calloc(options.repetitions, sizeof(*values));
 	if (!devices || !values || !mkdtemp(directory))
 		bad("no memory");
 	urcu_qsbr_register_thread();
@@ -366,14 +411,18 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < options.sessions; i++)
 		connect_one(&devices[i], i);
 	round_of(0);
-	for (unsigned i = 0; i < options.repetitions; i++)
+	for (unsigned i = 0; i < options.repetitions; i++) {
+		memset(stage_cycles, 0, sizeof(stage_cycles));
 		values[i] = round_of(i);
+		for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
+			by_stage[stage][i] = (double)stage_cycles[stage] / options.sessions;
+	}
 	if (answers != options.sessions * (options.repetitions + 2ull))
 		bad("not every report was answered");
-	qsort(values, options.repetitions, sizeof(*values), by_value);
-	printf("%u sessions, batches of %u: median %.0f cycles a report, least %.0f, of %u "
-	       "rounds\n",
-		options.sessions, options.batch, values[options.repetitions / 2], values[0],
-		options.repetitions);
+	printf("%u sessions, batches of %u, %u bytes, %u rounds: ", options.sessions, options.batch,
+		options.bytes, options.repetitions);
+	print_values("cycles a report", values);
+	for (unsigned i = 0; options.stages && i < STAGE_COUNT; i++)
+		print_values(stage_info[i].name, by_stage[i]);
 	return 0;
 }
