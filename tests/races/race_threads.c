@@ -136,7 +136,8 @@ static void start(void)
 	}
 	race_start();
 	for (unsigned i = 0; i < RACE_WORKERS; i++)
-		session_worker_random(session_worker(race.rig->table, i), &runners[i].random);
+		session_worker_random(
+			session_worker(race.rig->broker.table, i), &runners[i].random);
 	for (unsigned i = 0; i < RACE_WORKERS; i++) {
 		race.rig->queues[i]->sent_count = 0;
 		race.rig->queues[i]->takes = race.rig->link.takes;

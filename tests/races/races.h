@@ -82,7 +82,7 @@ static struct race race;
 
 static unsigned race_owner(const struct rig *rig, unsigned port, unsigned local)
 {
-	return owner_v4(&rig->rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
+	return owner_v4(&rig->broker.rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
 		htons((uint16_t)local));
 }
 
@@ -187,7 +187,7 @@ static void act_report(unsigned token)
 
 static struct device *race_device(void)
 {
-	return registry_find(race.rig->registry, DEVICE_A, strlen(DEVICE_A));
+	return registry_find(race.rig->broker.registry, DEVICE_A, strlen(DEVICE_A));
 }
 
 /* As broker_view.c and device_remove.c do it: to whoever owns the entry just now. */
@@ -197,10 +197,10 @@ static void act_control(enum control_op op, const uint32_t *member)
 	struct session_turn turn;
 	session_handle handle;
 
-	if (index == SESSION_NONE || !session_peek(race.rig->table, index, &turn))
+	if (index == SESSION_NONE || !session_peek(race.rig->broker.table, index, &turn))
 		return;
-	handle = session_handle_of(session_worker(race.rig->table, 0), &turn);
-	worker_post(race.rig->team[session_owner(race.rig->table, index)], op, handle);
+	handle = session_handle_of(session_worker(race.rig->broker.table, 0), &turn);
+	worker_post(race.rig->team[session_owner(race.rig->broker.table, index)], op, handle);
 }
 
 static void act_login(unsigned worker)
@@ -362,8 +362,8 @@ static unsigned race_live(void)
 	struct session_turn turn;
 	unsigned live = 0;
 
-	for (uint32_t i = 0; i < session_entries(race.rig->table, NULL); i++) {
-		if (!session_peek(race.rig->table, i, &turn) || turn.state != SESSION_LIVE)
+	for (uint32_t i = 0; i < session_entries(race.rig->broker.table, NULL); i++) {
+		if (!session_peek(race.rig->broker.table, i, &turn) || turn.state != SESSION_LIVE)
 			continue;
 		assert_int_equal(turn.device, device->number);
 		assert_int_equal(mc_index_load(&device->live), i);
@@ -441,7 +441,7 @@ static void race_end(void)
 	rig->datagram_count = 0;
 	assert_int_equal(race_live(), 0);
 	for (unsigned i = 0; i < RACE_WORKERS; i++) {
-		counts = session_counts(session_worker(rig->table, i));
+		counts = session_counts(session_worker(rig->broker.table, i));
 		assert_int_equal(counts.login + counts.live_tcp + counts.live_udp, 0);
 	}
 	race_events();
@@ -455,14 +455,14 @@ static void race_make(void)
 	memset(&race, 0, sizeof(race));
 	race.rig = rig_make_team(RACE_WORKERS);
 	race.rig->queue = race_queue;
-	race.rig->with_rings = true;
+	race.rig->broker.with_rings = true;
 	race.gadget = (struct gadget){.rig = race.rig, .side = side};
 }
 
 static void race_start(void)
 {
 	rig_start(race.rig);
-	race.backend = command_fixture_writer(race.rig->rings, 0, 0);
+	race.backend = command_fixture_writer(race.rig->broker.rings, 0, 0);
 }
 
 static void race_free(void)

@@ -117,9 +117,9 @@ static bool is_gone(const struct device *device)
 {
 	struct session_turn turn;
 
-	for (uint32_t i = 0; i < session_entries(race.rig->table, NULL); i++) {
-		if (session_peek(race.rig->table, i, &turn) && turn.device == device->number &&
-			turn.serial == device->serial &&
+	for (uint32_t i = 0; i < session_entries(race.rig->broker.table, NULL); i++) {
+		if (session_peek(race.rig->broker.table, i, &turn) &&
+			turn.device == device->number && turn.serial == device->serial &&
 			(turn.state == SESSION_LIVE || i == mc_index_load(&device->live) ||
 				i == mc_index_load(&device->login)))
 			return false;
@@ -143,7 +143,7 @@ static void remove_and_add(void)
 {
 	static uint32_t serial = 1000000;
 	struct device_record record = {.id = DEVICE_A, .serial = serial++};
-	struct registry *registry = race.rig->registry;
+	struct registry *registry = race.rig->broker.registry;
 	struct device *device = race_device();
 
 	record.number = device->number;

@@ -101,7 +101,7 @@ static bool is_answer(const struct frame *frame)
 static void witness_sending(struct fake_link *fake)
 {
 	struct rig *rig = fake->context;
-	const struct feed_ring *ring = feed_ring(rig->feed, 0);
+	const struct feed_ring *ring = feed_ring(rig->broker.feed, 0);
 
 	for (unsigned i = 0; i < fake->reserved; i++) {
 		struct frame frame = {.data = fake->tx[i], .length = LINK_FRAME_MAX};
@@ -127,8 +127,9 @@ static void watch_reports(struct rig *rig, struct gadget *g)
 {
 	rig->link.sending = witness_sending;
 	for (unsigned i = 1; i <= 3; i++) {
-		witness = (struct witness){
-			.gadget = g, .head = feed_fill(feed_ring(rig->feed, 0)).head, .count = i};
+		witness = (struct witness){.gadget = g,
+			.head = feed_fill(feed_ring(rig->broker.feed, 0)).head,
+			.count = i};
 		good_request(g, 2006);
 		assert_int_equal(witness.answers, 1);
 	}
@@ -265,7 +266,7 @@ static void test_a_removed_device_goes_offline(void **state)
 	rig_turn(rig);
 	expect_event(&a, HEARTH_OFFLINE, HEARTH_REMOVED);
 	assert_true(a.flow->finished);
-	assert_int_equal(registry_remove(rig->registry, a.side.id), 0);
+	assert_int_equal(registry_remove(rig->broker.registry, a.side.id), 0);
 	a.flow = flow_open(rig, LOGIN_PORT);
 	login_text(&a.side, now_of(rig), &frame);
 	gadget_queue(&a, &frame);
@@ -274,7 +275,7 @@ static void test_a_removed_device_goes_offline(void **state)
 	assert_true(a.flow->finished);
 	assert_int_equal(a.flow->got_length, 0);
 	urcu_qsbr_quiescent_state();
-	registry_reclaim(rig->registry);
+	registry_reclaim(rig->broker.registry);
 }
 
 static void test_the_mailbox_is_bounded_and_served_in_slices(void **state)
@@ -367,7 +368,7 @@ static int setup_large(void **state)
 {
 	struct rig *rig = rig_make();
 
-	rig->config.limits.sessions = 60000;
+	rig->broker.config.limits.sessions = 60000;
 	rig_start(rig);
 	*state = rig;
 	return 0;
@@ -435,16 +436,16 @@ static void test_sizes_that_cannot_be_are_refused(void **state)
 
 	rig_open(rig);
 	setup = rig_setup(rig, 0);
-	rig->config.limits.connections = 1u << 25;
+	rig->broker.config.limits.connections = 1u << 25;
 	assert_null(worker_new(&setup, &rig->clock, error, sizeof(error)));
 	assert_non_null(strstr(error, "limits.connections"));
-	rig->config.limits.connections = 1024;
+	rig->broker.config.limits.connections = 1024;
 	rig->team[0] = rig->worker = worker_new(&setup, &rig->clock, error, sizeof(error));
 	assert_non_null(rig->worker);
 	assert_true(worker_bytes(&setup) > sizeof(struct worker));
 	for (unsigned i = 0; i < CHUNK_CLASSES; i++)
 		rig->team_chunks[0][i] = chunk_free_count(rig->worker->chunks, i);
-	rig->reader = hearth_feed_open(rig->ring_path, 0, error, sizeof(error));
+	rig->reader = hearth_feed_open(rig->broker.ring_path, 0, error, sizeof(error));
 	rig_free(rig);
 }
 

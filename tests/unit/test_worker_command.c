@@ -84,7 +84,7 @@ static struct backend backend;
 
 static void backend_start(struct rig *rig)
 {
-	backend.writer = command_fixture_writer(rig->rings, 0, 0);
+	backend.writer = command_fixture_writer(rig->broker.rings, 0, 0);
 }
 
 static uint64_t ask(struct gadget *g)
@@ -96,7 +96,7 @@ static int setup_backend(void **state)
 {
 	struct rig *rig = rig_make();
 
-	rig->with_rings = true;
+	rig->broker.with_rings = true;
 	rig_start(rig);
 	backend_start(rig);
 	*state = rig;
@@ -150,10 +150,10 @@ static void expect_nothing_under_way(struct rig *rig)
 	struct command_ring_view view;
 
 	for (unsigned n = 0; n < COMMAND_RINGS_MAX; n++) {
-		if (command_rings_view(rig->rings, n, &view))
+		if (command_rings_view(rig->broker.rings, n, &view))
 			assert_int_equal(view.waiting, 0);
 	}
-	assert_int_equal(command_pool_used(rig->pool), 0);
+	assert_int_equal(command_pool_used(rig->broker.pool), 0);
 }
 
 static void test_a_request_comes_from_its_ring_and_its_answer_goes_to_the_feed(void **state)
@@ -257,7 +257,7 @@ static void test_long_requests_take_more_turns(void **state)
 	body[0] = '{';
 	body[sizeof(body) - 2] = '}';
 	writer = command_fixture_writer_of(
-		rig->rings, 0, COMMAND_FIXTURE_FIRST + COMMAND_REQUESTS, 1 << 20, &number);
+		rig->broker.rings, 0, COMMAND_FIXTURE_FIRST + COMMAND_REQUESTS, 1 << 20, &number);
 	for (unsigned i = 0; i < 8; i++)
 		command_fixture_send(writer, "nobody", 2003, body, 60000);
 	rig_turn(rig);

@@ -65,9 +65,10 @@ static int setup_of(void **state, unsigned workers, uint64_t bytes)
 {
 	struct rig *rig = rig_make_team(workers);
 
-	rig->config.feed.acknowledge = ACKNOWLEDGE_COMMIT;
-	rig->config.feed.bytes = bytes;
-	rig->config.mc.udp_gap = workers > 1 ? 31 : 0; /* datagrams overtake one another there */
+	rig->broker.config.feed.acknowledge = ACKNOWLEDGE_COMMIT;
+	rig->broker.config.feed.bytes = bytes;
+	rig->broker.config.mc.udp_gap =
+		workers > 1 ? 31 : 0; /* datagrams overtake one another there */
 	rig_start(rig);
 	*state = rig;
 	return 0;
@@ -259,11 +260,11 @@ static void test_a_session_whose_records_are_elsewhere(void **state)
 	struct event event;
 
 	/* Login by worker 0, a session over TCP at worker 3, then over UDP: it stays there. */
-	while (owner_v4(&rig->rss, PEER_ADDRESS, OUR_ADDRESS,
+	while (owner_v4(&rig->broker.rss, PEER_ADDRESS, OUR_ADDRESS,
 		       htons((uint16_t)(20000 + rig->flows_made % 20000)), htons(LOGIN_PORT)) != 0)
 		rig->flows_made++;
 	flow_close(gadget_login(&a));
-	while (owner_v4(&rig->rss, PEER_ADDRESS, OUR_ADDRESS,
+	while (owner_v4(&rig->broker.rss, PEER_ADDRESS, OUR_ADDRESS,
 		       htons((uint16_t)(20000 + rig->flows_made % 20000)),
 		       htons(CONNECT_PORT)) != 3)
 		rig->flows_made++;
@@ -275,11 +276,13 @@ static void test_a_session_whose_records_are_elsewhere(void **state)
 	a.side.sequence++;
 	gadget_connect(&a);
 	report(&a);
-	assert_int_equal(
-		session_owner(rig->table, session_find(rig->table, bytes_of(a.side.token))), 3);
+	assert_int_equal(session_owner(rig->broker.table,
+				 session_find(rig->broker.table, bytes_of(a.side.token))),
+		3);
 	rig_restart(rig);
-	assert_int_equal(
-		session_owner(rig->table, session_find(rig->table, bytes_of(a.side.token))), 0);
+	assert_int_equal(session_owner(rig->broker.table,
+				 session_find(rig->broker.table, bytes_of(a.side.token))),
+		0);
 	for (unsigned i = 0; i < 2; i++) {
 		queue_request(&a, 2006, a.side.sequence);
 		rig_turn(rig);

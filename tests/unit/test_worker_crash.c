@@ -147,7 +147,7 @@ static void test_a_login_that_was_never_answered_is_no_obstacle(void **state)
 		gadget_queue(&a, &frame);
 		turn_and_kill(rig, step);
 		gadget_login(&a);
-		counts = session_counts(session_worker(rig->table, 0));
+		counts = session_counts(session_worker(rig->broker.table, 0));
 		assert_int_equal(counts.login, 1);
 	}
 	a.flow = NULL;
@@ -267,7 +267,7 @@ static void test_a_device_removed_meanwhile_is_not_served(void **state)
 	struct device_record removed;
 
 	live_udp(&a, 40001);
-	assert_int_equal(store_remove(rig->store, a.side.id, &removed), 0);
+	assert_int_equal(store_remove(rig->broker.store, a.side.id, &removed), 0);
 	rig_restart(rig);
 	assert_int_equal(worker_attached(rig->worker), 0);
 	queue_request(&a, 2006, ++a.side.sequence);
@@ -291,7 +291,7 @@ static void test_a_damaged_ring_is_refused_with_its_remedy(void **state)
 	killed_turn(rig, BEFORE_APPLIED); /* so that there is something to apply */
 	rig_close(rig);
 	/* One byte of the record's payload. */
-	file = fopen(rig->ring_path, "r+b");
+	file = fopen(rig->broker.ring_path, "r+b");
 	assert_non_null(file);
 	for (at = 0; fread(bytes, 1, sizeof(bytes), file) == sizeof(bytes); at += 512) {
 		uint8_t *found = memmem(bytes, sizeof(bytes), "statusSerials", 13);
@@ -313,7 +313,7 @@ static void test_a_damaged_ring_is_refused_with_its_remedy(void **state)
 	/* The remedy: the ring is removed; the sessions go on. */
 	hearth_feed_close(rig->reader);
 	rig_close(rig);
-	assert_int_equal(unlink(rig->ring_path), 0);
+	assert_int_equal(unlink(rig->broker.ring_path), 0);
 	link_fini(&rig->link);
 	rig_start(rig);
 	good_request(&a, 2006);
@@ -384,7 +384,7 @@ static int setup_small_ring(void **state)
 {
 	struct rig *rig = rig_make();
 
-	rig->config.feed.bytes = 128 << 10;
+	rig->broker.config.feed.bytes = 128 << 10;
 	rig_start(rig);
 	*state = rig;
 	return 0;

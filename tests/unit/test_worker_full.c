@@ -12,10 +12,10 @@ static struct rig *rig_of(uint32_t connections, unsigned devices)
 {
 	struct rig *rig = rig_make();
 
-	rig->config.limits.connections = connections;
+	rig->broker.config.limits.connections = connections;
 	for (unsigned i = 0; i < devices; i++) {
 		snprintf(ids[i], sizeof(ids[i]), "device-%u", i);
-		provision(rig->store, ids[i], PIN_A);
+		provision(rig->broker.store, ids[i], PIN_A);
 	}
 	rig_start(rig);
 	return rig;

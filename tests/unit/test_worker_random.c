@@ -412,7 +412,7 @@ static void let_it_end(struct chaos *c)
 	rig->link.buffers = LINK_RESERVED_MAX;
 	rig_pass(rig, 400 * SECOND, 100 * MS);
 	read_events(c);
-	counts = session_counts(session_worker(rig->table, 0));
+	counts = session_counts(session_worker(rig->broker.table, 0));
 	assert_int_equal(counts.login + counts.live_tcp + counts.live_udp, 0);
 	assert_int_equal(tcp_connections(rig->worker->tcp, NULL), 0);
 	assert_chunks(rig, 0);

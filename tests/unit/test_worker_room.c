@@ -23,7 +23,7 @@ static int setup_hoarders(void **state)
 
 	for (unsigned i = 0; i < HOARDERS; i++) {
 		snprintf(hoarder_ids[i], sizeof(hoarder_ids[i]), "hoarder-%u", i);
-		provision(rig->store, hoarder_ids[i], PIN_A);
+		provision(rig->broker.store, hoarder_ids[i], PIN_A);
 	}
 	rig_start(rig);
 	*state = rig;

@@ -28,7 +28,7 @@ static int setup_team(void **state)
 
 static unsigned owner_of_port(const struct rig *rig, unsigned port, unsigned local)
 {
-	return owner_v4(&rig->rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
+	return owner_v4(&rig->broker.rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
 		htons((uint16_t)local));
 }
 
@@ -92,12 +92,12 @@ static void expect_no_events(struct rig *rig)
 
 static uint32_t index_of(const struct gadget *g)
 {
-	return session_find(g->rig->table, bytes_of(g->side.token));
+	return session_find(g->rig->broker.table, bytes_of(g->side.token));
 }
 
 static unsigned owner_of(const struct gadget *g)
 {
-	return session_owner(g->rig->table, index_of(g));
+	return session_owner(g->rig->broker.table, index_of(g));
 }
 
 static uint64_t counted(const struct rig *rig, enum worker_counter counter)
@@ -157,7 +157,8 @@ static void test_a_session_comes_to_its_connection(void **state)
 			/* It rests where it came from. */
 			assert_int_equal(owner_of(&a), login);
 			assert_int_equal(
-				session_counts(session_worker(rig->table, login)).resting, 1);
+				session_counts(session_worker(rig->broker.table, login)).resting,
+				1);
 			expect_no_events(rig);
 		}
 	}
@@ -223,7 +224,7 @@ static void test_a_new_login_replaces_a_session_elsewhere_once(void **state)
 		expect_at(&a, at, HEARTH_OFFLINE, HEARTH_REPLACED);
 		assert_true(old->finished || old->reset);
 		assert_int_equal(
-			session_find(rig->table, bytes_of(before.side.token)), SESSION_NONE);
+			session_find(rig->broker.table, bytes_of(before.side.token)), SESSION_NONE);
 		flow_close(a.flow);
 		expect_at(&a, (at + 2) % WORKERS, HEARTH_OFFLINE, HEARTH_CLOSED);
 		rig_pass(rig, 3 * SECOND, 100 * MS);
@@ -252,7 +253,7 @@ static void test_datagrams_find_their_session(void **state)
 	}
 	expect_no_events(rig);
 	assert_true(stack_sum(rig, STACK_DATAGRAMS_HANDED) > 20);
-	assert_int_equal(session_counts(session_worker(rig->table, 2)).live_udp, 1);
+	assert_int_equal(session_counts(session_worker(rig->broker.table, 2)).live_udp, 1);
 }
 
 /* From TCP at a guest to UDP and back: who owns the session decides on both. */

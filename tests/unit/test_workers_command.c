@@ -15,11 +15,11 @@ static int setup_team(void **state)
 {
 	struct rig *rig = rig_make_team(WORKERS);
 
-	rig->with_rings = true;
-	rig->config.limits.commands = 1024;
+	rig->broker.with_rings = true;
+	rig->broker.config.limits.commands = 1024;
 	rig_start(rig);
 	for (unsigned i = 0; i < WORKERS; i++)
-		writers[i] = command_fixture_writer(rig->rings, 0, i);
+		writers[i] = command_fixture_writer(rig->broker.rings, 0, i);
 	*state = rig;
 	return 0;
 }
@@ -38,7 +38,7 @@ static uint64_t ask(struct gadget *g, unsigned ring)
 
 static unsigned owner_of_port(const struct rig *rig, unsigned port, unsigned local)
 {
-	return owner_v4(&rig->rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
+	return owner_v4(&rig->broker.rss, PEER_ADDRESS, OUR_ADDRESS, htons((uint16_t)port),
 		htons((uint16_t)local));
 }
 
@@ -58,7 +58,8 @@ static void login_at(struct gadget *g, unsigned owner)
 
 static unsigned owner_of(const struct gadget *g)
 {
-	return session_owner(g->rig->table, session_find(g->rig->table, bytes_of(g->side.token)));
+	return session_owner(
+		g->rig->broker.table, session_find(g->rig->broker.table, bytes_of(g->side.token)));
 }
 
 /* The number of the next request to the device, -1 if there is none. */
@@ -127,10 +128,10 @@ static struct outcome outcome_of(struct rig *rig, uint64_t request)
 
 static void expect_nothing_under_way(struct rig *rig)
 {
-	assert_int_equal(command_pool_used(rig->pool), 0);
+	assert_int_equal(command_pool_used(rig->broker.pool), 0);
 	for (unsigned i = 0; i < rig->count; i++) {
-		assert_int_equal(command_held(command_worker(rig->pool, i)), 0);
-		assert_int_equal(command_arrived(command_worker(rig->pool, i)), 0);
+		assert_int_equal(command_held(command_worker(rig->broker.pool, i)), 0);
+		assert_int_equal(command_arrived(command_worker(rig->broker.pool, i)), 0);
 	}
 }
 
@@ -174,7 +175,7 @@ static void test_a_stalled_worker_loses_no_request_and_no_order(void **state)
 	uint64_t requests[300];
 
 	outcome_count = 0;
-	rig->config.mc.command_queue = 1024; /* as all of them read it */
+	rig->broker.config.mc.command_queue = 1024; /* as all of them read it */
 	login_at(&a, 2);
 	a.port = 40001;
 	gadget_connect(&a);

@@ -404,7 +404,7 @@ static void turns(struct play *p)
 
 static void check(const struct play *p)
 {
-	const struct session_table *table = p->rig->table;
+	const struct session_table *table = p->rig->broker.table;
 
 	for (uint32_t n = 1; n <= p->reports; n++) {
 		if (p->acknowledged[n])
@@ -415,14 +415,15 @@ static void check(const struct play *p)
 		assert_int_equal(p->sessions[i].offline, 1);
 	}
 	for (unsigned i = 0; i < p->rig->count; i++) {
-		struct session_counts counts = session_counts(session_worker(p->rig->table, i));
+		struct session_counts counts =
+			session_counts(session_worker(p->rig->broker.table, i));
 
 		assert_int_equal(counts.login + counts.live_tcp + counts.live_udp, 0);
 		assert_int_equal(p->rig->team[i]->host.waiting, 0);
 	}
 	for (uint32_t i = 0; i < session_entries(table, NULL); i++)
-		assert_ptr_equal(session_range(p->rig->table, i),
-			session_worker(p->rig->table, session_owner(table, i)));
+		assert_ptr_equal(session_range(p->rig->broker.table, i),
+			session_worker(p->rig->broker.table, session_owner(table, i)));
 	assert_chunks(p->rig, 0);
 }
 
@@ -454,7 +455,7 @@ static void run(unsigned workers, uint64_t seed, unsigned kill_each)
 
 		snprintf(u->id, sizeof(u->id), "%024u", i);
 		snprintf(u->pin, sizeof(u->pin), "pin-of-a-device-%016u", i);
-		provision(rig->store, u->id, u->pin);
+		provision(rig->broker.store, u->id, u->pin);
 		u->gadget = (struct gadget){.rig = rig,
 			.side = {.id = u->id,
 				.pin = u->pin,

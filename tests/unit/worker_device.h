@@ -283,7 +283,8 @@ static inline struct session_turn entry_now(const struct gadget *g)
 {
 	struct session_turn turn = {0};
 
-	session_peek(g->rig->table, session_find(g->rig->table, bytes_of(g->side.token)), &turn);
+	session_peek(g->rig->broker.table,
+		session_find(g->rig->broker.table, bytes_of(g->side.token)), &turn);
 	return turn;
 }
 
@@ -291,7 +292,7 @@ static inline session_handle handle_now(const struct gadget *g)
 {
 	struct session_turn turn = entry_now(g);
 
-	return session_handle_of(session_worker(g->rig->table, 0), &turn);
+	return session_handle_of(session_worker(g->rig->broker.table, 0), &turn);
 }
 
 /* A report whose frame has about @bytes bytes. */

@@ -6,7 +6,7 @@
 
 #include "fake_link.h"
 #include "mc_device.h"
-#include "feed/command_ring.h"
+#include "plain_broker.h"
 #include "worker_state.h"
 
 #include <unistd.h>
@@ -60,32 +60,19 @@ struct rig {
 	unsigned count;
 	struct fake_link *queues[RIG_WORKERS_MAX];
 	struct worker *team[RIG_WORKERS_MAX];
-	struct worker_mesh *mesh;
 	unsigned (*queue)(struct rig *rig, const struct frame *frame);
 	bool (*rounds)(struct rig *rig);
 	struct random *randoms[RIG_WORKERS_MAX];
 	bool stalled[RIG_WORKERS_MAX];
 	uint32_t team_chunks[RIG_WORKERS_MAX][CHUNK_CLASSES];
+	struct plain_broker broker;
 	struct random random;
 	uint64_t seed;
-	struct config config;
-	struct rss rss;
-	char directory[64], ring_path[96], session_path[112], pool_path[112];
-	struct store *store;
-	struct registry *registry;
-	struct binding_table *bindings;
-	char bindings_path[112];
-	struct session_table *table;
-	struct feed *feed;
-	struct command_pool *pool;
-	struct command_rings *rings; /* NULL unless with_rings */
-	bool with_rings;             /* backends' command rings: set before rig_start() */
 	struct hearth_feed *reader;
 	struct worker *worker;
 	struct turn_clock clock;
 	struct flow *flows[FLOWS_MAX];
 	unsigned flow_count, flows_made;
-	unsigned opened; /* so often: session numbers grow over restarts, as a broker's do */
 	struct {
 		uint16_t port;
 		uint32_t length;
@@ -128,77 +115,20 @@ static inline uint32_t now_of(const struct rig *rig)
 
 static inline struct worker_setup rig_setup(struct rig *rig, unsigned number)
 {
-	return (struct worker_setup){.config = &rig->config,
-		.number = number,
-		.count = rig->count,
-		.mesh = rig->mesh,
-		.links = {rig->count == 1 ? &rig->link.link : &rig->queues[number]->link},
-		.rss = &rig->rss,
-		.table = rig->table,
-		.registry = rig->registry,
-		.bindings = rig->bindings,
-		.feed = rig->feed,
-		.commands = rig->rings,
-		.command_pool = rig->pool,
-		.random = rig->randoms[number] ? rig->randoms[number] : &rig->random,
-		.tsc_hz = 2000000000};
+	struct worker_setup setup = plain_setup(&rig->broker, number,
+		rig->count == 1 ? &rig->link.link : &rig->queues[number]->link);
+
+	if (rig->randoms[number])
+		setup.random = rig->randoms[number];
+	return setup;
 }
 
-static inline unsigned rig_owner(void *context, uint32_t entry)
-{
-	return session_owner(context, entry);
-}
-
-static inline void rig_open_bindings(struct rig *rig)
-{
-	char error[256];
-	struct binding_config config = {.path = rig->bindings_path,
-		.limit = 64,
-		.workers = rig->count,
-		.entries = session_entries(rig->table, NULL),
-		.store = rig->store,
-		.registry = rig->registry,
-		.owner = rig_owner,
-		.context = rig->table};
-
-	snprintf(rig->bindings_path, sizeof(rig->bindings_path), "%s.bindings", rig->ring_path);
-	if (binding_open(&rig->bindings, &config, error, sizeof(error)))
-		fail_with("binding_open", error);
-}
-
-/* Open the files as a broker does: made anew, or what a predecessor left. */
 static inline void rig_open(struct rig *rig)
 {
 	char error[256];
-	struct session_config session = {.path = rig->session_path,
-		.entries = rig->config.limits.sessions + rig->config.limits.pending_logins,
-		.workers = rig->count,
-		.uncommitted = rig->config.feed.acknowledge == ACKNOWLEDGE_COMMIT,
-		.random = &rig->random};
-	struct feed_config feed = {.path = rig->ring_path,
-		.bytes = rig->config.feed.bytes,
-		.workers = rig->count,
-		.first_id = 4096,
-		.id_limit = UINT64_MAX,
-		.answers = rig->config.feed.acknowledge == ACKNOWLEDGE_COMMIT};
-	struct command_config commands = {.path = rig->pool_path,
-		.blocks = rig->config.limits.commands,
-		.workers = rig->count};
 
-	if (session_table_open(&rig->table, &session, error, sizeof(error)))
-		fail_with("session_table_open", error);
-	if (feed_open(&rig->feed, &feed, error, sizeof(error)))
-		fail_with("feed_open", error);
-	if (rig->with_rings &&
-		command_rings_open(&rig->rings, rig->ring_path, error, sizeof(error)))
-		fail_with("command_rings_open", error);
-	if (command_pool_open(&rig->pool, &commands, error, sizeof(error)))
-		fail_with("command_pool_open", error);
-	rig->registry = registry_load(rig->store, rig->config.limits.devices, false,
-		1000 + ((uint64_t)rig->opened++ << 32), error, sizeof(error));
-	if (!rig->registry)
-		fail_with("registry_load", error);
-	rig_open_bindings(rig);
+	if (plain_open(&rig->broker, error, sizeof(error)))
+		fail_with("plain_open", error);
 }
 
 static inline void rig_close(struct rig *rig)
@@ -209,16 +139,7 @@ static inline void rig_close(struct rig *rig)
 		rig->stalled[i] = false;
 	}
 	rig->worker = NULL;
-	worker_mesh_free(rig->mesh);
-	rig->mesh = NULL;
-	binding_close(rig->bindings);
-	rig->bindings = NULL;
-	registry_free(rig->registry);
-	feed_close(rig->feed);
-	command_pool_close(rig->pool);
-	command_rings_close(rig->rings);
-	rig->rings = NULL;
-	session_table_close(rig->table);
+	plain_close(&rig->broker);
 }
 
 static inline void rig_attach(struct rig *rig)
@@ -227,10 +148,6 @@ static inline void rig_attach(struct rig *rig)
 	char error[256];
 
 	rig_open(rig);
-	if (rig->count > 1) {
-		rig->mesh = worker_mesh_new(rig->count, false);
-		assert_non_null(rig->mesh);
-	}
 	for (unsigned i = 0; i < rig->count; i++) {
 		setup = rig_setup(rig, i);
 		rig->team[i] = worker_new(&setup, &rig->clock, error, sizeof(error));
@@ -248,16 +165,14 @@ static inline void rig_attach(struct rig *rig)
 static inline struct rig *rig_make_team(unsigned count)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
-	uint8_t key[RSS_KEY_BYTES];
-	char registry[96], error[256];
+	struct config *config;
+	char error[256];
 
 	assert_non_null(rig);
+	config = &rig->broker.config;
 	rig->seed = 20260101;
 	rig->random.fill = rig_fill;
 	rig_set_clock(rig, START_US);
-	do
-		rig_fill(&rig->random, key, sizeof(key));
-	while (rss_init(&rig->rss, key, count));
 	link_make(&rig->link, 1);
 	rig->count = count;
 	for (unsigned i = 0; i < count && count > 1; i++) {
@@ -266,28 +181,21 @@ static inline struct rig *rig_make_team(unsigned count)
 		link_make(rig->queues[i], 1);
 	}
 	rig->link.context = rig;
-	configure_mc(&rig->config);
-	rig->config.limits.devices = 1024;
-	rig->config.limits.sessions = 200;
-	rig->config.limits.pending_logins = 56;
-	rig->config.limits.commands = 256;
-	rig->config.limits.connections = 1024;
-	rig->config.worker_count = count;
-	rig->config.port_count = 1;
-	rig->config.ports[0].address_count = 1;
-	rig->config.ports[0].addresses[0] = (struct config_address){ip_from_v4(OUR_ADDRESS), 24};
-	rig->config.feed.bytes = 1 << 20;
-	snprintf(rig->directory, sizeof(rig->directory), "/tmp/hearth-worker-XXXXXX");
-	assert_non_null(mkdtemp(rig->directory));
-	snprintf(rig->ring_path, sizeof(rig->ring_path), "%s/ring", rig->directory);
-	snprintf(rig->session_path, sizeof(rig->session_path), "%s.sessions", rig->ring_path);
-	snprintf(rig->pool_path, sizeof(rig->pool_path), "%s.commands", rig->ring_path);
-	rig->config.feed.path = rig->ring_path;
-	snprintf(registry, sizeof(registry), "%s/registry", rig->directory);
-	rig->store = store_open(registry, 0, error, sizeof(error));
-	if (!rig->store)
-		fail_with("store_open", error);
-	provision_all(rig->store);
+	configure_mc(config);
+	config->limits.devices = 1024;
+	config->limits.sessions = 200;
+	config->limits.pending_logins = 56;
+	config->limits.commands = 256;
+	config->limits.connections = 1024;
+	config->worker_count = count;
+	config->port_count = 1;
+	config->ports[0].address_count = 1;
+	config->ports[0].addresses[0] = (struct config_address){ip_from_v4(OUR_ADDRESS), 24};
+	config->feed.bytes = 1 << 20;
+	rig->broker.random = &rig->random;
+	if (plain_make(&rig->broker, "/tmp", error, sizeof(error)))
+		fail_with("plain_make", error);
+	provision_all(rig->broker.store);
 	urcu_qsbr_register_thread();
 	return rig;
 }
@@ -516,7 +424,7 @@ static inline void rig_start(struct rig *rig)
 	char error[256];
 
 	rig_attach(rig);
-	rig->reader = hearth_feed_open(rig->ring_path, 0, error, sizeof(error));
+	rig->reader = hearth_feed_open(rig->broker.ring_path, 0, error, sizeof(error));
 	if (!rig->reader)
 		fail_with("hearth_feed_open", error);
 	rig_introduce(rig);
@@ -574,7 +482,7 @@ static inline void rig_free(struct rig *rig)
 	assert_chunks(rig, 0);
 	hearth_feed_close(rig->reader);
 	rig_close(rig);
-	store_close(rig->store);
+	plain_remove(&rig->broker);
 	urcu_qsbr_unregister_thread();
 	link_fini(&rig->link);
 	for (unsigned i = 0; i < rig->count && rig->count > 1; i++) {
@@ -583,7 +491,6 @@ static inline void rig_free(struct rig *rig)
 	}
 	for (unsigned i = 0; i < rig->flow_count; i++)
 		free(rig->flows[i]);
-	nftw(rig->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	free(rig);
 }
 
