@@ -328,7 +328,11 @@ static int set_default_texts(const struct config_reader *reader, struct config *
 struct config *config_load(
 	const char *file, void (*warn)(const char *line), char *error, size_t size)
 {
-	struct config_reader reader = {.file = file, .warn = warn, .error = error, .size = size};
+	struct config_reader reader = {.file = file,
+		.needs = "workers, ports and mc at least",
+		.warn = warn,
+		.error = error,
+		.size = size};
 	const yaml_node_t *root;
 	struct config *config;
 

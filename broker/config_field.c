@@ -11,7 +11,7 @@
 
 /* Longest key that is compared with the known ones. */
 #define KEY_MAX 24
-#define FIELDS_MAX 16
+#define FIELDS_MAX 24
 
 const char *config_quote(const yaml_node_t *node, char out[48])
 {
@@ -130,6 +130,28 @@ int config_number(struct config_reader *reader, const char *name, const yaml_nod
 	return 0;
 }
 
+int config_real(struct config_reader *reader, const char *name, const yaml_node_t *node,
+	double least, double most, const char *unit, double *value)
+{
+	const char *text = node->type == YAML_SCALAR_NODE ? (char *)node->data.scalar.value : "";
+	char quoted[48], *end = NULL;
+
+	/* no spaces, hexadecimal digits, infinities or the like */
+	if (node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+		text[strspn(text, "0123456789.eE+-")] == '\0' &&
+		strlen(text) == node->data.scalar.length)
+		*value = strtod(text, &end);
+	if (!end || end == text || *end)
+		return config_refuse(reader, node,
+			"%s is %s: it must be a number without quotes, %.15g..%.15g%s%s", name,
+			config_quote(node, quoted), least, most, *unit ? " " : "", unit);
+	if (!(*value >= least && *value <= most))
+		return config_refuse(reader, node,
+			"%s is out of range with %s: it must be %.15g..%.15g%s%s", name,
+			config_quote(node, quoted), least, most, *unit ? " " : "", unit);
+	return 0;
+}
+
 static int read_word(struct config_reader *reader, const char *name, const yaml_node_t *node,
 	const char *const *words, uint64_t *value)
 {
@@ -179,6 +201,7 @@ static int read_field(struct config_reader *reader, const char *name,
 	char **copy = (char **)((uint8_t *)object + field->offset);
 	const char *text;
 	uint64_t value;
+	double real;
 	int rc = 0;
 
 	switch (field->kind) {
@@ -188,6 +211,12 @@ static int read_field(struct config_reader *reader, const char *name,
 			field->maximum, field->unit ? field->unit : "", &value);
 		if (rc == 0)
 			store_value(field, object, value);
+		break;
+	case FIELD_REAL:
+		rc = config_real(reader, name, node, field->least, field->most,
+			field->unit ? field->unit : "", &real);
+		if (rc == 0)
+			memcpy((uint8_t *)object + field->offset, &real, sizeof(real));
 		break;
 	case FIELD_WORD:
 		rc = read_word(reader, name, node, field->words, &value);
@@ -243,7 +272,7 @@ static unsigned distance(const char *a, const char *b)
 static int refuse_key(struct config_reader *reader, const char *name, const yaml_node_t *key,
 	const struct config_field *fields)
 {
-	char known[256] = "", quoted[48], in[CONFIG_NAME_MAX + 8] = "";
+	char known[320] = "", quoted[48], in[CONFIG_NAME_MAX + 8] = "";
 	const char *text = (const char *)key->data.scalar.value, *nearest = NULL;
 	unsigned best = 3;
 	size_t used = 0;

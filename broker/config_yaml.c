@@ -214,40 +214,42 @@ static int check_events(struct config_reader *reader, const unsigned char *text,
 	return rc;
 }
 
-int config_yaml_open(struct config_reader *reader)
+int config_yaml_parse(struct config_reader *reader, const unsigned char *text, size_t length)
 {
-	unsigned char *file = NULL;
-	const unsigned char *text;
 	yaml_parser_t parser;
-	size_t length = 0;
 	int rc;
 
-	rc = read_file(reader, &file, &length);
-	if (rc < 0)
-		return rc;
-	text = file;
 	if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
 		text += 3;
 		length -= 3;
 	}
 	rc = check_events(reader, text, length);
 	if (rc < 0)
-		goto out;
-	if (!yaml_parser_initialize(&parser)) {
-		rc = refuse_line(reader, 0, "no memory to parse it");
-		goto out;
-	}
+		return rc;
+	if (!yaml_parser_initialize(&parser))
+		return refuse_line(reader, 0, "no memory to parse it");
 	parser_start(&parser, text, length);
 	if (!yaml_parser_load(&parser, &reader->document))
 		rc = refuse_syntax(reader, &parser, text);
 	else if (!yaml_document_get_root_node(&reader->document)) {
 		yaml_document_delete(&reader->document);
-		rc = refuse_line(
-			reader, 1, "the file is empty: it needs workers, ports and mc at least");
+		rc = refuse_line(reader, 1, "the file is empty: it needs %s", reader->needs);
 	}
 	yaml_parser_delete(&parser);
-out:
-	free(file);
+	return rc;
+}
+
+int config_yaml_open(struct config_reader *reader)
+{
+	unsigned char *text = NULL;
+	size_t length = 0;
+	int rc;
+
+	rc = read_file(reader, &text, &length);
+	if (rc < 0)
+		return rc;
+	rc = config_yaml_parse(reader, text, length);
+	free(text);
 	return rc;
 }
 

@@ -14,12 +14,14 @@
 /**
  * struct config_reader - a file while it is read
  * @file: as messages name it
+ * @needs: what an empty file lacks, for messages
  * @document: its one YAML document
  * @warn: receives what is accepted but has no effect; may be NULL
  * @error, @size: receives the first complaint
  */
 struct config_reader {
 	const char *file;
+	const char *needs;
 	yaml_document_t document;
 	void (*warn)(const char *line);
 	char *error;
@@ -29,6 +31,7 @@ struct config_reader {
 enum field_kind {
 	FIELD_NUMBER, /* decimal digits; @minimum..@maximum */
 	FIELD_BYTES,  /* the same, or with KiB, MiB, GiB behind them */
+	FIELD_REAL,   /* a double, @least..@most; 0.5 and 1e6 are both taken */
 	FIELD_WORD,   /* one of @words; stores its index */
 	FIELD_TEXT,   /* a string; stored as malloc'ed copy */
 	FIELD_PATH,   /* the same; relative to the configuration file */
@@ -40,6 +43,7 @@ enum field_kind {
  * struct config_field - one key of a mapping
  * @key: NULL ends a table
  * @offset, @width: where its value goes; bytes of an unsigned integer (FIELD_NUMBER and the like)
+ * @minimum, @maximum, @least, @most: the range, of FIELD_REAL the latter two
  * @unit: what a number counts, for messages
  * @required: what to write when it is missing; NULL if it may be
  *
@@ -52,6 +56,7 @@ struct config_field {
 	uint8_t width;
 	size_t offset;
 	uint64_t minimum, maximum;
+	double least, most;
 	const char *unit;
 	const char *const *words;
 	const struct config_field *fields;
@@ -67,6 +72,9 @@ struct config_field {
  * Return: 0, then end with config_yaml_close(); -EINVAL or what the system said, with a message.
  */
 int config_yaml_open(struct config_reader *reader);
+
+/** config_yaml_parse() - the same with a text at hand; @reader->file is only its name. */
+int config_yaml_parse(struct config_reader *reader, const unsigned char *text, size_t length);
 
 /** config_yaml_close() - free the document. */
 void config_yaml_close(struct config_reader *reader);
@@ -106,6 +114,10 @@ int config_text(
 /** config_number() - a node's number; @sized: KiB, MiB, GiB may follow. */
 int config_number(struct config_reader *reader, const char *name, const yaml_node_t *node,
 	bool sized, uint64_t minimum, uint64_t maximum, const char *unit, uint64_t *value);
+
+/** config_real() - a node's number, with or without a fraction. */
+int config_real(struct config_reader *reader, const char *name, const yaml_node_t *node,
+	double least, double most, const char *unit, double *value);
 
 /** config_quote() - a node's value for messages: cut to fit, strange bytes as '?'. */
 const char *config_quote(const yaml_node_t *node, char out[48]);
