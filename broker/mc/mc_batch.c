@@ -49,8 +49,8 @@ static void find_key(struct mc *mc, struct mc_frame *frame)
 
 	if (frame->known) {
 		name = KEY_OF_DEVICE | frame->known->number;
-		secret = frame->known->pin;
-		iv = frame->known->pin + AES_BLOCK;
+		secret = registry_pin(mc->host->registry, frame->known);
+		iv = secret + AES_BLOCK;
 	} else if (frame->index != SESSION_NONE) {
 		name = frame->index;
 		session_key_copy(mc->host->table, frame->index, copy);

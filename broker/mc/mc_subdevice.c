@@ -48,10 +48,10 @@ static uint32_t place_of(struct mc *mc, const struct mc_frame *frame, const stru
 }
 
 /* One device or none, a PIN of any length or none: the same work, and no byte of it shows. */
-static bool pin_good(struct mc_text pin, const struct device *device)
+static bool pin_good(const struct mc *mc, struct mc_text pin, const struct device *device)
 {
 	static const uint8_t nobody[DEVICE_PIN_BYTES];
-	const uint8_t *own = device ? device->pin : nobody;
+	const uint8_t *own = device ? registry_pin(mc->host->registry, device) : nobody;
 	uint8_t given[DEVICE_PIN_BYTES] = {0}, differ = pin.length != DEVICE_PIN_BYTES;
 
 	if (pin.length)
@@ -75,7 +75,7 @@ uint32_t mc_subdevice_authenticate(struct mc *mc, const struct mc_frame *frame,
 
 	if (mc_waits_for(mc, frame, turn))
 		return MC_LATER;
-	if (!pin_good(frame->content.pin, subdevice) || subdevice == device) {
+	if (!pin_good(mc, frame->content.pin, subdevice) || subdevice == device) {
 		mc_count(mc, MC_SUBDEVICE_REFUSED);
 		return MC_DONE;
 	}
@@ -105,7 +105,7 @@ uint32_t mc_subdevice_again(struct mc *mc, const struct mc_frame *frame, struct 
 		return MC_DONE; /* its answer is made from its record */
 	if (mc_waits_for(mc, frame, turn))
 		return MC_LATER;
-	if (!pin_good(frame->content.pin, subdevice) || subdevice == device)
+	if (!pin_good(mc, frame->content.pin, subdevice) || subdevice == device)
 		return MC_DONE;
 	if (place == BINDING_NONE)
 		return mc_wait(mc, frame, turn, device, subdevice, JOB_PERMIT, true);

@@ -49,8 +49,10 @@ static uint32_t hide(struct mc *mc, const struct device *device, const struct se
 	uint8_t key[SESSION_KEY_BYTES];
 
 	if (device) {
-		mask(out, length, device->pin, AES_BLOCK);
-		mask(out, length, device->pin + AES_BLOCK, AES_BLOCK);
+		const uint8_t *pin = registry_pin(mc->host->registry, device);
+
+		mask(out, length, pin, AES_BLOCK);
+		mask(out, length, pin + AES_BLOCK, AES_BLOCK);
 	}
 	if (turn) {
 		session_token(mc->host->table, turn->index, token);

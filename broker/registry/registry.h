@@ -6,13 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <urcu/rculfhash.h>
 
 #define DEVICE_ID_MAX 64
 #define DEVICE_PIN_BYTES 32
 #define DEVICE_BIND_BYTES 8
 #define DEVICE_MODEL_MAX 64
-#define DEVICE_ID_INLINE 39
+#define DEVICE_ID_INLINE 34
 #define DEVICE_NONE UINT32_MAX
 
 /*
@@ -119,23 +118,28 @@ const char *device_record_check(const struct device_record *record);
 /**
  * struct device - a device as workers see it; lies at index "number" of the device slab
  *
+ * One cache line, with all that a frame on a live session asks for; the PIN, which only logins do,
+ * lies apart: registry_pin().
+ *
  * @live, @login: indexes of its session entries (SESSION_NONE): written by the worker that owns
  *	the sessions, with relaxed atomics
  * @last_session: number of its newest session; it never goes back while the broker runs, also when
  *	the device is removed and provisioned again
+ * @next: number + 1 of the next device in its bucket, 0 at the end; the control thread's
+ * @known: it is found by its number; id_length alone says that it is not wiped yet
  */
 struct device {
-	struct cds_lfht_node node; /* 16 */
-	uint8_t pin[DEVICE_PIN_BYTES];
-	uint32_t number;
-	uint32_t serial;
 	uint32_t live;
 	uint32_t login;
 	uint64_t last_session;
+	uint32_t number;
+	uint32_t serial;
+	uint32_t next;
+	bool known;
 	uint8_t id_length;
-	char id[DEVICE_ID_INLINE]; /* not NUL-terminated; a longer id's pointer lies at id + 7 */
+	char id[DEVICE_ID_INLINE]; /* not NUL-terminated; a longer id's pointer lies at id + 2 */
 };
-_Static_assert(sizeof(struct device) == 112, "device record and table node: 112 bytes");
+_Static_assert(sizeof(struct device) == 64, "a device: one cache line");
 
 struct registry;
 
@@ -163,8 +167,23 @@ uint64_t registry_hash(const struct registry *registry, const void *id, uint32_t
 struct device *registry_find_hashed(
 	struct registry *registry, uint64_t hash, const void *id, uint32_t length);
 
+/**
+ * registry_prefetch(), registry_prefetch_device() - bring near what registry_find_hashed() looks at
+ *
+ * The first asks for the bucket, the second, some work later, for the first device in it and its
+ * PIN.
+ */
+void registry_prefetch(const struct registry *registry, uint64_t hash);
+void registry_prefetch_device(const struct registry *registry, uint64_t hash);
+
+/** registry_prefetch_at() - bring a device near that registry_at() is to find; any number. */
+void registry_prefetch_at(const struct registry *registry, uint32_t number);
+
 /** registry_at() - by number; read side. NULL if no device has that number (now). */
 struct device *registry_at(struct registry *registry, uint32_t number);
+
+/** registry_pin() - the DEVICE_PIN_BYTES of a device that was found. */
+const uint8_t *registry_pin(const struct registry *registry, const struct device *device);
 
 /** device_id() - its id and length. */
 const char *device_id(const struct device *device);

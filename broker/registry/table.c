@@ -17,29 +17,35 @@
 #define SESSION_NONE UINT32_MAX /* as session.h: no entry */
 
 /* Where the pointer to an id that does not fit lies: the next aligned place in it. */
-#define LONG_ID_OFFSET 7
+#define LONG_ID_OFFSET 2
 _Static_assert((offsetof(struct device, id) + LONG_ID_OFFSET) % sizeof(char *) == 0,
 	"the pointer to a long id is aligned");
 _Static_assert(LONG_ID_OFFSET + sizeof(char *) <= DEVICE_ID_INLINE, "it has room");
 
 /**
  * struct registry
+ * @buckets: by hash: number + 1 of the first device, 0: none; a power of two of them
  * @devices: by number; a slot whose id_length is 0 is empty
+ * @pins: by number
  * @removed: numbers that are no longer found, to be wiped after a grace period
  * @long_bytes: of ids out of line
+ *
+ * A chain is changed by the control thread alone. A reader that stands at a device that was taken
+ * out goes on by its link, which stays as it is until the reader's quiescent state.
  */
 struct registry {
-	struct cds_lfht *table;
+	uint32_t *buckets;
+	uint64_t mask; /* buckets - 1 */
 	struct device *devices;
+	uint8_t (*pins)[DEVICE_PIN_BYTES];
 	struct siphash_key key;
 	uint32_t limit;
 	uint32_t count;
-	uint64_t buckets;
 	uint64_t first_session;
 	uint64_t grace_periods;
 	size_t long_bytes;
 	uint32_t *removed;
-	uint32_t removed_count, removed_room;
+	uint32_t removed_count;
 };
 
 /* Removed devices that are collected before they have to wait for their grace period. */
@@ -48,6 +54,16 @@ struct registry {
 static size_t devices_bytes(const struct registry *registry)
 {
 	return (size_t)registry->limit * sizeof(struct device);
+}
+
+static size_t pins_bytes(const struct registry *registry)
+{
+	return (size_t)registry->limit * DEVICE_PIN_BYTES;
+}
+
+static size_t buckets_bytes(const struct registry *registry)
+{
+	return (registry->mask + 1) * sizeof(uint32_t);
 }
 
 const char *device_id(const struct device *device)
@@ -60,18 +76,9 @@ const char *device_id(const struct device *device)
 	return id;
 }
 
-struct wanted {
-	const void *id;
-	uint32_t length;
-};
-
-static int match(struct cds_lfht_node *node, const void *key)
+const uint8_t *registry_pin(const struct registry *registry, const struct device *device)
 {
-	const struct device *device = caa_container_of(node, struct device, node);
-	const struct wanted *wanted = key;
-
-	return device->id_length == wanted->length &&
-	       memcmp(device_id(device), wanted->id, wanted->length) == 0;
+	return registry->pins[device->number];
 }
 
 uint64_t registry_hash(const struct registry *registry, const void *id, uint32_t length)
@@ -79,16 +86,45 @@ uint64_t registry_hash(const struct registry *registry, const void *id, uint32_t
 	return siphash(&registry->key, id, length);
 }
 
+static uint32_t *bucket_of(const struct registry *registry, uint64_t hash)
+{
+	return &registry->buckets[hash & registry->mask];
+}
+
 struct device *registry_find_hashed(
 	struct registry *registry, uint64_t hash, const void *id, uint32_t length)
 {
-	const struct wanted wanted = {id, length};
-	struct cds_lfht_iter found;
-	struct cds_lfht_node *node;
+	uint32_t at = __atomic_load_n(bucket_of(registry, hash), __ATOMIC_ACQUIRE);
 
-	cds_lfht_lookup(registry->table, hash, match, &wanted, &found);
-	node = cds_lfht_iter_get_node(&found);
-	return node ? caa_container_of(node, struct device, node) : NULL;
+	while (at) {
+		struct device *device = &registry->devices[at - 1];
+
+		if (device->id_length == length && memcmp(device_id(device), id, length) == 0)
+			return device;
+		at = __atomic_load_n(&device->next, __ATOMIC_ACQUIRE);
+	}
+	return NULL;
+}
+
+void registry_prefetch(const struct registry *registry, uint64_t hash)
+{
+	__builtin_prefetch(bucket_of(registry, hash));
+}
+
+void registry_prefetch_device(const struct registry *registry, uint64_t hash)
+{
+	const uint32_t at = __atomic_load_n(bucket_of(registry, hash), __ATOMIC_ACQUIRE);
+
+	if (!at)
+		return;
+	__builtin_prefetch(&registry->devices[at - 1]);
+	__builtin_prefetch(&registry->pins[at - 1]);
+}
+
+void registry_prefetch_at(const struct registry *registry, uint32_t number)
+{
+	if (number < registry->limit)
+		__builtin_prefetch(&registry->devices[number]);
 }
 
 struct device *registry_find(struct registry *registry, const void *id, uint32_t length)
@@ -105,20 +141,12 @@ struct device *registry_at(struct registry *registry, uint32_t number)
 	if (number >= registry->limit)
 		return NULL;
 	device = &registry->devices[number];
-	if (__atomic_load_n(&device->id_length, __ATOMIC_ACQUIRE) == 0 ||
-		cds_lfht_is_node_deleted(&device->node))
-		return NULL;
-	return device;
+	return __atomic_load_n(&device->known, __ATOMIC_ACQUIRE) ? device : NULL;
 }
 
-/*
- * Give a slot back that no reader points to any more. Its node stays as it is: it says "deleted"
- * to a reader that is just looking the number up, until the slot's next device is in the table.
- */
+/* Give a slot back that no reader points to any more. */
 static void wipe(struct registry *registry, struct device *device)
 {
-	uint8_t *after_node = (uint8_t *)device + sizeof(device->node);
-
 	/* Provisioned again, its sessions go on above those it had: no number stands for two. */
 	if (registry->first_session < device->last_session)
 		registry->first_session = device->last_session;
@@ -126,11 +154,14 @@ static void wipe(struct registry *registry, struct device *device)
 		registry->long_bytes -= device->id_length;
 		free((char *)(uintptr_t)device_id(device));
 	}
-	__atomic_store_n(&device->id_length, 0, __ATOMIC_RELAXED);
-	explicit_bzero(after_node, sizeof(*device) - sizeof(device->node));
+	explicit_bzero(registry->pins[device->number], DEVICE_PIN_BYTES);
+	/* all but @known: a reader may just be looking at it */
+	memset(device, 0, offsetof(struct device, known));
+	device->id_length = 0;
+	memset(device->id, 0, sizeof(device->id));
 }
 
-/* Fill a slot up to its id_length, which makes it visible by number. */
+/* Fill a slot that nobody finds yet. */
 static int fill(
 	struct registry *registry, struct device *device, const struct device_record *record)
 {
@@ -147,13 +178,13 @@ static int fill(
 	} else {
 		memcpy(device->id, record->id, length);
 	}
-	memcpy(device->pin, record->pin, DEVICE_PIN_BYTES);
+	memcpy(registry->pins[record->number], record->pin, DEVICE_PIN_BYTES);
 	device->number = record->number;
 	device->serial = record->serial;
 	device->live = SESSION_NONE;
 	device->login = SESSION_NONE;
 	device->last_session = registry->first_session;
-	__atomic_store_n(&device->id_length, (uint8_t)length, __ATOMIC_RELEASE);
+	device->id_length = (uint8_t)length;
 	return 0;
 }
 
@@ -165,12 +196,29 @@ static bool awaits_grace(const struct registry *registry, uint32_t number)
 	return false;
 }
 
+/* @hash: of its id, which no device has. Return: 0, -EEXIST (its number is taken), -ENOMEM. */
+static int insert(struct registry *registry, const struct device_record *record, uint64_t hash)
+{
+	struct device *device = &registry->devices[record->number];
+	uint32_t *bucket = bucket_of(registry, hash);
+	int rc;
+
+	if (device->id_length != 0)
+		return -EEXIST;
+	rc = fill(registry, device, record);
+	if (rc < 0)
+		return rc;
+	device->next = *bucket;
+	__atomic_store_n(bucket, record->number + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&device->known, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&registry->count, registry->count + 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 int registry_add(struct registry *registry, const struct device_record *record)
 {
 	const uint32_t length = (uint32_t)strnlen(record->id, DEVICE_ID_MAX);
-	struct device *device;
 	uint64_t hash;
-	int rc;
 
 	if (record->number >= registry->limit)
 		return -ENOSPC;
@@ -178,29 +226,28 @@ int registry_add(struct registry *registry, const struct device_record *record)
 		return -EINVAL;
 	if (awaits_grace(registry, record->number))
 		registry_reclaim(registry); /* the number was given again at once */
-	device = &registry->devices[record->number];
 	hash = registry_hash(registry, record->id, length);
-	if (device->id_length != 0 || registry_find_hashed(registry, hash, record->id, length))
+	if (registry_find_hashed(registry, hash, record->id, length))
 		return -EEXIST;
-	rc = fill(registry, device, record);
-	if (rc < 0)
-		return rc;
-	cds_lfht_add(registry->table, hash, &device->node);
-	__atomic_store_n(&registry->count, registry->count + 1, __ATOMIC_RELAXED);
-	return 0;
+	return insert(registry, record, hash);
 }
 
 int registry_remove(struct registry *registry, const char *id)
 {
-	struct device *device =
-		registry_find(registry, id, (uint32_t)strnlen(id, DEVICE_ID_MAX + 1));
+	const uint32_t length = (uint32_t)strnlen(id, DEVICE_ID_MAX + 1);
+	struct device *device = registry_find(registry, id, length);
+	uint32_t *link;
 
 	if (!device)
 		return -ENOENT;
 	if (registry->removed_count == REMOVED_MAX)
 		registry_reclaim(registry);
-	if (cds_lfht_del(registry->table, &device->node) != 0)
-		return -ENOENT;
+	link = bucket_of(registry, registry_hash(registry, id, length));
+	while (*link != device->number + 1)
+		link = &registry->devices[*link - 1].next;
+	__atomic_store_n(&device->known, false, __ATOMIC_RELAXED);
+	/* the link of what is taken out stays: a reader may stand there */
+	__atomic_store_n(link, device->next, __ATOMIC_RELEASE);
 	registry->removed[registry->removed_count++] = device->number;
 	__atomic_store_n(&registry->count, registry->count - 1, __ATOMIC_RELAXED);
 	return 0;
@@ -234,32 +281,30 @@ uint32_t registry_count(const struct registry *registry)
 
 size_t registry_bytes(const struct registry *registry)
 {
-	return sizeof(*registry) + devices_bytes(registry) + registry->long_bytes +
-	       registry->buckets * sizeof(struct cds_lfht_node) + REMOVED_MAX * sizeof(uint32_t);
+	return sizeof(*registry) + devices_bytes(registry) + pins_bytes(registry) +
+	       registry->long_bytes + buckets_bytes(registry) + REMOVED_MAX * sizeof(uint32_t);
 }
 
 static struct registry *registry_new(uint32_t devices, bool huge, uint64_t first_session)
 {
 	struct registry *registry = calloc(1, sizeof(*registry));
+	uint64_t buckets = 1;
 	int rc;
 
 	if (!registry)
 		return NULL;
 	registry->limit = devices ? devices : 1;
 	registry->first_session = first_session;
-	registry->buckets = 1;
-	while (registry->buckets < registry->limit)
-		registry->buckets *= 2;
+	while (buckets < registry->limit)
+		buckets *= 2;
+	registry->mask = buckets - 1;
 	if (getrandom(&registry->key, sizeof(registry->key), 0) != sizeof(registry->key))
 		goto fail;
 	registry->removed = calloc(REMOVED_MAX, sizeof(uint32_t));
+	registry->buckets = memory_map(buckets_bytes(registry), huge);
 	registry->devices = memory_map(devices_bytes(registry), huge);
-	if (!registry->removed || !registry->devices)
-		goto fail;
-	/* its final size at once: resizing would need a thread of its own (DESIGN, liburcu) */
-	registry->table = cds_lfht_new_flavor(registry->buckets, registry->buckets,
-		registry->buckets, 0, &urcu_qsbr_flavor, NULL);
-	if (registry->table)
+	registry->pins = memory_map(pins_bytes(registry), huge);
+	if (registry->removed && registry->buckets && registry->devices && registry->pins)
 		return registry;
 	errno = ENOMEM;
 fail:
@@ -276,12 +321,22 @@ struct loading {
 	int rc;
 };
 
+/* The store keeps ids apart: none has to be looked for. */
+static int load_record(struct registry *registry, const struct device_record *record)
+{
+	const uint32_t length = (uint32_t)strnlen(record->id, DEVICE_ID_MAX);
+
+	if (record->number >= registry->limit)
+		return -ENOSPC;
+	return insert(registry, record, registry_hash(registry, record->id, length));
+}
+
 static bool load_one(void *context, const struct device_record *record)
 {
 	struct loading *loading = context;
 
 	loading->number = record->number;
-	loading->rc = registry_add(loading->registry, record);
+	loading->rc = load_record(loading->registry, record);
 	if (loading->rc == -ENOSPC)
 		loading->wrong = "is beyond limits.devices: raise it above this number";
 	else if (loading->rc == -EEXIST)
@@ -328,20 +383,15 @@ void registry_free(struct registry *registry)
 {
 	if (!registry)
 		return;
-	if (registry->devices) {
-		registry_reclaim(registry);
-		for (uint32_t i = 0; i < registry->limit; i++) {
-			struct device *device = &registry->devices[i];
+	for (uint32_t i = 0; registry->long_bytes && i < registry->limit; i++) {
+		struct device *device = &registry->devices[i];
 
-			if (device->id_length == 0)
-				continue;
-			cds_lfht_del(registry->table, &device->node);
+		if (device->id_length > DEVICE_ID_INLINE)
 			wipe(registry, device);
-		}
 	}
-	if (registry->table)
-		cds_lfht_destroy(registry->table, NULL);
+	memory_unmap(registry->buckets, buckets_bytes(registry));
 	memory_unmap(registry->devices, devices_bytes(registry));
+	memory_unmap(registry->pins, pins_bytes(registry));
 	free(registry->removed);
 	free(registry);
 }

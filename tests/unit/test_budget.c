@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_budget.c - what a live TCP session takes, everything counted: at most 376 bytes, 448 in all
+/* test_budget.c - what a live TCP session takes, everything counted: at most 341 bytes, 448 in all
  */
 #include "registry/registry.h"
 #include "session/slab.h"
@@ -13,9 +13,8 @@
 /* What follows every session, whether anything is in flight or not. */
 _Static_assert(sizeof(struct tcp_connection) == 128, "a TCP connection: two cache lines");
 _Static_assert(sizeof(struct slab_entry) == 96, "a session");
-_Static_assert(sizeof(struct device) == 112, "a device's record with its table node");
+_Static_assert(sizeof(struct device) == 64 && DEVICE_PIN_BYTES == 32, "a device and its PIN");
 _Static_assert(sizeof(struct flow_line) == 64 && FLOW_LINE_SLOTS == 8, "a flow's slot: 8 bytes");
-_Static_assert(sizeof(struct cds_lfht_node) == 16, "a bucket of the device table");
 /* What IPv6 adds: beside the connection, and beside a session over UDP. */
 _Static_assert(sizeof(struct tcp_addresses) == 32, "a connection's addresses");
 _Static_assert(sizeof(struct slab_side) == 32, "a session's address, twice");
@@ -47,25 +46,25 @@ static double buckets(void)
 
 	while (count < SESSIONS)
 		count *= 2;
-	return (double)count * sizeof(struct cds_lfht_node) / SESSIONS;
+	return (double)count * sizeof(uint32_t) / SESSIONS;
 }
 
 static void test_session(void **state)
 {
 	double bytes = sizeof(struct tcp_connection) + flow_slots() + sizeof(struct slab_entry) +
-		       sizeof(struct device) + buckets();
+		       sizeof(struct device) + DEVICE_PIN_BYTES + buckets();
 
 	print_message("a live TCP session: %.1f bytes\n", bytes);
 	assert_true(flow_slots() < 13.5);
-	assert_true(buckets() < 27);
-	assert_true(bytes < 376.5);
+	assert_true(buckets() < 6.8);
+	assert_true(bytes < 341);
 }
 
 /* With the pools that all sessions share: below the alarm. */
 static void test_with_pools(void **state)
 {
 	double bytes = (double)tcp_bytes(&config) / SESSIONS + sizeof(struct slab_entry) +
-		       sizeof(struct device) + buckets();
+		       sizeof(struct device) + DEVICE_PIN_BYTES + buckets();
 
 	print_message("with the shared pools: %.1f bytes\n", bytes);
 	assert_true(bytes < 448);
