@@ -269,6 +269,10 @@ int store_remove(struct store *store, const char *id, struct device_record *remo
 	return id_fits(id) ? (int)store_run(store, 0, remove_one, &one) : -ENOENT;
 }
 
+/* The pages that a walk brings in would count as the broker's memory: they are given back after
+ * so many devices. */
+#define WALK_STEP 65536
+
 /** struct walk - a walk over devices, and the part of the map that it brought in */
 struct walk {
 	const char *after;
@@ -305,6 +309,15 @@ static int walk_first(struct store *store, struct walk *walk)
 	return rc;
 }
 
+static void walk_give_back(const struct walk *walk)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t first = walk->lowest & ~(page - 1);
+
+	if (walk->highest)
+		madvise((void *)first, walk->highest + 1 - first, MADV_DONTNEED);
+}
+
 static int64_t walk_all(struct store *store, MDB_txn *txn, void *context)
 {
 	struct walk *walk = context;
@@ -322,19 +335,11 @@ static int64_t walk_all(struct store *store, MDB_txn *txn, void *context)
 		visited++;
 		if (!walk->visit(walk->context, &record))
 			break;
+		if (visited % WALK_STEP == 0)
+			walk_give_back(walk);
 	}
 	explicit_bzero(&record, sizeof(record));
 	return rc == 0 || rc == MDB_NOTFOUND ? visited : store_result(store, rc);
-}
-
-/* The pages that a walk brought in would count as the broker's memory. */
-static void walk_give_back(const struct walk *walk)
-{
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	const uintptr_t first = walk->lowest & ~(page - 1);
-
-	if (walk->highest)
-		madvise((void *)first, walk->highest + 1 - first, MADV_DONTNEED);
 }
 
 int64_t store_each(struct store *store, const char *after,
