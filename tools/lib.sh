@@ -16,6 +16,7 @@ PACKAGES_BUILD=(meson ninja-build gcc libc6-dev pkg-config libdpdk-dev libmbedtl
 	libyaml-dev libjansson-dev libcmocka-dev libipsec-mb-dev libsqlite3-dev iproute2 util-linux python3)
 PACKAGES_CHECK=(clang clang-format libclang-rt-14-dev liblwip-dev dpdk-dev python3-pytest python3-pytest-xdist python3-cryptography
 	strace ethtool iputils-ping)
+PACKAGES_PEERS=(redis-server mosquitto)
 
 say() {
 	printf '%s%s:%s %s\n' "$BOLD" "$PROGRAM" "$PLAIN" "$*"
@@ -50,6 +51,28 @@ install_missing() {
 		die "these packages could not be installed: ${missing[*]}"
 	fi
 	rm -f "$log"
+}
+
+# install_peers - servers out of packages to compare with; that a package brings a system service which
+# starts at once, and with the machine, is not what is wanted of them
+install_peers() {
+	local package policy=/usr/sbin/policy-rc.d made='' new=() status
+
+	for package in "${PACKAGES_PEERS[@]}"; do
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+			new+=("$package")
+	done
+	[[ ${#new[@]} -eq 0 ]] && return
+	if [[ ! -e $policy ]]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+		made=yes
+	fi
+	(install_missing "${new[@]}") # it may end by exit, and the policy must go all the same
+	status=$?
+	[[ -z $made ]] || rm -f "$policy"
+	! command -v systemctl >/dev/null || systemctl disable "${new[@]}" >/dev/null 2>&1
+	return "$status"
 }
 
 # build DIRECTORY [MESON-OPTION...] - sets it up once, then compiles what changed ($TARGETS, or all);
