@@ -85,6 +85,8 @@ def merge(base, changes):
 class Hearth:
     """One broker in a directory of its own."""
 
+    program = (paths.HEARTHD,)
+
     def __init__(self, directory, device="net_tap0,iface=hearth0", interface="hearth0", **changes):
         self.directory = pathlib.Path(directory)
         self.interface = interface
@@ -118,7 +120,7 @@ class Hearth:
     def launch(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [paths.HEARTHD, self.config], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                [*self.program, self.config], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 preexec_fn=broker_start, env=self.environment)
         return self.process
 

@@ -12,3 +12,4 @@ HEARTHCTL = BUILD / "tools" / "hearthctl"
 HEARTH_FEED = BUILD / "tools" / "hearth-feed"
 HEARTH_FLEET = pathlib.Path(
     os.environ.get("HEARTH_FLEET", BUILD / "bench" / "hearth-fleet"))
+HEARTH_TWIN = BUILD / "bench" / "hearth-twin"
