@@ -176,11 +176,16 @@ static int remove_entry(const char *path, const struct stat *st, int flag, struc
 	return remove(path);
 }
 
+void plain_unlink(struct plain_broker *broker)
+{
+	if (broker->directory[0])
+		nftw(broker->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	broker->directory[0] = 0;
+}
+
 void plain_remove(struct plain_broker *broker)
 {
 	store_close(broker->store);
 	broker->store = NULL;
-	if (broker->directory[0])
-		nftw(broker->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-	broker->directory[0] = 0;
+	plain_unlink(broker);
 }

@@ -69,5 +69,9 @@ struct worker_setup plain_setup(
 /** plain_close() - all files stay, as a killed broker leaves them; after all workers are freed. */
 void plain_close(struct plain_broker *broker);
 
-/** plain_remove() - the store is closed and the directory goes, with all that is in it. */
+/** plain_unlink() - the directory goes, with all that is in it; what is open stays so. For whoever
+ * opens once: nothing is left behind however it ends. */
+void plain_unlink(struct plain_broker *broker);
+
+/** plain_remove() - the store is closed, and the directory goes. */
 void plain_remove(struct plain_broker *broker);
