@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* costs.c - cycles per report and bytes per session, the fleet's own and the broker's */
+#include "control.h"
 #include "transport.h"
 
 #include <string.h>

@@ -408,11 +408,6 @@ uint64_t timer_next(const struct fleet *fleet, uint64_t until);
 /** timer_expired() - take a device whose time has come, NULL if there is none. */
 struct device *timer_expired(struct fleet *fleet);
 
-/* control.c */
-/** control_status() - the broker's status, to be freed; NULL, after a line on stderr, if it gives
- * none. */
-json_t *control_status(const char *path);
-
 /* costs.c */
 /** costs_take() - look at the clock, at memory and cycles, at the broker. */
 void costs_take(struct fleet *fleet, struct costs_sample *sample);

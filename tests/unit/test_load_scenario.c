@@ -69,7 +69,7 @@ static void test_every_key(void **state)
 
 	assert_int_equal(load("name: all\ndevices: 12\nseed: 4294967295\ntransport: tcp\n"
 			      "login: {rate: 2.5, at_once: 7}\n"
-			      "report: {bytes: [100, 300, 1000, 8192], code: 2028}\n"
+			      "report: {bytes: [112, 300, 1000, 8192], code: 2028}\n"
 			      "heartbeat: 45\norder: sequence\n"
 			      "load:\n  search: {from: 1e3, to: 2e6, seconds: 0.5, repeat: 3, "
 			      "precision: 0.005}\n"
@@ -154,7 +154,7 @@ static void test_refused(void **state)
 			"0.1..86400 seconds"},
 		{GOOD "report: {bytes: 20}\n", 3, "report.bytes is out of range with \"20\""},
 		{GOOD "report: {bytes: []}\n", 3, "report.bytes has 0 entries"},
-		{GOOD "report:\n  bytes:\n    - 100\n    - x\n", 6, "report.bytes[1] is \"x\""},
+		{GOOD "report:\n  bytes:\n    - 112\n    - x\n", 6, "report.bytes[1] is \"x\""},
 		{GOOD "report: {code: 2007}\n", 3, "report.code is \"2007\": it must be 2006"},
 		{GOOD "latency_at: [0.5, 2]\n", 3, "latency_at[1] is out of range with \"2\""},
 		{GOOD "faults: {loss: 0.9}\n", 3,
@@ -205,7 +205,7 @@ static void test_refused(void **state)
 static void test_set(void **state)
 {
 	static const char *const set[] = {"devices=17", "rate=5e5", "faults.loss=0.02",
-		"report.bytes=[100, 200]", "transport=udp", "name=other", "devices=18"};
+		"report.bytes=[112, 200]", "transport=udp", "name=other", "devices=18"};
 	static const char *const search[] = {"load.search.seconds=0.25"};
 	struct scenario scenario;
 	char error[512];

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* outcome.c - one trial: what is kept of its times, and what is thought of it */
+#include "outcome.h"
+
+#include "histogram.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of the reports sent, those that may be late (load_kept() of the engine holds to the same). */
+#define LATE_MOST 0.001
+/* A generator that has less time left than this is what bounds the rate. */
+#define GENERATOR_BUSY 0.97
+#define BROKER_AT_EASE 0.9
+#define PLOT_PER_HALF 5
+
+const double outcome_quantiles[OUTCOME_QUANTILES] = {0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1};
+const char *const outcome_quantile_names[OUTCOME_QUANTILES] = {
+	"p50", "p90", "p99", "p99.9", "p99.99", "p99.999", "longest"};
+
+static void add_point(json_t *plot, const struct histogram *histogram, double share)
+{
+	double us = (double)histogram_quantile(histogram, share) / 1000;
+
+	json_array_append_new(plot, json_pack("[f, f]", share, us));
+}
+
+void outcome_latency(const struct histogram *histogram, struct outcome_latency *latency)
+{
+	double left = 1;
+
+	latency->count = histogram->total;
+	latency->mean = histogram_mean(histogram);
+	for (unsigned i = 0; i < OUTCOME_QUANTILES; i++)
+		latency->at[i] = histogram_quantile(histogram, outcome_quantiles[i]);
+	latency->plot = json_array();
+	for (; histogram->total && left * (double)histogram->total >= 1; left /= 2) {
+		for (int i = 0; i < PLOT_PER_HALF; i++)
+			add_point(latency->plot, histogram,
+				1 - left * (1 - i / (2.0 * PLOT_PER_HALF)));
+	}
+	if (histogram->total)
+		add_point(latency->plot, histogram, 1);
+}
+
+double outcome_busy(const struct load_result *result)
+{
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < LOAD_PART_COUNT; i++)
+		all += result->cycles[i];
+	return all ? 1 - (double)result->cycles[LOAD_PART_IDLE] / (double)all : 0;
+}
+
+__attribute__((format(printf, 2, 3))) static void because(
+	struct outcome *trial, const char *format, ...)
+{
+	size_t used = strlen(trial->why);
+	va_list arguments;
+
+	if (used) {
+		snprintf(trial->why + used, sizeof(trial->why) - used, ", ");
+		used = strlen(trial->why);
+	}
+	va_start(arguments, format);
+	vsnprintf(trial->why + used, sizeof(trial->why) - used, format, arguments);
+	va_end(arguments);
+}
+
+static void complain(struct outcome *trial, uint64_t count, const char *what)
+{
+	if (count)
+		because(trial, "%" PRIu64 " %s", count, what);
+}
+
+/* What is wrong on any machine, however busy. */
+static void find_wrong(struct outcome *trial)
+{
+	const struct load_result *result = &trial->result;
+	uint64_t wrong = 0, excused = result->unanswered + result->refused + result->failed;
+
+	for (unsigned i = 0; i < LOAD_WRONG_COUNT; i++)
+		wrong += result->wrong[i];
+	complain(trial, wrong, "wrong");
+	complain(trial, result->doubled, "came twice");
+	if (result->lost > excused)
+		because(trial, "%" PRIu64 " acknowledged and lost", result->lost - excused);
+}
+
+static void find_losses(struct outcome *trial, const struct outcome_rules *rules)
+{
+	const struct load_result *result = &trial->result;
+
+	if (!rules->drowns) {
+		complain(trial, result->lost, "lost");
+		complain(trial, result->refused, "refused");
+		complain(trial, result->sender_drops, "not taken by the port");
+	}
+	complain(trial, result->failed, "answered by an error");
+	if (!rules->drowns && !rules->ends)
+		complain(trial, result->unanswered, "unanswered");
+	if (!rules->ends)
+		complain(trial, result->disconnected, "sessions ended");
+}
+
+static void find_lateness(struct outcome *trial)
+{
+	const struct load_result *result = &trial->result;
+
+	if (result->sent && (double)result->late > LATE_MOST * (double)result->sent)
+		because(trial, "%.2g %% sent late",
+			100 * (double)result->late / (double)result->sent);
+	if (result->offered > result->sent)
+		because(trial, "%" PRIu64 " never sent", result->offered - result->sent);
+	if (trial->offered > 0 && result->rate < OUTCOME_ANSWERED_LEAST * trial->offered)
+		because(trial, "answered at %.0f/s only", result->rate);
+}
+
+static void find_bottleneck(struct outcome *trial)
+{
+	if (trial->busy >= GENERATOR_BUSY && trial->broker.known &&
+		trial->broker_busy < BROKER_AT_EASE)
+		because(trial,
+			"the generator was the bottleneck: it was busy %.1f %% of the time, the "
+			"broker %.1f %%",
+			100 * trial->busy, 100 * trial->broker_busy);
+}
+
+void outcome_judge(struct outcome *trial, const struct outcome_rules *rules)
+{
+	const struct load_result *result = &trial->result;
+
+	trial->busy = outcome_busy(result);
+	trial->stolen = result->seconds > 0 ? result->stolen_s / result->seconds : 0;
+	if (trial->broker.known && trial->broker.stolen > trial->stolen)
+		trial->stolen = trial->broker.stolen;
+	trial->why[0] = '\0';
+	trial->verdict = SEARCH_FAILED;
+	find_wrong(trial);
+	if (trial->why[0])
+		return;
+	if (trial->stolen > OUTCOME_STOLEN_MOST) {
+		trial->verdict = SEARCH_VOID;
+		because(trial, "others had %.1f %% of a core", 100 * trial->stolen);
+		return;
+	}
+	find_losses(trial, rules);
+	if (!rules->late && !rules->drowns)
+		find_lateness(trial);
+	if (trial->why[0])
+		find_bottleneck(trial);
+	else
+		trial->verdict = SEARCH_PASSED;
+}
+
+void outcome_free(struct outcome *trial)
+{
+	json_decref(trial->raw.plot);
+	json_decref(trial->clean.plot);
+	json_decref(trial->faults);
+	broker_change_free(&trial->broker);
+	memset(trial, 0, sizeof(*trial));
+}
