@@ -13,6 +13,10 @@
 #define FIRST_REMOTE (WIRE_OUR_ADDRESS + 0x10000) /* 198.19.0.1 */
 #define FIRST_PORT 12000 /* above all that the stack takes for servers that echo */
 #define PORTS_EACH 50000
+/* 200 addresses are enough for all devices; other attempts come from others. */
+#define ATTEMPT_SHIFT 10
+_Static_assert(DEVICES_MAX / PORTS_EACH < 1 << ATTEMPT_SHIFT, "addresses of an attempt");
+_Static_assert(DEVICE_ATTEMPTS << ATTEMPT_SHIFT < 1 << 16, "all are in 198.19.0.0/16");
 
 struct devices *devices_new(uint32_t count, uint32_t report_bytes)
 {
@@ -85,17 +89,18 @@ void device_record_of(uint32_t number, struct device_record *record)
 	record->serial = number + 1;
 }
 
-struct wire_flow device_flow(uint32_t number, uint16_t local_port)
+struct wire_flow device_flow(uint32_t number, unsigned attempts, uint16_t local_port)
 {
-	return (struct wire_flow){.remote = FIRST_REMOTE + number / PORTS_EACH,
+	return (struct wire_flow){
+		.remote = FIRST_REMOTE + (attempts << ATTEMPT_SHIFT) + number / PORTS_EACH,
 		.remote_port = (uint16_t)(FIRST_PORT + number % PORTS_EACH),
 		.local_port = local_port};
 }
 
 uint32_t device_number(const struct wire_flow *flow, uint32_t count)
 {
-	uint64_t number = (uint64_t)(flow->remote - FIRST_REMOTE) * PORTS_EACH + flow->remote_port -
-			  FIRST_PORT;
+	uint32_t address = (flow->remote - FIRST_REMOTE) & ((1u << ATTEMPT_SHIFT) - 1);
+	uint64_t number = (uint64_t)address * PORTS_EACH + flow->remote_port - FIRST_PORT;
 
 	return flow->remote < FIRST_REMOTE || flow->remote_port < FIRST_PORT || number >= count
 		       ? DEVICE_NONE

@@ -15,6 +15,7 @@
 #define DEVICES_MAX 10000000
 /** Devices that are dealt with at once, at most. */
 #define DEVICES_GROUP 4096
+#define DEVICE_ATTEMPTS 32
 #define DEVICE_ID_CHARS 24
 /* A report of that many bytes of JSON has room for all its members, and fits one segment. */
 #define REPORT_LEAST 100
@@ -25,15 +26,20 @@
 
 enum device_message { DEVICE_LOGIN, DEVICE_CONNECT, DEVICE_REPORT };
 
-/** struct bench_device - @slot: its place in the group that is under way */
+/**
+ * struct bench_device
+ * @slot: its place in the group that is under way
+ * @attempts: flows that it was refused: each time it tries from another address
+ */
 struct bench_device {
 	uint8_t key[16];
 	char token[16];
 	uint32_t seq, ack; /* its next number; the broker's next */
 	uint16_t sequence; /* of its newest request */
 	uint16_t slot;
+	uint8_t attempts;
 };
-_Static_assert(sizeof(struct bench_device) == 44, "ten million take 440 MB");
+_Static_assert(sizeof(struct bench_device) == 48, "ten million take 480 MB");
 
 /**
  * struct devices
@@ -62,8 +68,9 @@ void devices_free(struct devices *devices);
 /** device_record_of() - as it is provisioned: a PIN that is made from its number. */
 void device_record_of(uint32_t number, struct device_record *record);
 
-/** device_flow() - where device @number speaks from, to a port of the broker. */
-struct wire_flow device_flow(uint32_t number, uint16_t local_port);
+/** device_flow() - where device @number speaks from, to a port of the broker. @attempts: below
+ * DEVICE_ATTEMPTS */
+struct wire_flow device_flow(uint32_t number, unsigned attempts, uint16_t local_port);
 
 /** device_number() - whose flow it is; DEVICE_NONE: nobody's. */
 uint32_t device_number(const struct wire_flow *flow, uint32_t count);

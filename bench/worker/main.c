@@ -118,7 +118,7 @@ static json_t *series_say(struct series *series, const char *item, double hz)
 
 static json_t *log_in(struct traffic *traffic)
 {
-	const unsigned groups = options.traffic.sessions / 512 + 2;
+	const unsigned groups = options.traffic.sessions / TRAFFIC_LOGINS + 2;
 	struct traffic_cost cost;
 	struct series series;
 	json_t *result;
@@ -347,6 +347,11 @@ int main(int argc, char **argv)
 	resident = resident_bytes();
 	printf("%.0f bytes a session, the devices' own %zu included\n",
 		resident / options.traffic.sessions, sizeof(struct bench_device));
+	if (traffic_totals(traffic).refused)
+		printf("%llu connections were refused at first: no flow slot was near\n",
+			(unsigned long long)traffic_totals(traffic).refused);
+	json_object_set_new(
+		result, "refused", json_integer((json_int_t)traffic_totals(traffic).refused));
 	json_object_set_new(result, "resident_bytes", json_real(resident));
 	if (options.mode != LOGIN) {
 		part = options.mode == IDLE ? measure_idle(traffic) : report(traffic);

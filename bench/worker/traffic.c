@@ -12,7 +12,6 @@
 #include <urcu/urcu-qsbr.h>
 #include <x86intrin.h>
 
-#define LOGIN_GROUP 512 /* handshakes under way: fewer than would bring out cookies */
 #define LOGIN_TURN_US 20
 
 /* ---- one turn ---- */
@@ -130,7 +129,7 @@ static void set_frame(struct traffic *t, unsigned i, unsigned length)
 static void segment(struct traffic *t, unsigned i, uint16_t port, unsigned flags, uint32_t length)
 {
 	struct bench_device *device = &t->devices->all[t->numbers[i]];
-	struct wire_flow flow = device_flow(t->numbers[i], port);
+	struct wire_flow flow = device_flow(t->numbers[i], device->attempts, port);
 
 	set_frame(t, i,
 		wire_tcp(t->bytes[i], &flow, flags, device->seq, flags & WIRE_ACK ? device->ack : 0,
@@ -156,7 +155,8 @@ static void messages(struct traffic *t, enum device_message kind)
 		at[i] = t->bytes[i] + (udp ? WIRE_UDP_HEADERS : WIRE_TCP_HEADERS);
 	devices_frames(t->devices, kind, t->numbers, t->group_count, at, lengths);
 	for (unsigned i = 0; i < t->group_count; i++) {
-		struct wire_flow flow = device_flow(t->numbers[i], port);
+		const struct bench_device *device = &t->devices->all[t->numbers[i]];
+		struct wire_flow flow = device_flow(t->numbers[i], device->attempts, port);
 
 		if (udp)
 			set_frame(t, i, wire_udp(t->bytes[i], &flow, lengths[i]));
@@ -203,45 +203,93 @@ static void look_at_answers(struct traffic *t, enum device_message kind)
 
 /* ---- logging in ---- */
 
-static void login_over(struct traffic *t, uint16_t port, struct traffic_cost *cost)
+/* Those whose SYN was not answered are put behind, to try from elsewhere. */
+static void keep_open(struct traffic *t)
 {
-	for (unsigned i = 0; i < t->group_count; i++)
-		t->devices->all[t->numbers[i]].seq = t->numbers[i] * 7919u + port;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < t->group_count; i++) {
+		struct bench_device *device = &t->devices->all[t->numbers[i]];
+
+		if (device->ack) {
+			t->numbers[kept++] = t->numbers[i];
+		} else if (device->attempts + 1 < DEVICE_ATTEMPTS) {
+			t->again[t->again_count++] = t->numbers[i];
+			device->attempts++;
+			t->totals.refused++;
+		} else {
+			t->devices->wrong++;
+		}
+	}
+	begin_group(t, kept);
+}
+
+/* A connection of each of the group to @port, and a message over it that is answered. */
+static void over_tcp(
+	struct traffic *t, uint16_t port, enum device_message kind, struct traffic_cost *cost)
+{
+	for (unsigned i = 0; i < t->group_count; i++) {
+		struct bench_device *device = &t->devices->all[t->numbers[i]];
+
+		device->seq = t->numbers[i] * 7919u + port;
+		device->ack = 0;
+	}
 	segments(t, port, WIRE_SYN);
 	send_all(t, LOGIN_TURN_US, cost);
+	keep_open(t);
+	messages(t, kind);
+	send_all(t, LOGIN_TURN_US, cost);
+	look_at_answers(t, kind);
+	/* After a login the device closes; the broker's FIN comes back at once. */
+	if (kind == DEVICE_LOGIN) {
+		segments(t, port, WIRE_FIN | WIRE_ACK);
+		send_all(t, LOGIN_TURN_US, cost);
+	}
+	segments(t, port, WIRE_ACK);
+	send_all(t, LOGIN_TURN_US, cost);
+}
+
+/* All of the next @count devices, until none was refused. */
+static void all_over_tcp(struct traffic *t, unsigned count, uint16_t port, enum device_message kind,
+	struct traffic_cost *cost)
+{
+	for (unsigned i = 0; i < count; i++)
+		t->numbers[i] = t->logged_in + i;
+	do {
+		begin_group(t, count);
+		expect_nothing(t);
+		t->again_count = 0;
+		over_tcp(t, port, kind, cost);
+		count = t->again_count;
+		memcpy(t->numbers, t->again, count * sizeof(t->again[0]));
+	} while (count);
+}
+
+static void connect_over_udp(struct traffic *t, unsigned count, struct traffic_cost *cost)
+{
+	for (unsigned i = 0; i < count; i++)
+		t->numbers[i] = t->logged_in + i;
+	begin_group(t, count);
+	expect_nothing(t);
+	messages(t, DEVICE_CONNECT);
+	send_all(t, LOGIN_TURN_US, cost);
+	look_at_answers(t, DEVICE_CONNECT);
 }
 
 bool traffic_login(struct traffic *t, struct traffic_cost *cost)
 {
 	uint32_t left = t->options.sessions - t->logged_in;
-	unsigned count = left < LOGIN_GROUP ? left : LOGIN_GROUP;
+	unsigned count = left < TRAFFIC_LOGINS ? left : TRAFFIC_LOGINS;
 
 	if (count == 0)
 		return false;
 	begin(t, cost);
 	cost->items = count;
-	for (unsigned i = 0; i < count; i++)
-		t->numbers[i] = t->logged_in + i;
-	begin_group(t, count);
-	expect_nothing(t);
-	login_over(t, LOGIN_PORT, cost);
-	messages(t, DEVICE_LOGIN);
-	send_all(t, LOGIN_TURN_US, cost);
-	look_at_answers(t, DEVICE_LOGIN);
-	/* The device closes; the broker's FIN comes back at once. */
-	segments(t, LOGIN_PORT, WIRE_FIN | WIRE_ACK);
-	send_all(t, LOGIN_TURN_US, cost);
-	segments(t, LOGIN_PORT, WIRE_ACK);
-	send_all(t, LOGIN_TURN_US, cost);
-	if (!t->options.udp)
-		login_over(t, CONNECT_PORT, cost);
-	messages(t, DEVICE_CONNECT);
-	send_all(t, LOGIN_TURN_US, cost);
-	look_at_answers(t, DEVICE_CONNECT);
-	if (!t->options.udp) {
-		segments(t, CONNECT_PORT, WIRE_ACK);
-		send_all(t, LOGIN_TURN_US, cost);
-	}
+	all_over_tcp(t, count, LOGIN_PORT, DEVICE_LOGIN, cost);
+	if (t->options.udp)
+		connect_over_udp(t, count, cost);
+	else
+		all_over_tcp(t, count, CONNECT_PORT, DEVICE_CONNECT, cost);
 	end(t, cost);
 	t->logged_in += count;
 	t->totals.logins += count;
@@ -257,7 +305,7 @@ static unsigned acknowledge(struct traffic *t, struct frame *frames)
 
 	for (unsigned i = 0; i < count; i++) {
 		struct bench_device *device = &t->devices->all[t->owing[i]];
-		struct wire_flow flow = device_flow(t->owing[i], CONNECT_PORT);
+		struct wire_flow flow = device_flow(t->owing[i], device->attempts, CONNECT_PORT);
 		uint8_t *at = t->ack_bytes[t->ack_next++ % ACK_BUFFERS];
 
 		frames[i] = (struct frame){.data = at,

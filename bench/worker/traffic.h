@@ -11,6 +11,9 @@
 
 #include <stdio.h>
 
+/** Devices that log in at once: fewer handshakes than bring out cookies. */
+#define TRAFFIC_LOGINS 512
+
 /**
  * struct traffic_options
  * @sessions: devices, each with a session
@@ -46,6 +49,7 @@ struct traffic_totals {
 	uint64_t online, uplink, other; /* events read from the ring */
 	uint64_t wrong;                 /* answers that were not what they had to be, or missing */
 	uint64_t strange;               /* frames to no device of ours */
+	uint64_t refused; /* connections not answered: the device tried from elsewhere */
 };
 
 struct traffic;

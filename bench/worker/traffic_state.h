@@ -22,6 +22,7 @@
  * @place: in the order, of the next report
  * @before: the worker's accounting when this group began
  * @numbers, @group_count: whose group it is; the arrays behind are by place in it
+ * @again: devices that were refused a connection
  * @owing: devices that were answered in the last turn and have not acknowledged it
  */
 struct traffic {
@@ -38,9 +39,10 @@ struct traffic {
 	uint64_t tsc_hz;
 	uint32_t logged_in, active, place;
 	struct turn_view before;
-	unsigned group_count, owing_count, ack_next;
+	unsigned group_count, owing_count, again_count, ack_next;
 	uint32_t numbers[DEVICES_GROUP];
 	uint32_t owing[DEVICES_GROUP];
+	uint32_t again[TRAFFIC_LOGINS];
 	uint32_t answer_bytes[DEVICES_GROUP];
 	struct frame frames[DEVICES_GROUP];
 	uint8_t (*bytes)[FRAME_BYTES];

@@ -55,7 +55,7 @@ static void test_the_figure_is_the_middle_and_the_least(void **state)
 static void test_a_flow_tells_its_device(void **state)
 {
 	for (uint32_t number = 0; number < DEVICES_MAX; number += 7777) {
-		struct wire_flow flow = device_flow(number, 7701);
+		struct wire_flow flow = device_flow(number, number % DEVICE_ATTEMPTS, 7701);
 
 		assert_int_equal(device_number(&flow, DEVICES_MAX), number);
 	}
