@@ -6,14 +6,14 @@
 #include "memory.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 COUNTER_TABLE(tcp_counter_info, TCP_COUNTERS);
 
 /* Descriptors of anything but connections. */
-#define OTHERS 1024
+#define OTHERS 100
 /* The table is swept about once a second, in slices of at most so many. */
 #define SWEEP_US 1000000
 #define SWEEP_MAX 256
@@ -45,18 +45,24 @@ static uint32_t seconds(const struct tcp *tcp)
 
 /* ---- begin and end ---- */
 
-static int more_files(rlim_t wanted)
+/* Return: descriptors that we may have: @wanted, or what a process that must not raise its limit has. */
+static rlim_t more_files(rlim_t wanted)
 {
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files))
-		return -errno;
-	if (files.rlim_cur >= wanted)
 		return 0;
-	files.rlim_cur = wanted;
-	if (files.rlim_max < wanted)
-		files.rlim_max = wanted;
-	return setrlimit(RLIMIT_NOFILE, &files) ? -errno : 0;
+	if (files.rlim_cur < wanted) {
+		files.rlim_cur = wanted;
+		if (files.rlim_max < wanted)
+			files.rlim_max = wanted;
+		if (setrlimit(RLIMIT_NOFILE, &files) && !getrlimit(RLIMIT_NOFILE, &files)) {
+			files.rlim_cur = files.rlim_max;
+			setrlimit(RLIMIT_NOFILE, &files);
+		}
+	}
+	getrlimit(RLIMIT_NOFILE, &files);
+	return files.rlim_cur < wanted ? files.rlim_cur : wanted;
 }
 
 size_t stack_bytes(const struct stack_config *config)
@@ -78,9 +84,15 @@ int kernel_tcp_start(struct stack *stack, uint64_t now)
 	tcp->sockets = stack->sockets;
 	tcp->stack_counters = stack->counters;
 	tcp->now = tcp->swept = now;
-	tcp->size = tcp->config.connections + OTHERS;
-	if (tcp->size > 1u << 24)
+	tcp->size = (uint32_t)more_files(tcp->config.connections + OTHERS);
+	if (tcp->size > 1u << 24 || tcp->size <= OTHERS)
 		return -ERANGE;
+	if (tcp->config.connections > tcp->size - OTHERS) {
+		tcp->config.connections = tcp->size - OTHERS;
+		fprintf(stderr,
+			"hearth-twin: warning: %u files at most (ulimit -Hn), so %u connections\n",
+			tcp->size, tcp->config.connections);
+	}
 	tcp->connections = memory_map(tcp->size * sizeof(*tcp->connections), huge);
 	tcp->dirty = memory_map(tcp->size * sizeof(*tcp->dirty), huge);
 	tcp->in = memory_map(KERNEL_READS, huge);
@@ -88,7 +100,7 @@ int kernel_tcp_start(struct stack *stack, uint64_t now)
 	tcp->out = memory_map(KERNEL_OUT_BYTES, huge);
 	if (!tcp->connections || !tcp->dirty || !tcp->in || !tcp->held_bytes || !tcp->out)
 		return -ENOMEM;
-	return more_files(tcp->size);
+	return 0;
 }
 
 void kernel_tcp_stop(struct tcp *tcp)
