@@ -41,7 +41,7 @@ struct json_member {
 
 /**
  * struct json_object - the outcome of a scan
- * @reached: where the last key or element begins that a refused scan has come to
+ * @reached: how much of the text a refused scan's work stands for, not 0 unless it is none at all
  */
 struct json_object {
 	const uint8_t *text;

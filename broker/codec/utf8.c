@@ -84,6 +84,47 @@ static bool well_formed(const uint8_t *text, uint32_t whole, __m256i tail)
 	return _mm256_testz_si256(wrong, wrong);
 }
 
+/* Always one block more, if only of spaces: what the end cuts off is too short then. */
+static inline __m256i last_block(const uint8_t *text, uint32_t length)
+{
+	const uint32_t whole = length & ~31u;
+	uint8_t tail[32];
+
+	memset(tail, ' ', sizeof(tail));
+	memcpy(tail, text + whole, length - whole);
+	return _mm256_loadu_si256((const __m256i *)tail);
+}
+
+static bool is_well_formed(const uint8_t *text, uint32_t length)
+{
+	return well_formed(text, length & ~31u, last_block(text, length));
+}
+
+#ifdef __AVX512BW__
+
+/* Control characters but for white space; @beyond: is there anything that is not ASCII? */
+static bool has_controls(const uint8_t *text, uint32_t length, bool *beyond)
+{
+	const __m512i spaces = _mm512_set1_epi8(' ');
+	uint64_t wrong = 0, high = 0;
+
+	for (uint32_t at = 0; at < length; at += 64) {
+		const uint64_t there =
+			length - at < 64 ? ~(~UINT64_C(0) << (length - at)) : ~UINT64_C(0);
+		const __m512i here = _mm512_mask_loadu_epi8(spaces, there, text + at);
+		const uint64_t white = _mm512_cmpeq_epi8_mask(here, _mm512_set1_epi8('\t')) |
+				       _mm512_cmpeq_epi8_mask(here, _mm512_set1_epi8('\n')) |
+				       _mm512_cmpeq_epi8_mask(here, _mm512_set1_epi8('\r'));
+
+		wrong |= _mm512_cmplt_epu8_mask(here, spaces) & ~white;
+		high |= _mm512_movepi8_mask(here);
+	}
+	*beyond = high;
+	return wrong;
+}
+
+#else
+
 static inline __m256i controls(__m256i text)
 {
 	__m256i space = _mm256_or_si256(_mm256_cmpeq_epi8(text, _mm256_set1_epi8('\t')),
@@ -94,28 +135,35 @@ static inline __m256i controls(__m256i text)
 		space, _mm256_cmpeq_epi8(_mm256_min_epu8(text, _mm256_set1_epi8(0x1f)), text));
 }
 
-bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
+static bool has_controls(const uint8_t *text, uint32_t length, bool *beyond)
 {
-	const uint32_t whole = length & ~31u;
-	__m256i wrong = _mm256_setzero_si256(), any = wrong, here;
-	uint8_t tail[32];
-	bool right;
+	__m256i here = last_block(text, length), any = here, wrong = controls(here);
 
-	/* always one block more, if only of spaces: what the end cuts off is too short then */
-	memset(tail, ' ', sizeof(tail));
-	memcpy(tail, text + whole, length - whole);
-	here = _mm256_loadu_si256((const __m256i *)tail);
-	for (uint32_t at = 0;; at += 32) {
+	for (uint32_t at = 0; at < (length & ~31u); at += 32) {
+		here = _mm256_loadu_si256((const __m256i *)(text + at));
 		any = _mm256_or_si256(any, here);
 		wrong = _mm256_or_si256(wrong, controls(here));
-		if (at == whole)
-			break;
-		here = _mm256_loadu_si256((const __m256i *)(text + at));
 	}
-	right = _mm256_testz_si256(wrong, wrong);
-	if (even || _mm256_movemask_epi8(any))
-		right &= well_formed(text, whole, _mm256_loadu_si256((const __m256i *)tail));
+	*beyond = _mm256_movemask_epi8(any);
+	return !_mm256_testz_si256(wrong, wrong);
+}
+
+#endif
+
+bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
+{
+	bool beyond, right = !has_controls(text, length, &beyond);
+
+	if (even || beyond)
+		right &= is_well_formed(text, length);
 	return right;
+}
+
+void utf8_even(const uint8_t *text, uint32_t length)
+{
+	bool right = is_well_formed(text, length);
+
+	__asm__ volatile("" : : "r"(right)); /* work that nobody needs */
 }
 
 #else
@@ -136,6 +184,12 @@ bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
 			return false;
 	}
 	return text;
+}
+
+void utf8_even(const uint8_t *text, uint32_t length)
+{
+	(void)text;
+	(void)length;
 }
 
 #endif

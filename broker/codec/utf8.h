@@ -15,3 +15,6 @@
  * text is read.
  */
 bool utf8_is_text(const uint8_t *text, uint32_t length, bool even);
+
+/** utf8_even() - the work that utf8_is_text() without @even did not do if the text was ASCII. */
+void utf8_even(const uint8_t *text, uint32_t length);

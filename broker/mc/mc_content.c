@@ -227,7 +227,7 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 	}
 	if (json_scan(&mc->object, frame->plain, frame->plain_length)) {
 		mc_fault(frame, MC_DROP_JSON);
-		utf8_is_text(frame->plain, frame->plain_length, true);
+		utf8_even(frame->plain, frame->plain_length);
 		work_on(mc, length, mc->object.reached);
 		return;
 	}
@@ -236,7 +236,7 @@ void mc_content_read(struct mc *mc, struct mc_frame *frame)
 	if (!found[MC_NAME_SEQUENCE] || json_decimal(object, found[MC_NAME_SEQUENCE], UINT16_MAX,
 						&value, &content->sequence_text)) {
 		mc_fault(frame, MC_DROP_NO_SEQUENCE);
-		utf8_is_text(frame->plain, frame->plain_length, true);
+		utf8_even(frame->plain, frame->plain_length);
 		return;
 	}
 	content->sequence = value;

@@ -11,9 +11,11 @@
  * takes the key, and is made up for from where its scan ended.
  */
 #define BEGIN                                                                                      \
-	"{\"sequence\":\"12345\",\"deviceId\":\"000000000000000000000000\",\"time\":1700000000,"   \
+	"{\"time\":1700000000,\"sequence\":\"12345\",\"deviceId\":\"000000000000000000000000\","   \
 	"\"statusSerials\":["
-#define ELEMENT "{\"serialId\":\"1\",\"name\":\"SWITCH\",\"value\":\"1\"},"
+#define ELEMENT                                                                                    \
+	"{\"serialId\":\"1\",\"status\":[{\"name\":\"SWITCH\",\"curStatusValue\":1},{"             \
+	"\"name\":\"LEVEL\",\"curStatusValue\":25.5}]},"
 #define END "]}"
 #define BEGIN_BYTES (sizeof(BEGIN) - 1)
 #define TWICE_BEGUN 32 /* bytes whose scan costs as much */
