@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* dpdk_source.c - which of our addresses and ports a device sends from */
-#include "transport_dpdk.h"
+#include "dpdk_source.h"
 
 #include <arpa/inet.h>
 

@@ -3,6 +3,8 @@
 /* identity.c - ids, PINs and first numbers by a keyed function of seed and index */
 #include "identity.h"
 
+#include "digits.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,26 +16,18 @@
 #define ROW (IDENTITY_ID + 1 + IDENTITY_PIN + 1)
 #define ROWS_AT_ONCE 16384
 
-/* What else the function is asked for has a second word of its own: 0..3 are a PIN's quarters. */
-#define WORD_BASE 0x100000000ull
-
 void identity_init(struct identity *identity, uint64_t seed)
 {
 	identity->key = (struct siphash_key){seed, 0x6861727468000001ull ^ ~seed};
 	memcpy(identity->head, "4000000000000000", sizeof(identity->head));
 }
 
-/* Eight digits, two at a time. */
-static void digits8(char out[8], uint32_t number)
-{
-	for (int i = 7; i >= 0; i--, number /= 10)
-		out[i] = (char)('0' + number % 10);
-}
-
 void identity_id(const struct identity *identity, uint32_t index, char id[IDENTITY_ID])
 {
+	uint64_t digits = digits8(index);
+
 	memcpy(id, identity->head, sizeof(identity->head));
-	digits8(id + sizeof(identity->head), index);
+	memcpy(id + sizeof(identity->head), &digits, sizeof(digits));
 }
 
 void identity_pin(const struct identity *identity, uint32_t index, char pin[IDENTITY_PIN])
@@ -64,11 +58,6 @@ uint32_t identity_index(const struct identity *identity, const char id[IDENTITY_
 	digits = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ffull;
 	digits = (digits * 100 + (digits >> 16)) & 0x0000ffff0000ffffull;
 	return (uint32_t)((digits & 0xffffffff) * 10000 + (digits >> 32));
-}
-
-uint16_t identity_base(const struct identity *identity, uint32_t index, uint32_t login)
-{
-	return (uint16_t)siphash_16(&identity->key, index, WORD_BASE + login);
 }
 
 static int write_all(int fd, const char *bytes, size_t length)

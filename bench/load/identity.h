@@ -30,9 +30,6 @@ void identity_pin(const struct identity *identity, uint32_t index, char pin[IDEN
 /** identity_index() - whose id is it? Return: the index; UINT32_MAX for a stranger's. */
 uint32_t identity_index(const struct identity *identity, const char id[IDENTITY_ID]);
 
-/** identity_base() - the sequence of a device's @login'th connect: requests count on from there. */
-uint16_t identity_base(const struct identity *identity, uint32_t index, uint32_t login);
-
 /** identity_csv() - write the file that hearthctl device import takes, mode 0600.
  * Return: 0 or -errno. */
 int identity_csv(const struct identity *identity, uint32_t count, const char *path);

@@ -34,7 +34,7 @@ struct load_wire;
  * @tcp: sessions over TCP, else over UDP (logins are over TCP always)
  * @at_once: logins under way at once, at most
  * @login_rate: logins begun a second, at most; 0: as fast as they are answered
- * @bytes, @sizes: plain text of a report in bytes (100..8192; UDP: ..1000), in equal shares
+ * @bytes, @sizes: plain text of a report in bytes (112..8192; UDP: ..1000), in equal shares
  * @code: frame code of reports: 2006
  * @in_order: devices report one after the other, else at random
  * @outstanding: reports of one device under way, at most

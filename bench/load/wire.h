@@ -70,6 +70,7 @@ struct load_wire {
 
 /**
  * struct wire_dpdk_config - a DPDK port and a stack of our own
+ * @identity: a file that exists: two processes with the same one do not run at once
  * @device: as --via dpdk:DEVICE; @address, @prefix, @gateway, @login: as the fleet's options
  *	(text); @gateway may be NULL
  * @connect: the connect ports' address and port; NULL: @login's with the port after it
@@ -78,7 +79,7 @@ struct load_wire {
  * @seed: of the losses
  */
 struct wire_dpdk_config {
-	const char *device, *address, *gateway, *login, *connect;
+	const char *identity, *device, *address, *gateway, *login, *connect;
 	unsigned cpu, megabytes;
 	const char *pages;
 	double loss;

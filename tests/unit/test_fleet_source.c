@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
-#include "transport_dpdk.h"
+#include "dpdk_source.h"
+
+#include <arpa/inet.h>
 
 static struct ip_address first_address(void)
 {

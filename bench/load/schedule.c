@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* schedule.c - what is due: reports by an open loop (or so many under way), heartbeats by turns */
+#include "engine.h"
+
+/** Devices looked at for one report, at most: where all are busy it waits. */
+#define TRIES 16
+
+/* xorshift64* (Vigna 2014): which device is next need not be hard to guess. */
+static uint64_t draw(struct load *load)
+{
+	load->random ^= load->random >> 12;
+	load->random ^= load->random << 25;
+	load->random ^= load->random >> 27;
+	return load->random * 2685821657736338717ull;
+}
+
+static uint32_t choose(struct load *load)
+{
+	uint32_t devices = load->config.devices;
+
+	if (!load->config.in_order)
+		return (uint32_t)((draw(load) >> 32) * devices >> 32);
+	if (++load->order_next >= devices)
+		load->order_next = 0;
+	return load->order_next;
+}
+
+/* The next device in order; one that follows later is fetched from memory meanwhile. */
+static uint32_t next_device(struct load *load)
+{
+	uint32_t device = load->ahead[load->ahead_at], later = choose(load);
+
+	load->ahead[load->ahead_at] = later;
+	load->ahead_at = (load->ahead_at + 1) % AHEAD;
+	__builtin_prefetch(&load->devices[later], 1);
+	return device;
+}
+
+static bool send_report(struct load *load, uint64_t due, bool measured)
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint32_t device = next_device(load), slot;
+		struct device *d = &load->devices[device];
+		struct slot *s;
+
+		if (d->state != DEVICE_LIVE || d->under_way >= load->config.outstanding) {
+			load->run.skipped++;
+			continue;
+		}
+		slot = slot_get(load, device, REQUEST_REPORT, due);
+		if (slot == NO_SLOT)
+			return false;
+		s = &load->slots[slot];
+		s->n = d->account.sent + 1;
+		s->sequence = (uint16_t)(d->base + d->count + 1);
+		s->time = load->clock.now;
+		s->measured = measured;
+		if (!build_add(load, slot)) {
+			slot_put(load, slot);
+			return false;
+		}
+		d->account.sent++;
+		d->count++;
+		load->figures.sent++;
+		load->run.open++;
+		return true;
+	}
+	return false;
+}
+
+static bool open_loop(struct load *load)
+{
+	struct run *run = &load->run;
+	uint64_t due_now, due;
+	unsigned sent = 0;
+
+	if (load->now < run->begin)
+		return false;
+	due_now = (uint64_t)((double)(load->now - run->begin) / run->interval) + 1;
+	if (due_now > run->end)
+		due_now = run->end;
+	for (; run->next < due_now && sent < BURST; run->next++, sent++) {
+		bool measured = run->next >= run->first;
+
+		due = run->begin + (uint64_t)((double)run->next * run->interval);
+		if (!send_report(load, due, measured))
+			break;
+		if (!measured)
+			continue;
+		run->sent++;
+		run->late += load->now > due + LATE_NS;
+	}
+	return sent > 0;
+}
+
+static bool closed_loop(struct load *load)
+{
+	struct run *run = &load->run;
+	bool measured = load->now >= run->from;
+	unsigned sent = 0;
+
+	while (run->open < run->trial->closed && sent < BURST &&
+		send_report(load, load->now, measured))
+		sent++;
+	if (measured)
+		run->sent += sent;
+	return sent > 0;
+}
+
+static void send_heartbeat(struct load *load, uint32_t device)
+{
+	struct device *d = &load->devices[device];
+	uint32_t slot;
+
+	if (d->state != DEVICE_LIVE || d->under_way >= LOAD_OUTSTANDING_MAX)
+		return;
+	slot = slot_get(load, device, REQUEST_HEARTBEAT, load->now);
+	if (slot == NO_SLOT)
+		return;
+	load->slots[slot].sequence = (uint16_t)(d->base + d->count + 1);
+	load->slots[slot].time = load->clock.now;
+	if (!build_add(load, slot)) {
+		slot_put(load, slot);
+		return;
+	}
+	d->count++;
+	load->figures.heartbeats++;
+}
+
+/* Each device's turn comes once in a heartbeat's time, all through one after the other. */
+static bool heartbeats(struct load *load)
+{
+	uint64_t period = load->config.heartbeat_s * SECOND_NS;
+	uint32_t devices = load->config.devices;
+	unsigned done = 0;
+	uint64_t due;
+
+	if (period == 0)
+		return false;
+	due = (uint64_t)((double)(load->now - load->beat_from) / (double)period * devices);
+	/* after a pause between two trials: not all that were missed */
+	if (due > load->beats + devices)
+		load->beats = due - devices;
+	for (; load->beats < due && done < BURST; load->beats++, done++) {
+		send_heartbeat(load, load->beat_next);
+		if (++load->beat_next == devices)
+			load->beat_next = 0;
+		__builtin_prefetch(&load->devices[(load->beat_next + 8) % devices], 1);
+	}
+	return done > 0;
+}
+
+bool schedule_turn(struct load *load)
+{
+	const struct run *run = &load->run;
+	bool worked = heartbeats(load);
+
+	if (!run->on || !run->reports || load->now >= run->to)
+		return worked;
+	return (run->trial->closed ? closed_loop(load) : open_loop(load)) || worked;
+}
+
+void schedule_begin(struct load *load)
+{
+	const struct load_trial *trial = load->run.trial;
+	struct run *run = &load->run;
+	uint64_t open = run->open;
+
+	*run = (struct run){.trial = trial, .on = true, .open = open};
+	run->begin = load->now + MS_NS;
+	run->from = run->begin + trial->warmup_ms * MS_NS;
+	run->to = run->from + trial->measure_ms * MS_NS;
+	run->reports = !trial->heartbeats_only && (trial->rate > 0 || trial->closed > 0);
+	if (trial->rate > 0) {
+		run->interval = 1e9 / trial->rate;
+		run->first = (uint64_t)((double)(run->from - run->begin) / run->interval);
+		run->end = (uint64_t)((double)(run->to - run->begin) / run->interval);
+	}
+	for (unsigned i = 0; i < AHEAD; i++)
+		load->ahead[i] = choose(load);
+}

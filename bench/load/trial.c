@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* trial.c - all devices log in; one trial: warm-up, measured time, drain, accounts */
+#include "engine.h"
+
+#include <errno.h>
+#include <x86intrin.h>
+
+/** At the drain's end nothing more comes if nothing came for so long. */
+#define QUIET_NS (20 * MS_NS)
+
+static uint64_t busy_cycles(const struct load *load)
+{
+	uint64_t cycles = 0;
+
+	for (unsigned i = 0; i < LOAD_PART_COUNT; i++)
+		cycles += i == LOAD_PART_IDLE ? 0 : load->cycles[i];
+	return cycles;
+}
+
+static int on_wire(struct load *load, int (*loop)(void *), void *argument)
+{
+	load->mark = __rdtsc();
+	return load->wire->run ? load->wire->run(load->wire, loop, argument) : loop(argument);
+}
+
+/* ---- logins ---- */
+
+struct login_errand {
+	struct load *load;
+	double seconds;
+	uint64_t began, ended;
+	void (*progress)(void *context, uint32_t live, double rate);
+	void *context;
+};
+
+static int login_loop(void *argument)
+{
+	struct login_errand *errand = argument;
+	struct load *load = errand->load;
+	uint64_t next = 0, until, counted;
+	uint32_t live = load->live;
+
+	load->mark = __rdtsc();
+	errand->began = errand->ended = counted = load->login_from = load->beat_from = load_now();
+	load->login_begun = 0;
+	until = errand->seconds > 0 ? errand->began + (uint64_t)(errand->seconds * 1e9)
+				    : UINT64_MAX;
+	next = errand->began + SECOND_NS;
+	while (load->live < load->config.devices) {
+		load_turn(load);
+		errand->ended = load->now;
+		if (load->stop)
+			return -EINTR;
+		if (load->now >= until)
+			return -ETIMEDOUT;
+		if (load->now < next)
+			continue;
+		next += SECOND_NS;
+		if (errand->progress)
+			errand->progress(errand->context, load->live,
+				(load->live - live) * 1e9 / (double)(load->now - counted));
+		live = load->live;
+		counted = load->now;
+	}
+	return 0;
+}
+
+int load_login(struct load *load, double seconds, struct load_login_result *result,
+	void (*progress)(void *context, uint32_t live, double rate), void *context)
+{
+	struct login_errand errand = {load, seconds, 0, 0, progress, context};
+	struct figures before = load->figures;
+	uint64_t busy = busy_cycles(load), idle = load->cycles[LOAD_PART_IDLE];
+	uint32_t live = load->live;
+	int rc = on_wire(load, login_loop, &errand);
+
+	busy = busy_cycles(load) - busy;
+	idle = load->cycles[LOAD_PART_IDLE] - idle;
+	*result = (struct load_login_result){
+		.devices = load->live,
+		.logins = load->figures.logins - before.logins,
+		.connects = load->figures.connects - before.connects,
+		.retried = load->figures.retried - before.retried,
+		.failed = load->figures.failed - before.failed,
+		.seconds = (double)(errand.ended - errand.began) * 1e-9,
+		.busy_share = busy + idle ? (double)busy / (double)(busy + idle) : 0,
+	};
+	if (result->seconds > 0)
+		result->rate = (load->live - live) / result->seconds;
+	return rc;
+}
+
+/* ---- trials ---- */
+
+/** struct sample - counts at one moment of a trial */
+struct sample {
+	uint64_t at, cycles[LOAD_PART_COUNT], turns;
+	uint64_t gaps, gap_total;
+};
+
+struct trial_errand {
+	struct load *load;
+	struct sample from, to;
+};
+
+static void take_sample(struct load *load, struct sample *sample)
+{
+	*sample = (struct sample){.at = load->now,
+		.turns = load->turns,
+		.gaps = load->gaps,
+		.gap_total = load->gap_total};
+	memcpy(sample->cycles, load->cycles, sizeof(sample->cycles));
+}
+
+/* Everything answered, and nothing new at the ring for a while? */
+static bool drained(struct load *load, uint64_t *quiet_since, uint64_t *events)
+{
+	if (*events != load->figures.events || load->run.open > 0) {
+		*events = load->figures.events;
+		*quiet_since = load->now;
+	}
+	return load->now - *quiet_since >= QUIET_NS;
+}
+
+static int trial_loop(void *argument)
+{
+	struct trial_errand *errand = argument;
+	struct load *load = errand->load;
+	const struct load_trial *trial = load->run.trial;
+	uint64_t tick, until, quiet_since = 0, events = UINT64_MAX;
+
+	load->mark = __rdtsc();
+	load->now = load_now();
+	schedule_begin(load);
+	tick = load->now;
+	until = load->run.to + trial->drain_ms * MS_NS;
+	load->gap_longest = 0;
+	for (;;) {
+		load_turn(load);
+		if (load->stop)
+			return -EINTR;
+		if (!errand->from.at && load->now >= load->run.from)
+			take_sample(load, &errand->from);
+		if (!errand->to.at && load->now >= load->run.to)
+			take_sample(load, &errand->to);
+		if (trial->turn && load->now >= tick) {
+			trial->turn(trial->context, load, load->now);
+			build_flush(load);
+			tick = load->now + MS_NS;
+		}
+		if (load->now < load->run.to) {
+			quiet_since = load->now;
+			continue;
+		}
+		if (load->now >= until || drained(load, &quiet_since, &events))
+			return 0;
+	}
+}
+
+/* Sent and not seen at the ring, over all devices. */
+static uint64_t owed(const struct load *load)
+{
+	uint64_t sum = load->figures.gone;
+
+	for (uint32_t i = 0; i < load->config.devices; i++)
+		sum += account_owed(&load->devices[i].account);
+	return load->feed ? sum : 0;
+}
+
+static uint64_t open_measured(const struct load *load)
+{
+	uint64_t count = 0;
+
+	for (uint32_t slot = load->oldest; slot != NO_SLOT; slot = load->slots[slot].newer)
+		count += load->slots[slot].measured;
+	return count;
+}
+
+static void fill_in(const struct load *load, const struct trial_errand *errand,
+	const struct figures *before, struct load_result *result)
+{
+	const struct figures *after = &load->figures;
+	const struct run *run = &load->run;
+
+	*result = (struct load_result){
+		.offered = run->trial->rate > 0 ? run->end - run->first : run->sent,
+		.sent = run->sent,
+		.late = run->late,
+		.skipped = run->skipped,
+		.answered = run->answered,
+		.refused = run->refused,
+		.failed = run->failures,
+		.repeated = after->repeated - before->repeated,
+		.unanswered = run->unanswered + open_measured(load),
+		.delivered = after->events - before->events,
+		.doubled = after->doubled - before->doubled,
+		.heartbeats = after->heartbeats - before->heartbeats,
+		.heartbeats_answered = after->heartbeats_answered - before->heartbeats_answered,
+		.checked = after->checked - before->checked,
+		.disconnected = after->disconnected - before->disconnected,
+		.relogins = after->relogins - before->relogins,
+		.seconds = (double)(errand->to.at - errand->from.at) * 1e-9,
+		.tsc_hz = (uint64_t)(load->tsc_ghz * 1e9),
+		.turns = errand->to.turns - errand->from.turns,
+		.stolen_s = (double)(errand->to.gap_total - errand->from.gap_total) /
+			    (load->tsc_ghz * 1e9),
+		.stolen_gaps = errand->to.gaps - errand->from.gaps,
+		.stolen_longest_s = (double)load->gap_longest / (load->tsc_ghz * 1e9),
+	};
+	for (unsigned i = 0; i < LOAD_WRONG_COUNT; i++)
+		result->wrong[i] = after->wrong[i] - before->wrong[i];
+	for (unsigned i = 0; i < LOAD_PART_COUNT; i++)
+		result->cycles[i] = errand->to.cycles[i] - errand->from.cycles[i];
+	if (result->seconds > 0)
+		result->rate = (double)run->answered_in_time / result->seconds;
+	memcpy(result->first_wrong, load->first_wrong, sizeof(result->first_wrong));
+}
+
+int load_trial(struct load *load, const struct load_trial *trial, struct load_result *result)
+{
+	struct trial_errand errand = {.load = load};
+	struct figures before = load->figures;
+	uint64_t drops = load->wire->drops(load->wire), lost = owed(load);
+	int rc;
+
+	load->first_wrong[0] = '\0';
+	load->run.trial = trial;
+	rc = on_wire(load, trial_loop, &errand);
+	load->run.on = false;
+	fill_in(load, &errand, &before, result);
+	result->sender_drops = load->wire->drops(load->wire) - drops;
+	/* what an earlier trial had given up may have come now */
+	lost = owed(load) - lost;
+	result->lost = (int64_t)lost > 0 ? lost : 0;
+	/* no longer of any trial */
+	for (uint32_t slot = load->oldest; slot != NO_SLOT; slot = load->slots[slot].newer)
+		load->slots[slot].measured = false;
+	return rc;
+}
+
+bool load_kept(const struct load_result *result)
+{
+	for (unsigned i = 0; i < LOAD_WRONG_COUNT; i++)
+		if (result->wrong[i])
+			return false;
+	return result->sent == result->offered && result->answered == result->sent &&
+	       !result->refused && !result->failed && !result->unanswered && !result->lost &&
+	       !result->doubled && !result->sender_drops && !result->disconnected &&
+	       result->late * 1000 < result->offered + !result->offered;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026, the Hearth authors */
+/* wire_dpdk.c - the instrument on a DPDK port and a stack of ours: start and end */
+#include "wire_dpdk.h"
+
+#include "eal.h"
+#include "memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINK_WAIT_MS 10000
+#define NEIGHBOURS 64
+#define SEND_BYTES (1u << 20)
+#define IDLE_US (UINT64_C(86400) * 1000000 * 20)
+#define TIME_WAITS (1u << 18)
+
+static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
+{
+	return value < least ? least : value > most ? most : value;
+}
+
+static int start_port(struct wire_dpdk *dpdk, char *error, size_t size)
+{
+	const struct wire_dpdk_config *config = &dpdk->config;
+	const char *pages = config->pages ? config->pages : "auto";
+	const struct eal_config eal = {.identity = config->identity,
+		.workers = &dpdk->config.cpu,
+		.worker_count = 1,
+		.memory = strcmp(pages, "huge") == 0      ? EAL_MEMORY_HUGE
+			  : strcmp(pages, "no-huge") == 0 ? EAL_MEMORY_NO_HUGE
+							  : EAL_MEMORY_AUTO,
+		.megabytes = config->megabytes,
+		.devices = &config->device,
+		.device_count = 1,
+		/* memif's zero copy shares its buffers by one file */
+		.words = strstr(config->device, "zero-copy=yes") ? "--single-file-segments" : NULL};
+	const struct port_config port = {.device = config->device,
+		.workers = 1,
+		.queues = 1,
+		.rss = &dpdk->rss,
+		.megabytes = config->megabytes / 2};
+	uint8_t key[RSS_KEY_BYTES];
+	int rc = eal_start(&eal, error, size);
+
+	if (rc)
+		return rc;
+	do
+		dpdk->random->fill(dpdk->random, key, sizeof(key));
+	while (rss_init(&dpdk->rss, key, 1) != 0);
+	dpdk->port = port_open(&port, error, size);
+	return dpdk->port ? 0 : -EIO;
+}
+
+/* All ports that devices may send datagrams from. */
+static unsigned bound_ports(uint16_t *ports)
+{
+	unsigned count = 0;
+
+	for (unsigned port = SOURCE_PORT_FIRST; port <= UINT16_MAX; port++)
+		ports[count++] = htons((uint16_t)port);
+	return count;
+}
+
+static void size_stack(struct wire_dpdk *dpdk, struct stack_config *config)
+{
+	struct stack_link *link = &config->links[0];
+
+	link->addresses[0] = (struct stack_address){dpdk->address, dpdk->prefix};
+	link->address_count = 1;
+	link->more = source_addresses(dpdk->devices) - 1;
+	if (dpdk->has_gateway)
+		link->gateways[link->gateway_count++] = dpdk->gateway;
+	link->link = lossy_link(
+		&dpdk->lossy, port_link(dpdk->port, 0), dpdk->config.loss, dpdk->config.seed);
+	config->link_count = 1;
+	config->neighbours = NEIGHBOURS;
+	config->huge = eal_uses_huge_pages();
+	/* Beside its session's a device may have a connection that is still closing. */
+	config->tcp = (struct tcp_config){
+		.connections = dpdk->devices + clamp(dpdk->devices / 8, 16384, 1u << 20),
+		.embryonic = 64,
+		.time_wait = clamp(dpdk->devices, 1024, TIME_WAITS),
+		.sides = clamp(dpdk->devices / 16, 256, UINT16_MAX),
+		.receive_window = 65535,
+		.send_bytes = SEND_BYTES,
+		.idle_us = IDLE_US,
+		.ipv6 = !ip_is_v4(&dpdk->address),
+	};
+}
+
+static int start_stack(struct wire_dpdk *dpdk, char *error, size_t size)
+{
+	static uint16_t ports[65536];
+	struct stack_config config = {
+		.rss = &dpdk->rss, .random = dpdk->random, .udp_ports = ports};
+	struct chunk_pool_config chunks = {.count = {65536, 16384, 2048, 256}, .poison = true};
+
+	size_stack(dpdk, &config);
+	config.udp_port_count = bound_ports(ports);
+	wire_dpdk_user(dpdk, &config.user);
+	dpdk->random->fill(dpdk->random, &config.tcp.flow_key, sizeof(config.tcp.flow_key));
+	dpdk->random->fill(dpdk->random, &config.tcp.isn_key, sizeof(config.tcp.isn_key));
+	dpdk->chunk_bytes = chunk_pool_bytes(&chunks);
+	dpdk->chunk_memory = memory_map(dpdk->chunk_bytes, config.huge);
+	dpdk->incarnations = calloc(dpdk->devices, 1);
+	if (!dpdk->chunk_memory || !dpdk->incarnations) {
+		snprintf(error, size, "no memory for %u connections", config.tcp.connections);
+		return -ENOMEM;
+	}
+	dpdk->chunks = chunk_pool_init(dpdk->chunk_memory, &chunks);
+	config.tcp.chunks = dpdk->chunks;
+	dpdk->stack = stack_new(&config, load_now() / 1000);
+	if (!dpdk->stack) {
+		snprintf(error, size, "the stack has no room for %u connections (%u addresses)",
+			config.tcp.connections, config.links[0].more + 1);
+		return -errno;
+	}
+	dpdk->tcp = stack_tcp(dpdk->stack);
+	return 0;
+}
+
+/* A memif has a carrier once the broker has taken it. */
+static int wait_for_link(struct wire_dpdk *dpdk, char *error, size_t size)
+{
+	for (unsigned waited = 0; !port_is_up(dpdk->port); waited++) {
+		if (waited == LINK_WAIT_MS) {
+			snprintf(error, size,
+				"port %s has no carrier after 10 s: is the broker running, with "
+				"the other end of it?",
+				port_name(dpdk->port));
+			return -ENETDOWN;
+		}
+		usleep(1000);
+	}
+	return 0;
+}
+
+/* The platform's next hop is asked for now: a SYN that waited for it would cost a second. */
+static int find_next_hop(struct wire_dpdk *dpdk, char *error, size_t size)
+{
+	struct load_wire *wire = &dpdk->wire;
+
+	for (unsigned waited = 0; waited < LINK_WAIT_MS; waited++) {
+		unsigned ticket;
+
+		if (wire->datagram(wire, 0, 0, 1, &ticket)) {
+			wire->datagram_commit(wire, ticket, 0);
+			return 0;
+		}
+		wire->poll(wire, load_now());
+		usleep(1000);
+	}
+	snprintf(error, size, "nobody says to have the platform's address, in the subnet of %s",
+		dpdk->config.address);
+	return -EHOSTUNREACH;
+}
+
+static int dpdk_start(struct load_wire *wire, uint32_t devices, char *error, size_t size)
+{
+	struct wire_dpdk *dpdk = (struct wire_dpdk *)wire;
+	int rc;
+
+	dpdk->devices = devices;
+	dpdk->random = random_system_new();
+	if (!dpdk->random)
+		return -errno;
+	rc = start_port(dpdk, error, size);
+	if (!rc)
+		rc = start_stack(dpdk, error, size);
+	if (!rc)
+		rc = wait_for_link(dpdk, error, size);
+	if (!rc)
+		rc = find_next_hop(dpdk, error, size);
+	return rc;
+}
+
+static void dpdk_stop(struct load_wire *wire)
+{
+	struct wire_dpdk *dpdk = (struct wire_dpdk *)wire;
+
+	if (!dpdk->random)
+		return;
+	stack_free(dpdk->stack);
+	port_close(dpdk->port);
+	eal_stop();
+	if (dpdk->chunks)
+		chunk_pool_fini(dpdk->chunks);
+	memory_unmap(dpdk->chunk_memory, dpdk->chunk_bytes);
+	free(dpdk->incarnations);
+	random_system_free(dpdk->random);
+	dpdk->random = NULL;
+}
+
+/** struct errand - what the polling thread is sent to do */
+struct errand {
+	int (*loop)(void *argument);
+	void *argument;
+	bool done;
+};
+
+static int do_errand(void *argument)
+{
+	struct errand *errand = argument;
+	int rc = errand->loop(errand->argument);
+
+	__atomic_store_n(&errand->done, true, __ATOMIC_RELEASE);
+	return rc;
+}
+
+/* eal_wait() spins: on a small machine that would cost the others a CPU. */
+static int dpdk_run(struct load_wire *wire, int (*loop)(void *argument), void *argument)
+{
+	struct errand errand = {loop, argument, false};
+	int rc = eal_launch(0, do_errand, &errand);
+
+	while (rc == 0 && !__atomic_load_n(&errand.done, __ATOMIC_ACQUIRE))
+		usleep(10000);
+	return rc ? rc : eal_wait();
+}
+
+static uint64_t dpdk_drops(const struct load_wire *wire)
+{
+	const struct wire_dpdk *dpdk = (const struct wire_dpdk *)wire;
+	const uint64_t *stack = stack_counters(dpdk->stack);
+
+	return stack[STACK_DROP_TX_FULL] + stack[STACK_DROP_TX_BUFFER] +
+	       stack[STACK_DROP_UNRESOLVED] + stack[STACK_DROP_NO_ROUTE];
+}
+
+static void add_counters(
+	json_t *object, const struct counter_info *info, const uint64_t *values, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (values[i])
+			json_object_set_new(
+				object, info[i].name, json_integer((json_int_t)values[i]));
+}
+
+static void dpdk_report(const struct load_wire *wire, json_t *object)
+{
+	const struct wire_dpdk *dpdk = (const struct wire_dpdk *)wire;
+	uint64_t port[PORT_COUNTER_COUNT];
+
+	port_counters(dpdk->port, port);
+	add_counters(object, port_counter_info, port, PORT_COUNTER_COUNT);
+	add_counters(object, stack_counter_info, stack_counters(dpdk->stack), STACK_COUNTER_COUNT);
+	add_counters(object, tcp_counter_info, tcp_counters(dpdk->tcp), TCP_COUNTER_COUNT);
+}
+
+static bool read_config(struct wire_dpdk *dpdk, char *error, size_t size)
+{
+	const struct wire_dpdk_config *config = &dpdk->config;
+	const char *slash = strchr(config->address, '/');
+	char host[IP_TEXT] = "";
+
+	if (slash && (size_t)(slash - config->address) < sizeof(host)) {
+		memcpy(host, config->address, (size_t)(slash - config->address));
+		dpdk->prefix = (uint8_t)atoi(slash + 1);
+	}
+	if (!slash || !ip_parse(host, &dpdk->address)) {
+		snprintf(error, size, "an address and prefix are needed, as 198.18.1.1/16, not %s",
+			config->address);
+		return false;
+	}
+	dpdk->has_gateway = config->gateway;
+	if (config->gateway && !ip_parse(config->gateway, &dpdk->gateway)) {
+		snprintf(error, size, "the gateway is an address, not %s", config->gateway);
+		return false;
+	}
+	if (!peer_address(config->login, &dpdk->peers[LOAD_LOGIN]) ||
+		(config->connect && !peer_address(config->connect, &dpdk->peers[LOAD_CONNECT]))) {
+		snprintf(error, size, "the platform is HOST:PORT, not %s", config->login);
+		return false;
+	}
+	if (!config->connect) {
+		dpdk->peers[LOAD_CONNECT] = dpdk->peers[LOAD_LOGIN];
+		dpdk->peers[LOAD_CONNECT].port =
+			htons((uint16_t)(ntohs(dpdk->peers[LOAD_LOGIN].port) + 1));
+	}
+	return true;
+}
+
+struct load_wire *wire_dpdk_new(const struct wire_dpdk_config *config, char *error, size_t size)
+{
+	struct wire_dpdk *dpdk = calloc(1, sizeof(*dpdk));
+
+	if (!dpdk) {
+		snprintf(error, size, "no memory");
+		return NULL;
+	}
+	dpdk->config = *config;
+	dpdk->wire = (struct load_wire){.name = strstr(config->device, "memif") ? "memif" : "dpdk",
+		.start = dpdk_start,
+		.run = dpdk_run,
+		.drops = dpdk_drops,
+		.report = dpdk_report,
+		.stop = dpdk_stop};
+	wire_dpdk_path(&dpdk->wire);
+	if (read_config(dpdk, error, size))
+		return &dpdk->wire;
+	free(dpdk);
+	return NULL;
+}
+
+void wire_free(struct load_wire *wire)
+{
+	if (!wire)
+		return;
+	wire->stop(wire);
+	free(wire);
+}
