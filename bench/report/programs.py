@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Hearth authors
+"""Programs that are run: none outlives us, each has its time, and what it said is kept."""
+
+import ctypes
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Failed(Exception):
+    """Something could not be measured; the text says why, in one line."""
+
+
+def isolate():
+    """A network namespace of our own: it ends with its last process, nothing of it can stay.
+
+    In it 198.18.0.0/15 is local, for what uses the kernel's sockets; they may be many.
+    """
+    if libc.unshare(CLONE_NEWNET):
+        raise Failed("needs root, for a network namespace of its own")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", "198.18.0.1/15", "dev", "lo"], check=True)
+    for name, value in (("core/somaxconn", 8192), ("ipv4/tcp_max_syn_backlog", 8192),
+                        ("ipv4/ip_local_port_range", "10000 60000")):
+        pathlib.Path("/proc/sys/net", name).write_text("%s\n" % value, "ascii")
+
+
+def prepare(cpus):
+    """Between fork and exec."""
+    def before():
+        os.setpgid(0, 0)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.sched_setaffinity(0, cpus)
+    return before
+
+
+def last_lines(path, count=3):
+    """How a program ended, for a note."""
+    try:
+        lines = [line for line in pathlib.Path(path).read_text("utf-8", "replace").splitlines() if line]
+    except OSError:
+        return ""
+    return "; ".join(lines[-count:])[-400:]
+
+
+def start(command, log, cpus):
+    """In the background; its output is the log's, alone."""
+    with open(log, "wb") as out:
+        return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                                stdout=out, stderr=out, preexec_fn=prepare(cpus))
+
+
+def finish(process, seconds=10):
+    """Ask it to end, insist after a while; whatever it started goes with it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def run(command, log, cpus, seconds):
+    """To its end, or for so long; its exit status."""
+    process = start(command, log, cpus)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise Failed("%s took more than %d s" % (pathlib.Path(command[0]).name, seconds)) from None
+    finally:
+        finish(process)
+
+
+def run_json(command, directory, name, cpus, seconds):
+    """A program with --json FILE; what it wrote there, even if it ended with an error."""
+    log, out = pathlib.Path(directory, name + ".log"), pathlib.Path(directory, name + ".json")
+    out.unlink(missing_ok=True)
+    if not pathlib.Path(command[0]).exists():
+        raise Failed("%s is not there" % pathlib.Path(command[0]).name)
+    status = run([*command, "--json", out], log, cpus, seconds)
+    try:
+        found = json.loads(out.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise Failed("%s ended with %d: %s" % (
+            pathlib.Path(command[0]).name, status, last_lines(log))) from None
+    if isinstance(found, dict):
+        found["exit"] = status
+        if status:
+            found["said"] = last_lines(log)
+    return found

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026, the Hearth authors
+"""What is measured, by which program, with which settings: quick and full."""
+
+import os
+import resource
+import sys
+
+import programs
+import rig as rigs
+from schedule import Step, alternating
+
+DEVICES, ALL_DEVICES = 100000, 10000000
+FAULTS = ("heartbeats", "storm", "mixed", "gateway", "slow-readers", "loss", "rebind", "hostile")
+
+# Trials of a search are short in a quick run, its precision what short trials can tell.
+QUICK = ("load.search.from=100000", "load.search.seconds=0.5", "load.search.repeat=1",
+         "load.search.precision=0.03", "seconds=2")
+FULL = ("load.search.from=100000",)
+
+
+def settings_from(settings, first):
+    return ["load.search.from=%d" % first if word.startswith("load.search.from=") else word
+            for word in settings]
+
+
+def most_sockets(wanted):
+    """Kernel sockets that one process may have: root may not be allowed to raise it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, wanted + 1000),) * 2)
+        return wanted
+    except (ValueError, PermissionError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return min(wanted, hard - 1000)
+
+
+class Steps:
+    """All steps over one rig; @full: for an hour rather than five minutes."""
+
+    def __init__(self, rig, full):
+        self.rig, self.full = rig, full
+        self.settings = FULL if full else QUICK
+
+    # ---- Hearth, over memif and on kernel sockets ----
+
+    def hearth(self, scenario, settings=(), devices=DEVICES, seconds=None, twin=False):
+        return self.rig.run(scenario, devices, settings, seconds or (600 if self.full else 60), twin)
+
+    def tcp(self):
+        return self.hearth("steady-tcp", self.settings)
+
+    def udp(self):
+        return self.hearth("steady-udp", self.settings)
+
+    def twin(self):
+        devices = most_sockets(DEVICES)
+        found = self.hearth("steady-tcp", settings_from(self.settings, 20000), devices, twin=True)
+        found["connections"] = devices
+        if devices < DEVICES:
+            found["note"] = "%d devices: a process here may not have more files open" % devices
+        return found
+
+    def overload(self):
+        return self.hearth("overload", self.settings)
+
+    def sessions(self):
+        return self.hearth("sessions", devices=ALL_DEVICES, seconds=1500)
+
+    # ---- programs that measure by themselves ----
+
+    def tool(self, command, name, seconds):
+        return programs.run_json(command, self.rig.directory, name, self.rig.cpus, seconds)
+
+    def peer(self, name, *options):
+        connections = "16,64,1000" if self.full else "16"
+        seconds = ("--seconds", "1") if self.full else ("--seconds", "0.4", "--warmup", "0.15")
+        return self.tool(
+            [rigs.ROOT / "bench/peers/run", name, "--connections", connections, "--search", *seconds,
+             "--load", self.rig.program("bench/hearth-peers"), *options], name, 300)
+
+    def peer_memory(self, name):
+        """With and without encryption: what a connection that says nothing costs."""
+        connections = "1000,10000,100000" if self.full else "10000"
+        return self.tool([rigs.ROOT / "bench/peers/run", name, "--connections", "", "--memory", connections,
+                          "--load", self.rig.program("bench/hearth-peers")], name + "-memory", 300)
+
+    def on_broker_cpu(self, command):
+        return ["/usr/bin/taskset", "-c", str(self.rig.broker_cpu), *command]
+
+    def stages(self):
+        program = self.rig.program("bench/hearth-bench-stages")
+        return self.tool(self.on_broker_cpu([program]), "stages", 300)
+
+    def instructions(self):
+        program = rigs.ROOT / "bench/stages/instructions"
+        if not os.access(program, os.X_OK):
+            raise programs.Failed("bench/stages/instructions is not there")
+        return self.tool([program], "instructions", 900)
+
+    def worker(self, *options):
+        program = self.rig.program("bench/hearth-bench-worker")
+        return self.tool(self.on_broker_cpu([program, *options]), "worker", 600)
+
+    def idle(self):
+        return self.worker("-m", "idle", "-s", str(ALL_DEVICES), "-w", "30")
+
+    # ---- in which order ----
+
+    def side_by_side(self):
+        """The kinds that ratios are made of, alternating."""
+        long = self.full
+        kinds = [Step("hearth-tcp", "Hearth over TCP", 120 if long else 18, self.tcp),
+                 Step("twin", "the same on kernel sockets", 120 if long else 18, self.twin),
+                 Step("redis", "Redis, SET", 45 if long else 7, lambda: self.peer("redis")),
+                 Step("mosquitto", "Mosquitto, QoS 1", 45 if long else 7, lambda: self.peer("mosquitto")),
+                 Step("hearth-udp", "Hearth over UDP", 120 if long else 18, self.udp)]
+        return alternating(kinds, 3)
+
+    def singles(self):
+        steps = [
+            Step("stages", "each stage alone", 60 if self.full else 20, self.stages),
+            Step("worker-tcp", "a worker over plain memory", 10, lambda: self.worker("-t", "tcp")),
+            Step("overload", "UDP, three times the peak", 90 if self.full else 18, self.overload),
+            Step("mosquitto-tls", "Mosquitto, QoS 1, TLS-PSK", 45 if self.full else 7,
+                 lambda: self.peer("mosquitto-tls")),
+        ]
+        steps += [Step(name + "-memory", "memory of connections", 5,
+                       lambda name=name: self.peer_memory(name))
+                  for name in ("redis", "mosquitto", "mosquitto-tls")]
+        if not self.full:
+            return alternating(steps, 1)
+        steps += [Step("worker-udp", "a worker over plain memory, UDP", 10,
+                       lambda: self.worker("-t", "udp"))]
+        steps += [Step(name, "scenario %s" % name, 40, lambda name=name: self.hearth(name))
+                  for name in FAULTS]
+        steps += [Step("instructions", "instructions of each stage", 120, self.instructions),
+                  Step("idle", "ten million sessions, no traffic", 120, self.idle),
+                  Step("sessions", "ten million sessions", 600, self.sessions)]
+        return alternating(steps, 1)
+
+    def all(self):
+        return self.side_by_side() + self.singles()
+
+
+def complain_without_root():
+    if os.geteuid() != 0:
+        sys.exit("benchmark: needs root, for huge pages and network namespaces")
