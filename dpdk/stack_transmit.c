@@ -174,16 +174,20 @@ static unsigned flush(struct stack *stack, struct stack_interface *interface)
 {
 	struct stack_queue *queue = &interface->queue;
 	unsigned wanted = 0, sent, left;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	if (queue->count == 0)
 		return 0;
-	for (unsigned i = 0; i < queue->count; i++)
+	for (unsigned i = 0; i < queue->count; i++) {
 		wanted += queue->frames[i].length > 0;
+		bytes += queue->frames[i].length;
+	}
 	sent = interface->link->send(interface->link, queue->frames, queue->count);
-	left = sent;
-	bytes = bytes_of(queue, FRAME_URGENT, &left);
-	bytes += bytes_of(queue, 0, &left);
+	if (sent < wanted) {
+		left = sent;
+		bytes = bytes_of(queue, FRAME_URGENT, &left);
+		bytes += bytes_of(queue, 0, &left);
+	}
 	queue->count = 0;
 	counter_add(&stack->counters[STACK_TX_FRAMES], sent);
 	counter_add(&stack->counters[STACK_TX_BYTES], bytes);

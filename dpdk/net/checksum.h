@@ -18,6 +18,12 @@
  */
 uint64_t checksum_add(uint64_t sum, const void *data, size_t length);
 
+/** checksum_add_plain() - the same without any instruction that not every CPU has. */
+uint64_t checksum_add_plain(uint64_t sum, const void *data, size_t length);
+
+/** checksum_copy() - copy @length bytes, which do not overlap, and add them to a running sum. */
+uint64_t checksum_copy(uint64_t sum, void *to, const void *from, size_t length);
+
 /** checksum_fold() - a running sum as 16 bits, not complemented. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {

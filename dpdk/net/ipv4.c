@@ -5,11 +5,18 @@
 
 #include "net/checksum.h"
 
+#include <string.h>
+
 #define OPTION_END 0
 #define OPTION_NOP 1
 #define OPTION_LOOSE_ROUTE 131
 #define OPTION_STRICT_ROUTE 137
 #define TTL 64
+
+static inline void store32(uint8_t *at, uint32_t word)
+{
+	memcpy(at, &word, sizeof(word));
+}
 
 /* Each turn of the loop takes at least one byte, so 40 bytes bound it. */
 static bool options_good(const uint8_t *options, size_t length)
@@ -63,20 +70,24 @@ enum ipv4_error ipv4_parse(
 	return IPV4_GOOD;
 }
 
+/*
+ * The header as words, as they lie in memory: summed up in registers, and stored once. What is
+ * stored in parts and read back as a whole waits for its stores.
+ */
 void ipv4_build(struct ipv4_header *header, uint32_t source, uint32_t destination, uint8_t protocol,
 	size_t payload, uint16_t id, bool fill)
 {
-	header->version_length = 0x45;
-	header->service = 0;
-	header->total_length = htons((uint16_t)(sizeof(*header) + payload));
-	header->id = id;
-	header->fragment = htons(IPV4_FLAG_DF);
-	header->ttl = TTL;
-	header->protocol = protocol;
-	header->checksum = 0;
-	header->source = source;
-	header->destination = destination;
-	if (!fill)
-		header->checksum =
-			(uint16_t)~checksum_fold(checksum_add(0, header, sizeof(*header)));
+	uint16_t total = htons((uint16_t)(sizeof(*header) + payload));
+	uint32_t words[5] = {0x45 | (uint32_t)total << 16, id | (uint32_t)htons(IPV4_FLAG_DF) << 16,
+		TTL | (uint32_t)protocol << 8, source, destination};
+
+	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte is the lowest");
+	_Static_assert(sizeof(words) == sizeof(*header), "five words");
+	if (!fill) {
+		uint64_t sum = (uint64_t)words[0] + words[1] + words[2] + source + destination;
+
+		words[2] |= (uint32_t)(uint16_t)~checksum_fold(sum) << 16;
+	}
+	for (unsigned i = 0; i < 5; i++)
+		store32((uint8_t *)header + 4 * i, words[i]);
 }
