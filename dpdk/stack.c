@@ -138,6 +138,9 @@ struct stack *stack_new(const struct stack_config *config, uint64_t now)
 	stack->interface_count = config->link_count;
 	for (unsigned i = 0; i < config->link_count; i++)
 		stack_interface_init(&stack->interfaces[i], &config->links[i], now);
+	for (unsigned i = 0; i < config->link_count; i++)
+		for (unsigned j = 0; j < stack->interfaces[i].row_count; j++)
+			stack->rows[stack->row_count++] = stack->interfaces[i].rows[j];
 	fix_gateways(stack, config);
 	for (unsigned i = 0; i < config->udp_port_count; i++) {
 		uint16_t port = ntohs(config->udp_ports[i]);

@@ -93,6 +93,28 @@ static struct stack_address link_local(const struct link *link, const struct ip_
 	return own;
 }
 
+/* What stack_usual.c compares with. */
+static void usual_init(struct stack_interface *interface)
+{
+	memcpy(&interface->mac, interface->link->mac, 6);
+	for (unsigned i = 0; i < interface->subnet_count; i++) {
+		const struct stack_subnet *subnet = &interface->subnets[i];
+		uint32_t network = ntohl(subnet->network.word[3]);
+		uint32_t mask = ntohl(subnet->mask.word[3]);
+
+		if (!ip_is_v4(&subnet->address))
+			continue;
+		interface->usual = interface->vlan == 0;
+		interface->rows[interface->row_count++] =
+			(struct stack_row){subnet->first, subnet->more};
+		interface->reaches[interface->reach_count++] =
+			(struct stack_reach){.network = network,
+				.mask = mask,
+				.nobody = {subnet->has_broadcast ? network : 0,
+					subnet->has_broadcast ? network | ~mask : 0}};
+	}
+}
+
 void stack_interface_init(
 	struct stack_interface *interface, const struct stack_link *link, uint64_t now)
 {
@@ -114,6 +136,7 @@ void stack_interface_init(
 		subnet_init(&interface->subnets[interface->subnet_count++], &own, 0, now);
 		stack_mld_join(interface, now);
 	}
+	usual_init(interface);
 	interface->unsettled = interface->subnet_count;
 	interface->gateway_count = link->gateway_count;
 	for (unsigned i = 0; i < link->gateway_count; i++)

@@ -99,7 +99,7 @@ enum stack_counter stack_icmp_input(
 		return error_input(stack, from, packet);
 	if (!rate_limit_take(&interface->echo_answers, stack->now, ECHO_INTERVAL_US, ECHO_BURST))
 		return STACK_DROP_ICMP_LIMIT;
-	stack_remember(stack, from, &packet->source);
+	stack_remember(stack, from->link, from->mac, &packet->source);
 	send_echo_reply(stack, from, packet);
 	return STACK_TAKEN;
 }

@@ -6,7 +6,10 @@
 #include "net/ip.h"
 #include "net/nd.h"
 #include "net/neighbour.h"
+#include "net/udp.h"
 #include "stack.h"
+
+#include <string.h>
 
 /** Every input function returns the counter of its drop, or this. */
 #define STACK_TAKEN STACK_COUNTER_COUNT
@@ -36,6 +39,27 @@ struct stack_subnet {
 /** One more than is configured: the link-local address of our own making. */
 #define STACK_SUBNETS_MAX (STACK_ADDRESSES_MAX + 1)
 
+/** struct stack_row - IPv4 addresses of ours, host order: the first, how many follow */
+struct stack_row {
+	uint32_t first, more;
+};
+
+/** struct stack_reach - an IPv4 subnet, host order; @nobody: the two addresses in it that no host
+ * has (0 where it is too small for such) */
+struct stack_reach {
+	uint32_t network, mask;
+	uint32_t nobody[2];
+};
+
+/** struct stack_hop - a next hop that packets went to, and its entry at that time; NULL: none */
+struct stack_hop {
+	struct ip_address address;
+	struct neighbour *neighbour;
+};
+
+/** Places for them: a fleet has as many addresses as it needs ports for. */
+#define STACK_HOP_PLACES 128
+
 /**
  * struct stack_queue - frames of one link that leave at the end of the turn
  * @room: payload bytes reserved in each by stack_datagram(); 0 once committed, or no datagram
@@ -62,14 +86,22 @@ struct stack_listener {
 
 /**
  * struct stack_interface - one link and what the stack knows about it
+ * @usual: frames as most are may come: IPv4 without a tag
+ * @mac: our Ethernet address, its first byte lowest
+ * @rows, @reaches: our IPv4 addresses and their subnets once more, to be compared quickly
  * @vlan: the number of its tag, 0: frames have none
  * @ipv6: it has an IPv6 address, so IPv6 is spoken
  * @held: received frames are not given back yet
- * @destination, @neighbour: where the last packet went, NULL: nowhere yet
+ * @hops: where packets went last
  * @unsettled: subnets that have something pending
  */
 struct stack_interface {
 	struct link *link;
+	bool usual;
+	uint64_t mac;
+	struct stack_row rows[STACK_ADDRESSES_MAX];
+	struct stack_reach reaches[STACK_ADDRESSES_MAX];
+	unsigned row_count, reach_count;
 	struct stack_subnet subnets[STACK_SUBNETS_MAX];
 	unsigned subnet_count;
 	struct ip_address gateways[STACK_GATEWAYS_MAX];
@@ -77,8 +109,7 @@ struct stack_interface {
 	uint16_t vlan;
 	bool ipv6;
 	bool held;
-	struct ip_address destination, next_hop;
-	struct neighbour *neighbour;
+	struct stack_hop hops[STACK_HOP_PLACES];
 	struct rate_limit answers, defences, echo_answers, icmp_errors;
 	unsigned unsettled;
 	struct stack_listener listener;
@@ -106,7 +137,7 @@ _Static_assert(sizeof(struct stack_sender) == 28, "the senders of a turn stay in
 struct stack_arrivals {
 	struct frame frames[STACK_BURST];
 	struct tcp_segment segments[STACK_BURST];
-	uint64_t hashes[STACK_BURST];
+	struct tcp_place places[STACK_BURST];
 	struct datagram datagrams[STACK_BURST];
 	unsigned segment_count, datagram_count;
 };
@@ -130,6 +161,8 @@ struct stack {
 	uint8_t nonce[ND_NONCE_BYTES];
 	struct neighbour_table neighbours;
 	size_t bytes;
+	struct stack_row rows[STACK_LINKS_MAX * STACK_ADDRESSES_MAX]; /* of all interfaces */
+	unsigned row_count;
 	unsigned interface_count;
 	struct stack_interface interfaces[STACK_LINKS_MAX];
 	struct stack_arrivals arrivals;
@@ -263,14 +296,57 @@ void stack_ask(struct stack *stack, const struct neighbour_ask *ask);
 /** stack_input() - one frame. Return: the counter of its drop, or STACK_TAKEN. */
 enum stack_counter stack_input(struct stack *stack, unsigned link, const struct frame *frame);
 
+/* stack_usual.c */
+
+/** stack_parse() - read the @count frames of the burst that came by a link. */
+void stack_parse(struct stack *stack, unsigned link, unsigned count);
+
 /* stack_receive.c */
 
 /** stack_up() - tell the user what TCP reports of a connection. */
 void stack_up(struct stack *stack, const struct tcp_up *up);
 
-/** stack_remember() - where an answer to @address goes while it is not resolved. */
-void stack_remember(
-	struct stack *stack, const struct stack_from *from, const struct ip_address *address);
+/** stack_udp_takes() - does somebody want datagrams to @port (host order) from @source_port? */
+static inline bool stack_udp_takes(const struct stack *stack, uint16_t source_port, uint16_t port)
+{
+	return (stack->udp_bound[port / 64] >> port % 64 & 1) && !udp_is_echo_like(source_port);
+}
+
+/* Which sender's place, and which next hop's. Multiplying by a random odd number spreads what
+ * strangers choose (Dietzfelbinger 1996). */
+static inline unsigned stack_place(const struct stack *stack, const struct ip_address *address)
+{
+	uint64_t high = (uint64_t)address->word[0] << 32 | address->word[1];
+	uint64_t low = (uint64_t)address->word[2] << 32 | address->word[3];
+
+	_Static_assert(
+		STACK_SENDERS == 1 << 7 && STACK_HOP_PLACES == 1 << 7, "seven bits choose a place");
+	return (unsigned)(((high * 3 ^ low) * stack->sender_key) >> (64 - 7));
+}
+
+/** stack_remember() - where an answer to @address goes while it is not resolved: to @mac. */
+static inline void stack_remember(
+	struct stack *stack, unsigned link, const uint8_t mac[6], const struct ip_address *address)
+{
+	struct stack_sender *sender = &stack->senders[stack_place(stack, address)];
+
+	sender->address = *address;
+	sender->turn = stack->turn;
+	sender->link = (uint8_t)link;
+	memcpy(sender->mac, mac, 6);
+}
+
+/** stack_is_foreign() - as stack_foreign(), of a frame that may carry its port's hash. */
+static inline bool stack_is_foreign(const struct stack *stack, const struct frame *frame,
+	const struct ip_address *source, const struct ip_address *destination, uint16_t source_port,
+	uint16_t destination_port, unsigned *owner)
+{
+	if (stack->rss->workers > 1 && !stack->forwarded && (frame->flags & FRAME_HASH)) {
+		*owner = rss_worker(stack->rss, frame->hash);
+		return *owner != stack->worker;
+	}
+	return stack_foreign(stack, source, destination, source_port, destination_port, owner);
+}
 
 /** stack_tcp_input() - one TCP segment to us, put aside for the next passes. */
 enum stack_counter stack_tcp_input(

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define PREFETCH_AHEAD 4
-
 /* Bytes for the user, and its answer. @open: receives whether it still has the connection. */
 static bool stream_up(struct stack *stack, const struct tcp_up *up, bool *open)
 {
@@ -55,31 +53,10 @@ void stack_up(struct stack *stack, const struct tcp_up *up)
 		user->deadline(user->context, up->id);
 }
 
-/* Multiplying by a random odd number spreads what strangers choose (Dietzfelbinger 1996). */
-static unsigned sender_place(const struct stack *stack, const struct ip_address *address)
-{
-	uint64_t high = (uint64_t)address->word[0] << 32 | address->word[1];
-	uint64_t low = (uint64_t)address->word[2] << 32 | address->word[3];
-
-	_Static_assert(STACK_SENDERS == 1 << 7, "seven bits choose a place");
-	return (unsigned)(((high * 3 ^ low) * stack->sender_key) >> (64 - 7));
-}
-
-void stack_remember(
-	struct stack *stack, const struct stack_from *from, const struct ip_address *address)
-{
-	struct stack_sender *sender = &stack->senders[sender_place(stack, address)];
-
-	sender->address = *address;
-	sender->turn = stack->turn;
-	sender->link = (uint8_t)from->link;
-	memcpy(sender->mac, from->mac, 6);
-}
-
 const uint8_t *stack_sender(
 	const struct stack *stack, unsigned link, const struct ip_address *address)
 {
-	const struct stack_sender *sender = &stack->senders[sender_place(stack, address)];
+	const struct stack_sender *sender = &stack->senders[stack_place(stack, address)];
 
 	if (sender->turn != stack->turn || sender->link != link ||
 		!ip_equal(&sender->address, address))
@@ -90,14 +67,8 @@ const uint8_t *stack_sender(
 static bool is_other_workers(const struct stack *stack, const struct ip_packet *packet,
 	uint16_t source_port, uint16_t destination_port, unsigned *owner)
 {
-	const struct frame *frame = stack->frame;
-
-	if (stack->rss->workers > 1 && !stack->forwarded && (frame->flags & FRAME_HASH)) {
-		*owner = rss_worker(stack->rss, frame->hash);
-		return *owner != stack->worker;
-	}
-	return stack_foreign(
-		stack, &packet->source, &packet->destination, source_port, destination_port, owner);
+	return stack_is_foreign(stack, stack->frame, &packet->source, &packet->destination,
+		source_port, destination_port, owner);
 }
 
 enum stack_counter stack_udp_input(
@@ -118,7 +89,7 @@ enum stack_counter stack_udp_input(
 		break;
 	}
 	port = ntohs(udp.destination_port);
-	if (!(stack->udp_bound[port / 64] >> port % 64 & 1) || udp_is_echo_like(udp.source_port))
+	if (!stack_udp_takes(stack, udp.source_port, port))
 		return STACK_DROP_UDP_PORT;
 	if (is_other_workers(stack, packet, udp.source_port, udp.destination_port, &owner))
 		return stack_forward(stack, from->link, owner);
@@ -131,7 +102,7 @@ enum stack_counter stack_udp_input(
 	datagram->data = udp.payload;
 	datagram->length = udp.length;
 	datagram->hops = 0;
-	stack_remember(stack, from, &packet->source);
+	stack_remember(stack, from->link, from->mac, &packet->source);
 	return STACK_TAKEN;
 }
 
@@ -154,47 +125,24 @@ enum stack_counter stack_tcp_input(
 		    stack, packet, segment->tuple.remote_port, segment->tuple.local_port, &owner))
 		return stack_forward(stack, from->link, owner);
 	segment->link = (uint8_t)from->link;
-	arrivals->hashes[arrivals->segment_count++] =
-		tcp_prefetch_flow(stack->tcp, &segment->tuple);
-	stack_remember(stack, from, &packet->source);
+	arrivals->segment_count++;
+	stack_remember(stack, from->link, from->mac, &packet->source);
 	return STACK_TAKEN;
 }
 
-/* First pass: parse, verify, hash; the packets' first lines are fetched ahead. */
-static void parse_burst(struct stack *stack, unsigned link, unsigned count)
-{
-	struct stack_arrivals *arrivals = &stack->arrivals;
-	uint64_t bytes = 0;
-
-	arrivals->segment_count = 0;
-	arrivals->datagram_count = 0;
-	for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
-		__builtin_prefetch(arrivals->frames[i].data);
-	for (unsigned i = 0; i < count; i++) {
-		enum stack_counter drop;
-
-		if (i + PREFETCH_AHEAD < count)
-			__builtin_prefetch(arrivals->frames[i + PREFETCH_AHEAD].data);
-		bytes += arrivals->frames[i].length;
-		drop = stack_input(stack, link, &arrivals->frames[i]);
-		if (drop != STACK_TAKEN)
-			stack_count(stack, drop);
-	}
-	counter_add(&stack->counters[STACK_RX_FRAMES], count);
-	counter_add(&stack->counters[STACK_RX_BYTES], bytes);
-}
-
-/* Second and third pass: connections brought near, then segments and datagrams handed up. */
+/* After the first pass, which parsed: flows brought near, their connections, and with the fourth
+ * segments and datagrams are handed up. */
 static void hand_up(struct stack *stack)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
 
-	for (unsigned i = 0; i < arrivals->segment_count; i++)
-		tcp_prefetch_connection(stack->tcp, arrivals->hashes[i]);
+	tcp_locate_flows(stack->tcp, arrivals->segments, arrivals->places, arrivals->segment_count);
+	tcp_locate_connections(stack->tcp, arrivals->places, arrivals->segment_count);
 	for (unsigned i = 0; i < arrivals->segment_count; i++) {
 		struct tcp_up up;
 
-		tcp_input(stack->tcp, &arrivals->segments[i], arrivals->hashes[i], stack->now, &up);
+		tcp_input(
+			stack->tcp, &arrivals->segments[i], &arrivals->places[i], stack->now, &up);
 		if (up.events)
 			stack_up(stack, &up);
 	}
@@ -214,7 +162,7 @@ static unsigned receive_link(struct stack *stack, unsigned link)
 	if (count == 0)
 		return 0;
 	interface->held = true;
-	parse_burst(stack, link, count);
+	stack_parse(stack, link, count);
 	hand_up(stack);
 	return count;
 }
@@ -225,14 +173,13 @@ static void take_handed(struct stack *stack, const struct forward_slot *slot)
 	static const uint8_t unknown[6];
 	struct stack_arrivals *arrivals = &stack->arrivals;
 	struct datagram *datagram = &arrivals->datagrams[arrivals->datagram_count++];
-	const struct stack_from from = {.link = slot->link, .mac = slot->mac};
 
 	memcpy(&datagram->path, slot->data, sizeof(datagram->path));
 	datagram->data = slot->data + sizeof(datagram->path);
 	datagram->length = slot->length - (uint32_t)sizeof(datagram->path);
 	datagram->hops = slot->hops;
 	if (memcmp(slot->mac, unknown, sizeof(unknown)) != 0)
-		stack_remember(stack, &from, &datagram->path.remote);
+		stack_remember(stack, slot->link, slot->mac, &datagram->path.remote);
 }
 
 /* At most one burst of what other workers handed over, as if it had come from the wire. */

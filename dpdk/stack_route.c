@@ -11,6 +11,15 @@ static bool is_usable(const struct neighbour *entry)
 
 static bool is_direct(const struct stack_interface *interface, const struct ip_address *destination)
 {
+	if (ip_is_v4(destination)) {
+		uint32_t address = ntohl(ip_v4(destination));
+		bool direct = false;
+
+		for (unsigned i = 0; i < interface->reach_count; i++)
+			direct |= (address & interface->reaches[i].mask) ==
+				  interface->reaches[i].network;
+		return direct;
+	}
 	for (unsigned i = 0; i < interface->subnet_count; i++)
 		if (stack_subnet_covers(&interface->subnets[i], destination))
 			return true;
@@ -64,16 +73,29 @@ static struct neighbour *through_gateway(struct stack *stack, unsigned link,
 	return first;
 }
 
-/* The entry of the last packet's next hop, if this one goes there, too, and it is still that. */
+/*
+ * The next hop's entry, if packets went there before and it is still that hop's. Behind a gateway
+ * that is the first of the family: the others are for when that one has fallen silent.
+ */
 static struct neighbour *remembered(
 	struct stack *stack, unsigned link, const struct ip_address *destination)
 {
-	struct stack_interface *interface = &stack->interfaces[link];
-	struct neighbour *entry = interface->neighbour;
+	const struct stack_interface *interface = &stack->interfaces[link];
+	const struct ip_address *next_hop = destination;
+	const struct stack_hop *hop;
+	struct neighbour *entry;
 	struct neighbour_ask ask;
 
-	if (!is_usable(entry) || !ip_equal(&interface->destination, destination) ||
-		entry->link != link || !ip_equal(&entry->address, &interface->next_hop))
+	if (!is_direct(interface, destination)) {
+		if (interface->gateway_count == 0 ||
+			ip_is_v4(&interface->gateways[0]) != ip_is_v4(destination))
+			return NULL;
+		next_hop = &interface->gateways[0];
+	}
+	hop = &interface->hops[stack_place(stack, next_hop)];
+	entry = hop->neighbour;
+	if (!is_usable(entry) || !ip_equal(&hop->address, next_hop) || entry->link != link ||
+		!ip_equal(&entry->address, next_hop))
 		return NULL;
 	if (neighbour_use(&stack->neighbours, entry, stack->now, &ask) > 0)
 		stack_ask(stack, &ask);
@@ -100,9 +122,8 @@ const uint8_t *stack_next_hop(
 		return NULL;
 	}
 	if (is_usable(entry)) {
-		interface->neighbour = entry;
-		interface->destination = *destination;
-		interface->next_hop = *next_hop;
+		interface->hops[stack_place(stack, next_hop)] =
+			(struct stack_hop){.address = *next_hop, .neighbour = entry};
 		return entry->mac;
 	}
 	sender = stack_sender(stack, link, destination);

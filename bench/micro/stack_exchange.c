@@ -51,7 +51,7 @@ static struct frame waiting[STACK_BURST + ARPS];
 static unsigned waiting_count, first_waiting;
 static struct frame sent[4 * STACK_QUEUE];
 static unsigned sent_count;
-static uint64_t now = 1000000000, answers, acknowledged, opened;
+static uint64_t now = 1000000000, answers, acknowledged, opened, refused;
 static uint8_t request[REQUEST_BYTES], answer[ANSWER_BYTES];
 static uint64_t request_sum;
 static uint32_t chosen, step_mask;
@@ -184,8 +184,14 @@ static void frame_out(const struct frame *frame)
 	if (ether->type != htons(ETHER_TYPE_IPV4) || ip->protocol != PROTOCOL_TCP)
 		return;
 	number = (ntohl(ip->destination) - THEIRS) * PORTS + ntohs(tcp->destination_port) - 1024;
-	if (number >= options.connections || tcp->flags & TCP_RST)
+	if (number >= options.connections)
 		bad("a segment that nobody waits for");
+	if (tcp->flags & TCP_RST) {
+		/* Its flow found no slot; once all are open none is lost. */
+		peers[number] = (struct peer){0};
+		refused++;
+		return;
+	}
 	length = ntohs(ip->total_length) - (uint32_t)sizeof(*ip) - (tcp->offset >> 4) * 4u;
 	peers[number].ack = ntohl(tcp->seq) + length + !!(tcp->flags & TCP_SYN);
 	acknowledged += length == ANSWER_BYTES;
@@ -273,7 +279,7 @@ static void open_all(void)
 		turn(&cost);
 		now += 100;
 	}
-	if (opened != options.connections)
+	if (opened + refused != options.connections || refused > options.connections / 1000)
 		bad("not every connection was opened");
 }
 
@@ -281,13 +287,12 @@ static void open_all(void)
  * two (Hull and Dobell 1962), where it leaves the numbers in use it goes on. */
 static uint32_t next_peer(void)
 {
-	if (!options.random) {
-		chosen = chosen + 1 < options.connections ? chosen + 1 : 0;
-		return chosen;
-	}
-	do
-		chosen = (chosen * 1664525u + 1013904223u) & step_mask;
-	while (chosen >= options.connections);
+	do {
+		if (!options.random)
+			chosen = chosen + 1 < options.connections ? chosen + 1 : 0;
+		else
+			chosen = (chosen * 1664525u + 1013904223u) & step_mask;
+	} while (chosen >= options.connections || peers[chosen].ack == 0);
 	return chosen;
 }
 
@@ -451,8 +456,10 @@ int main(int argc, char **argv)
 	round_of();
 	for (unsigned i = 0; i < options.repetitions; i++)
 		costs[i] = round_of();
-	if (acknowledged != answers)
+	if (acknowledged != answers || opened + refused != options.connections)
 		bad("an answer was lost");
+	if (refused)
+		printf("%llu connections found no flow slot\n", (unsigned long long)refused);
 	qsort(costs, options.repetitions, sizeof(*costs), by_sum);
 	middle = &costs[options.repetitions / 2];
 	printf("%u connections%s, %u requests a turn: median %.0f cycles an exchange (in %.0f, "

@@ -45,17 +45,12 @@ static struct tcp_tuple tuple_of(uint32_t number)
 		.remote_port = htons((uint16_t)(1024 + number % 50000)), .local_port = htons(PORT)};
 	uint32_t host = htonl(0xc6120100 + number / 50000);
 
-#ifdef TCP_BENCH_V4_ONLY
-	tuple.remote = host;
-	tuple.local = htonl(0xc6120001);
-#else
 	tuple.remote = ip_from_v4(host);
 	tuple.local = ip_from_v4(htonl(0xc6120001));
 	if (options.ipv6) {
 		tuple.remote = (struct ip_address){{htonl(0xfd770000), 0, 0, host}};
 		tuple.local = (struct ip_address){{htonl(0xfd770000), 0, 0, htonl(1)}};
 	}
-#endif
 	return tuple;
 }
 
@@ -82,6 +77,7 @@ static void open_one(struct peer *peer, uint32_t number)
 {
 	uint8_t syn[16] = {2, 4, 5, 0xb4}, bare[12];
 	struct tcp_segment segment = {.window = 65535, .flags = TCP_SYN, .options = syn};
+	struct tcp_place place;
 	struct tcp_out out;
 	struct tcp_up up;
 
@@ -89,7 +85,9 @@ static void open_one(struct peer *peer, uint32_t number)
 	segment.seq = number * 7919;
 	timestamps_write(syn + 4, (uint32_t)(now / 1000), 0);
 	segment.options_length = options.timestamps ? 16 : 4;
-	tcp_input(tcp, &segment, tcp_prefetch_flow(tcp, &segment.tuple), now, &up);
+	tcp_locate_flows(tcp, &segment, &place, 1);
+	tcp_locate_connections(tcp, &place, 1);
+	tcp_input(tcp, &segment, &place, now, &up);
 	if (tcp_output(tcp, now, &out, 1) != 1)
 		bad("no SYN-ACK");
 	peer->seq = segment.seq = segment.seq + 1;
@@ -103,7 +101,9 @@ static void open_one(struct peer *peer, uint32_t number)
 		timestamps_write(bare, (uint32_t)(now / 1000), peer->echo);
 		segment.options_length = sizeof(bare);
 	}
-	tcp_input(tcp, &segment, tcp_prefetch_flow(tcp, &segment.tuple), now, &up);
+	tcp_locate_flows(tcp, &segment, &place, 1);
+	tcp_locate_connections(tcp, &place, 1);
+	tcp_input(tcp, &segment, &place, now, &up);
 	if (!(up.events & TCP_UP_OPENED))
 		bad("not opened");
 }
@@ -124,7 +124,8 @@ static uint64_t burst_in(struct peer *peers, unsigned count, bool text)
 {
 	static struct tcp_segment segments[BURST];
 	static uint8_t bytes[BURST][12];
-	uint64_t hashes[BURST], began;
+	struct tcp_place places[BURST];
+	uint64_t began;
 
 	for (unsigned i = 0; i < count; i++) {
 		segments[i] = (struct tcp_segment){.tuple = peers[i].tuple,
@@ -142,20 +143,16 @@ static uint64_t burst_in(struct peer *peers, unsigned count, bool text)
 		peers[i].seq += segments[i].length;
 	}
 	began = __rdtsc();
-	for (unsigned i = 0; i < count; i++)
-		hashes[i] = tcp_prefetch_flow(tcp, &segments[i].tuple);
-	for (unsigned i = 0; i < count; i++)
-		tcp_prefetch_connection(tcp, hashes[i]);
+	tcp_locate_flows(tcp, segments, places, count);
+	tcp_locate_connections(tcp, places, count);
 	for (unsigned i = 0; i < count; i++) {
 		struct tcp_up up;
 
-		tcp_input(tcp, &segments[i], hashes[i], now, &up);
+		tcp_input(tcp, &segments[i], &places[i], now, &up);
 		if (up.events & TCP_UP_DATA) {
 			tcp_accept(tcp, up.id, true);
-#ifndef TCP_BENCH_V4_ONLY
 			for (struct tcp_up more; tcp_more(tcp, up.id, &more);)
 				tcp_accept(tcp, more.id, true);
-#endif
 			answer(up.id);
 		}
 	}
@@ -247,10 +244,8 @@ int main(int argc, char **argv)
 
 	options_read(argc, argv);
 	config.connections = options.connections + 8;
-#ifndef TCP_BENCH_V4_ONLY
 	config.sides = 64;
 	config.ipv6 = options.ipv6;
-#endif
 	config.chunks = chunk_pool_init(memory_map(chunk_pool_bytes(&chunks), false), &chunks);
 	tcp = tcp_init(memory_map(tcp_bytes(&config), false), &config, now);
 	peers = calloc(options.connections, sizeof(*peers));

@@ -5,9 +5,13 @@
 #include "flow_table.h"
 
 #include <stddef.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #define SLOT_LINE_BIT (1ull << 63)
 #define SLOT_REF_MASK ((1ull << (FLOW_INDEX_BITS + 2)) - 1)
+#define SLOT_KIND_MASK (3ull << FLOW_INDEX_BITS)
 #define SLOT_TAG_MASK (~SLOT_LINE_BIT & ~SLOT_REF_MASK)
 /* A line's count of passers-by stays here once it has come here: it can no longer be trusted. */
 #define PASSED_MAX ((1u << FLOW_LINE_SLOTS) - 1)
@@ -64,6 +68,28 @@ static void line_set_passed(struct flow_line *line, unsigned passed)
 void flow_prefetch(const struct flow_table *table, uint64_t hash)
 {
 	__builtin_prefetch(flow_line_of(table, hash, 0));
+}
+
+flow_ref flow_first(const struct flow_table *table, uint64_t hash)
+{
+	const struct flow_line *line = flow_line_of(table, hash, 0);
+	uint64_t tag = flow_tag(hash);
+
+#ifdef __AVX512F__
+	__m512i slots = _mm512_load_si512(line->slot);
+	__mmask8 tags = _mm512_cmpeq_epi64_mask(
+		_mm512_and_si512(slots, _mm512_set1_epi64((long long)SLOT_TAG_MASK)),
+		_mm512_set1_epi64((long long)tag));
+	__mmask8 used = _mm512_test_epi64_mask(slots, _mm512_set1_epi64(SLOT_KIND_MASK));
+	unsigned match = _cvtmask8_u32(tags & used);
+
+	return match ? (flow_ref)(line->slot[__builtin_ctz(match)] & SLOT_REF_MASK) : 0;
+#else
+	for (unsigned i = 0; i < FLOW_LINE_SLOTS; i++)
+		if ((line->slot[i] & SLOT_TAG_MASK) == tag && line->slot[i] & SLOT_KIND_MASK)
+			return (flow_ref)(line->slot[i] & SLOT_REF_MASK);
+	return 0;
+#endif
 }
 
 flow_ref flow_next(const struct flow_table *table, struct flow_probe *probe)

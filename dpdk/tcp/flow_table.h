@@ -67,6 +67,9 @@ struct flow_probe {
  */
 flow_ref flow_next(const struct flow_table *table, struct flow_probe *probe);
 
+/** flow_first() - the first record in the first line of @hash whose tag matches; 0: none there. */
+flow_ref flow_first(const struct flow_table *table, uint64_t hash);
+
 /** flow_prefetch() - bring the first line of @hash near. */
 void flow_prefetch(const struct flow_table *table, uint64_t hash);
 

@@ -224,22 +224,29 @@ size_t tcp_bytes(const struct tcp_config *config);
  */
 struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now);
 
-/** tcp_prefetch_flow() - first pass over a burst: hash @segment's tuple, prefetch its flow slots.
- * Return: the hash, to be handed to the next two passes. */
-uint64_t tcp_prefetch_flow(struct tcp *tcp, const struct tcp_tuple *tuple);
+/** struct tcp_place - where a segment's connection is likely to be; filled in by the two passes */
+struct tcp_place {
+	uint64_t hash;
+	uint32_t ref;
+};
 
-/** tcp_prefetch_connection() - second pass: match tags, prefetch the likely connection. */
-void tcp_prefetch_connection(struct tcp *tcp, uint64_t hash);
+/** tcp_locate_flows() - first pass over a burst: hash the segments' tuples, prefetch their flow
+ * slots. */
+void tcp_locate_flows(struct tcp *tcp, const struct tcp_segment *segments, struct tcp_place *places,
+	unsigned count);
+
+/** tcp_locate_connections() - second pass: match tags, prefetch the likely connections. */
+void tcp_locate_connections(struct tcp *tcp, struct tcp_place *places, unsigned count);
 
 /**
  * tcp_input() - third pass: one segment (RFC 9293 section 3.10.7)
- * @hash: what tcp_prefetch_flow() returned for its tuple
+ * @place: what both passes say of it; it may have been true only until an earlier segment came
  * @up: filled in; up->events == 0 when the user has nothing to do
  *
  * ACKs, SYN-ACKs and RSTs that it causes are queued for tcp_output().
  */
-void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash, uint64_t now,
-	struct tcp_up *up);
+void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, const struct tcp_place *place,
+	uint64_t now, struct tcp_up *up);
 
 /**
  * tcp_connect() - active open (RFC 9293 3.10.1); ports of ours need not listen

@@ -119,25 +119,19 @@ flow_ref tcp_lookup(const struct tcp *tcp, const struct tcp_tuple *tuple, uint64
 	return ref;
 }
 
-uint64_t tcp_prefetch_flow(struct tcp *tcp, const struct tcp_tuple *tuple)
+void tcp_locate_connections(struct tcp *tcp, struct tcp_place *places, unsigned count)
 {
-	uint64_t hash = tcp_hash(tcp, tuple);
+	for (unsigned i = 0; i < count; i++) {
+		flow_ref ref = flow_first(&tcp->flows, places[i].hash);
+		bool ipv6;
 
-	flow_prefetch(&tcp->flows, hash);
-	return hash;
-}
-
-void tcp_prefetch_connection(struct tcp *tcp, uint64_t hash)
-{
-	struct flow_probe probe = {.hash = hash};
-	flow_ref ref = flow_next(&tcp->flows, &probe);
-	bool ipv6;
-
-	if (!ref)
-		return;
-	__builtin_prefetch(flow_at(tcp, ref, &ipv6), 1);
-	if (flow_ref_kind(ref) == FLOW_CONNECTION)
-		__builtin_prefetch(&tcp->connections[flow_ref_index(ref)].head, 1);
+		places[i].ref = ref;
+		if (!ref)
+			continue;
+		__builtin_prefetch(flow_at(tcp, ref, &ipv6), 1);
+		if (flow_ref_kind(ref) == FLOW_CONNECTION)
+			__builtin_prefetch(&tcp->connections[flow_ref_index(ref)].head, 1);
+	}
 }
 
 struct tcp_connection *tcp_find(struct tcp *tcp, tcp_id id)

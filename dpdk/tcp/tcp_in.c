@@ -264,17 +264,28 @@ static void connection_in(struct tcp *tcp, struct tcp_connection *c,
 		tcp_reset_charge(tcp, segment);
 }
 
-void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, uint64_t hash, uint64_t now,
-	struct tcp_up *up)
+void tcp_input(struct tcp *tcp, const struct tcp_segment *segment, const struct tcp_place *place,
+	uint64_t now, struct tcp_up *up)
 {
 	struct tcp_connection *c = NULL;
 	struct tcp_segment text;
-	flow_ref ref = tcp_lookup(tcp, &segment->tuple, hash);
+	const uint64_t hash = place->hash;
+	flow_ref ref = place->ref;
 	uint32_t index = flow_ref_index(ref);
 
 	tcp_clock(tcp, now);
 	tcp->delivery.id = 0;
 	memset(up, 0, sizeof(*up));
+	if (flow_ref_kind(ref) == FLOW_CONNECTION &&
+		tcp_is_of(&tcp->connections[index], &segment->tuple)) {
+		c = &tcp->connections[index];
+		if (tcp_usual_in(tcp, c, segment, up))
+			return;
+		c = NULL;
+	} else {
+		ref = tcp_lookup(tcp, &segment->tuple, hash);
+		index = flow_ref_index(ref);
+	}
 	switch (flow_ref_kind(ref)) {
 	case FLOW_NONE:
 		c = tcp_closed_in(tcp, segment, hash);

@@ -32,6 +32,14 @@ void tcp_side_return(struct tcp *tcp, struct tcp_connection *c);
 /** tcp_lookup() - the record of a flow; 0 if there is none. */
 flow_ref tcp_lookup(const struct tcp *tcp, const struct tcp_tuple *tuple, uint64_t hash);
 
+/* Is @c that of @tuple, an IPv4 flow, and live? */
+static inline bool tcp_is_of(const struct tcp_connection *c, const struct tcp_tuple *tuple)
+{
+	return c->state != TCP_CLOSED_STATE && !(c->flags & TCP_IPV6) && ip_is_v4(&tuple->remote) &&
+	       c->flow.remote == ip_v4(&tuple->remote) && c->flow.local == ip_v4(&tuple->local) &&
+	       c->flow.remote_port == tuple->remote_port && c->flow.local_port == tuple->local_port;
+}
+
 /** tcp_find() - the connection an id names; NULL if that has ended. */
 struct tcp_connection *tcp_find(struct tcp *tcp, tcp_id id);
 
@@ -181,6 +189,16 @@ void tcp_fin_in(struct tcp *tcp, struct tcp_connection *c);
 /** tcp_deliver() - tell the user of the bytes that are next; its tcp_accept() is due. */
 void tcp_deliver(struct tcp *tcp, struct tcp_connection *c, const uint8_t *data, uint32_t length,
 	bool fin, struct tcp_up *up);
+
+/* tcp_usual.c */
+
+/**
+ * tcp_usual_in() - a segment of @c as nearly all are: the next bytes, or an ACK of what was sent
+ *
+ * Return: false: it is for the general way, and nothing was changed.
+ */
+bool tcp_usual_in(struct tcp *tcp, struct tcp_connection *c, const struct tcp_segment *segment,
+	struct tcp_up *up);
 
 /* tcp_reassembly.c */
 
@@ -484,7 +502,10 @@ static inline void tcp_keepalive_end(struct tcp_connection *c)
 /* tcp_timer.c */
 
 /** tcp_progress() - the peer acknowledged something, or a wait begins: give-up restarts. */
-void tcp_progress(struct tcp *tcp, struct tcp_connection *c);
+static inline void tcp_progress(const struct tcp *tcp, struct tcp_connection *c)
+{
+	c->timer.since = (uint16_t)wheel_tick(tcp->now);
+}
 
 /** tcp_stalled() - us without progress; good up to 2^16 ticks (9 min), and asked once a minute. */
 static inline uint64_t tcp_stalled(const struct tcp *tcp, const struct tcp_connection *c)

@@ -7,11 +7,6 @@
 /* Connections ahead of the sweep whose first line is asked for. */
 #define SWEEP_AHEAD 8
 
-void tcp_progress(struct tcp *tcp, struct tcp_connection *c)
-{
-	c->timer.since = (uint16_t)wheel_tick(tcp->now);
-}
-
 void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c)
 {
 	uint64_t wait = tcp_rto(c);

@@ -251,6 +251,7 @@ static void up(struct tcp_up *ups)
 
 static void input(const struct tcp_segment *segment)
 {
+	struct tcp_place place;
 	struct tcp_up ups;
 	tcp_id id;
 
@@ -260,7 +261,9 @@ static void input(const struct tcp_segment *segment)
 
 	memcpy(payload, segment->payload, segment->length);
 	copy.payload = payload;
-	tcp_input(world.tcp, &copy, tcp_prefetch_flow(world.tcp, &copy.tuple), world.now, &ups);
+	tcp_locate_flows(world.tcp, &copy, &place, 1);
+	tcp_locate_connections(world.tcp, &place, 1);
+	tcp_input(world.tcp, &copy, &place, world.now, &ups);
 	id = ups.id;
 	up(&ups);
 	while (id && flow_by_id(id) && tcp_more(world.tcp, id, &ups))

@@ -243,13 +243,20 @@ static inline void take(struct rig *rig, struct tcp_up *up)
 	tcp_accept(rig->tcp, up->id, !rig->refuse);
 }
 
+/* A segment as a burst brings it. */
+static inline void put_place(struct rig *rig, const struct tcp_segment *segment, struct tcp_up *up)
+{
+	struct tcp_place place;
+
+	tcp_locate_flows(rig->tcp, segment, &place, 1);
+	tcp_locate_connections(rig->tcp, &place, 1);
+	tcp_input(rig->tcp, segment, &place, rig->now, up);
+}
+
 /* One raw segment in; data is accepted or refused as the rig says. */
 static inline struct tcp_up *put(struct rig *rig, struct tcp_segment segment)
 {
-	uint64_t hash = tcp_prefetch_flow(rig->tcp, &segment.tuple);
-
-	tcp_prefetch_connection(rig->tcp, hash);
-	tcp_input(rig->tcp, &segment, hash, rig->now, &rig->up);
+	put_place(rig, &segment, &rig->up);
 	if (rig->up.events & TCP_UP_DATA) {
 		struct tcp_up more;
 

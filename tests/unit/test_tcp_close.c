@@ -221,7 +221,7 @@ static void test_close_in_delivery(void **state)
 		.length = 4};
 	struct tcp_up up;
 
-	tcp_input(rig->tcp, &segment, tcp_hash(rig->tcp, &segment.tuple), rig->now, &up);
+	put_place(rig, &segment, &up);
 	assert_int_equal(up.events, TCP_UP_DATA | TCP_UP_FINISHED);
 	tcp_close(rig->tcp, peer.id);
 	tcp_accept(rig->tcp, peer.id, true);
@@ -233,7 +233,7 @@ static void test_close_in_delivery(void **state)
 	segment.tuple = other.tuple;
 	segment.seq = other.seq;
 	segment.ack = other.ack;
-	tcp_input(rig->tcp, &segment, tcp_hash(rig->tcp, &segment.tuple), rig->now, &up);
+	put_place(rig, &segment, &up);
 	tcp_abort(rig->tcp, other.id);
 	tcp_accept(rig->tcp, other.id, true);
 	assert_int_equal(drain(rig), 1);
@@ -531,7 +531,7 @@ static void test_flow_table_full(void **state)
 		assert_int_not_equal(
 			rig->tcp->time_wait[i].flow.remote_port, peer.tuple.remote_port);
 	tcp_input(rig->tcp, &(struct tcp_segment){.tuple = peer.tuple, .seq = 1, .flags = TCP_SYN},
-		hash, rig->now, &rig->up);
+		&(struct tcp_place){hash, 0}, rig->now, &rig->up);
 	assert_int_equal(count_of(rig, TCP_FULL_FLOWS), 1);
 	assert_int_equal(rig->tcp->embryonic_slab.used, 0);
 	for (uint32_t i = 0; i < blocked; i++)

@@ -95,13 +95,14 @@ static void test_T28_same_record(void **state)
 	assert_int_not_equal(tcp_hash(rig->tcp, &four.tuple), hash);
 	/* A handshake of the one beside the connection of the other, in the same line of slots. */
 	segment.tuple = four.tuple;
-	tcp_input(rig->tcp, &segment, hash, rig->now, &rig->up);
+	tcp_input(rig->tcp, &segment, &(struct tcp_place){hash, 0}, rig->now, &rig->up);
 	assert_int_equal(rig->tcp->embryonic_slab.used, 1);
 	assert_int_equal(flow_ref_kind(tcp_lookup(rig->tcp, &four.tuple, hash)), FLOW_EMBRYONIC);
 	assert_int_equal(flow_ref_kind(tcp_lookup(rig->tcp, &six.tuple, hash)), FLOW_CONNECTION);
 	/* The 12 bytes of another IPv6 flow, made equal by hand: its addresses differ. */
 	segment.tuple = other.tuple;
-	tcp_input(rig->tcp, &segment, tcp_hash(rig->tcp, &other.tuple), rig->now, &rig->up);
+	tcp_input(rig->tcp, &segment, &(struct tcp_place){tcp_hash(rig->tcp, &other.tuple), 0},
+		rig->now, &rig->up);
 	assert_int_equal(rig->tcp->embryonic_slab.used, 2);
 	struct tcp_embryonic *e = &rig->tcp->embryonic[1];
 	struct tcp_flow kept = e->flow;

@@ -335,11 +335,12 @@ static void server_in(const struct packet *packet)
 		.options = out->options,
 		.payload = packet->payload,
 		.length = out->length};
-	uint64_t hash = tcp_prefetch_flow(rig->tcp, &segment.tuple);
+	struct tcp_place place;
 	struct tcp_up up;
 
-	tcp_prefetch_connection(rig->tcp, hash);
-	tcp_input(rig->tcp, &segment, hash, rig->now, &up);
+	tcp_locate_flows(rig->tcp, &segment, &place, 1);
+	tcp_locate_connections(rig->tcp, &place, 1);
+	tcp_input(rig->tcp, &segment, &place, rig->now, &up);
 	server_up(i, &up);
 	check_invariants(rig);
 }
