@@ -4,6 +4,7 @@
 #pragma once
 
 #include "address.h"
+#include "instrument.h"
 
 #include <jansson.h>
 #include <netinet/in.h>
@@ -66,6 +67,7 @@ struct options {
 	const char *csv;
 	const char *device; /* --via dpdk: its port; NULL: kernel sockets */
 	struct ip_address address, gateway;
+	const char *address_text, *gateway_text, *pages_text;
 	uint8_t prefix;
 	bool has_address, has_gateway;
 	int cpu; /* -1: the first */
@@ -100,6 +102,7 @@ struct options {
 	const char *json;
 	bool quiet;
 	uint64_t seed;
+	struct instrument_options instrument; /* its scenario NULL: the fleet itself runs */
 };
 
 /**

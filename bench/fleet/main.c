@@ -226,6 +226,8 @@ int main(int argc, char **argv)
 	parsed = options_parse(&fleet.options, argc, argv);
 	if (parsed)
 		return parsed > 0 ? 0 : 2;
+	if (fleet.options.instrument.scenario)
+		return instrument_run(&fleet.options.instrument);
 	if (fleet.options.generate) {
 		if (device_file_generate(&fleet.options))
 			return 1;

@@ -56,6 +56,10 @@ enum {
 	OPTION_REFUSALS,
 	OPTION_STRICT,
 	OPTION_QUIET,
+	OPTION_SCENARIO,
+	OPTION_SET,
+	OPTION_FEED,
+	OPTION_HISTOGRAMS,
 	OPTION_HELP
 };
 
@@ -105,6 +109,10 @@ static const struct option long_options[] = {
 	{"refusals", no_argument, NULL, OPTION_REFUSALS},
 	{"strict", no_argument, NULL, OPTION_STRICT},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{"scenario", required_argument, NULL, OPTION_SCENARIO},
+	{"set", required_argument, NULL, OPTION_SET},
+	{"feed", required_argument, NULL, OPTION_FEED},
+	{"histograms", required_argument, NULL, OPTION_HISTOGRAMS},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -260,13 +268,89 @@ static int take(struct options *options, int option, const char *name)
 	case OPTION_QUIET:
 		options->quiet = true;
 		return 0;
+	case OPTION_SCENARIO:
+		options->instrument.scenario = optarg;
+		return 0;
+	case OPTION_SET:
+		return options_set(options, optarg);
+	case OPTION_FEED:
+		options->instrument.feed = optarg;
+		return 0;
+	case OPTION_HISTOGRAMS:
+		options->instrument.histograms = optarg;
+		return 0;
 	default:
 		return take_number(options, option, name);
 	}
 }
 
+/* Does it say something to a scenario? The rest is the fleet's own. */
+static bool is_scenarios(int option)
+{
+	static const int known[] = {OPTION_VIA, OPTION_ADDRESS, OPTION_GATEWAY, OPTION_CPU,
+		OPTION_MEMORY, OPTION_PAGES, OPTION_CONTROL, OPTION_LOGIN, OPTION_CSV, OPTION_JSON,
+		OPTION_QUIET, OPTION_SCENARIO, OPTION_SET, OPTION_FEED, OPTION_HISTOGRAMS};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (known[i] == option)
+			return true;
+	}
+	return false;
+}
+
+/* How the platform is reached, for the fleet and the instrument alike. */
+static int check_way(const struct options *options)
+{
+	/* on kernel sockets an instrument's devices may have addresses of their own */
+	if (options->login &&
+		(options->device ? !options->has_address
+				 : options->has_address && !options->instrument.scenario)) {
+		fputs("hearth-fleet: --via dpdk:DEVICE and --address go together\n", stderr);
+		return -EINVAL;
+	}
+	if (options->login && options->device &&
+		ip_is_v4(&options->address) != (options->login[0] != '[')) {
+		fputs("hearth-fleet: --login and --address are of one family, IPv4 or IPv6\n",
+			stderr);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_fleet(const struct options *options)
+{
+	if (!options->csv || (!options->generate && !options->login)) {
+		fputs("hearth-fleet: --login and --devices, or --generate and --csv, are needed; "
+		      "see "
+		      "--help\n",
+			stderr);
+		return -EINVAL;
+	}
+	if (options->commands.silent + options->commands.late + options->commands.wrong +
+			options->commands.refused >
+		100) {
+		fputs("hearth-fleet: what is done with commands is more than 100 percent\n",
+			stderr);
+		return -EINVAL;
+	}
+	if (options->like == LIKE_FIRMWARE && options->merge > 1) {
+		fputs("hearth-fleet: --merge needs --like text: firmware waits for each answer\n",
+			stderr);
+		return -EINVAL;
+	}
+	if (options->bytes > UDP_BYTES_MAX && options->tcp_share != 100) {
+		fprintf(stderr,
+			"hearth-fleet: more than %d --bytes need --tcp-share 100: a datagram "
+			"holds no more\n",
+			UDP_BYTES_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
+	const char *other = NULL;
 	int option, index = 0;
 
 	*options = (struct options){.tcp_share = -1,
@@ -286,46 +370,14 @@ int options_parse(struct options *options, int argc, char **argv)
 		}
 		if (option == '?' || take(options, option, long_options[index].name))
 			return -EINVAL;
+		if (!is_scenarios(option))
+			other = long_options[index].name;
 	}
 	if (optind < argc) {
 		fprintf(stderr, "hearth-fleet: '%s' is no option; see --help\n", argv[optind]);
 		return -EINVAL;
 	}
-	if (!options->csv || (!options->generate && !options->login)) {
-		fputs("hearth-fleet: --login and --devices, or --generate and --csv, are needed; "
-		      "see "
-		      "--help\n",
-			stderr);
+	if (check_way(options) || options_scenario(options, other))
 		return -EINVAL;
-	}
-	if (options->commands.silent + options->commands.late + options->commands.wrong +
-			options->commands.refused >
-		100) {
-		fputs("hearth-fleet: what is done with commands is more than 100 percent\n",
-			stderr);
-		return -EINVAL;
-	}
-	if (options->login && !!options->device != options->has_address) {
-		fputs("hearth-fleet: --via dpdk:DEVICE and --address go together\n", stderr);
-		return -EINVAL;
-	}
-	if (options->login && options->device &&
-		ip_is_v4(&options->address) != (options->login[0] != '[')) {
-		fputs("hearth-fleet: --login and --address are of one family, IPv4 or IPv6\n",
-			stderr);
-		return -EINVAL;
-	}
-	if (options->like == LIKE_FIRMWARE && options->merge > 1) {
-		fputs("hearth-fleet: --merge needs --like text: firmware waits for each answer\n",
-			stderr);
-		return -EINVAL;
-	}
-	if (options->bytes > UDP_BYTES_MAX && options->tcp_share != 100) {
-		fprintf(stderr,
-			"hearth-fleet: more than %d --bytes need --tcp-share 100: a datagram "
-			"holds no more\n",
-			UDP_BYTES_MAX);
-		return -EINVAL;
-	}
-	return 0;
+	return options->instrument.scenario ? 0 : check_fleet(options);
 }

@@ -15,5 +15,12 @@ int options_via(struct options *options, const char *text);
 int options_address(struct options *options, const char *text);
 /** options_gateway() - an address */
 int options_gateway(struct options *options, const char *text);
+/** options_cpu() - of the polling thread: as told, else the first that this process may use */
+unsigned options_cpu(const struct options *options);
 /** options_pages() - auto, huge, no-huge */
 int options_pages(struct options *options, const char *text);
+/** options_set() - one --set KEY=VALUE */
+int options_set(struct options *options, const char *text);
+/** options_scenario() - hand the instrument what concerns it; without a scenario nothing may.
+ * @other: an option that was given and is the fleet's own; NULL: none was. Return: 0 or -EINVAL. */
+int options_scenario(struct options *options, const char *other);

@@ -4,6 +4,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ int options_address(struct options *options, const char *text)
 		return -EINVAL;
 	}
 	options->prefix = (uint8_t)prefix;
+	options->address_text = text;
 	options->has_address = true;
 	return 0;
 }
@@ -50,8 +52,23 @@ int options_gateway(struct options *options, const char *text)
 		fprintf(stderr, "hearth-fleet: --gateway is an address, not '%s'\n", text);
 		return -EINVAL;
 	}
+	options->gateway_text = text;
 	options->has_gateway = true;
 	return 0;
+}
+
+unsigned options_cpu(const struct options *options)
+{
+	cpu_set_t allowed;
+	unsigned cpu = 0;
+
+	if (options->cpu >= 0)
+		return (unsigned)options->cpu;
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return 0;
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &allowed))
+		cpu++;
+	return cpu;
 }
 
 int options_pages(struct options *options, const char *text)
@@ -61,6 +78,7 @@ int options_pages(struct options *options, const char *text)
 	for (unsigned i = 0; i < 3; i++) {
 		if (strcmp(text, names[i]) == 0) {
 			options->memory = (enum memory)i;
+			options->pages_text = names[i];
 			return 0;
 		}
 	}

@@ -5,10 +5,10 @@
 
 #include "eal.h"
 #include "memory.h"
+#include "options.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,23 +24,11 @@ static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
 	return value < least ? least : value > most ? most : value;
 }
 
-static unsigned first_cpu(void)
-{
-	cpu_set_t allowed;
-	unsigned cpu = 0;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-		return 0;
-	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &allowed))
-		cpu++;
-	return cpu;
-}
-
 static int start_port(struct fleet *fleet, char *error, size_t size)
 {
 	const struct options *options = &fleet->options;
 	struct dpdk *dpdk = dpdk_of(fleet);
-	unsigned cpu = options->cpu >= 0 ? (unsigned)options->cpu : first_cpu();
+	unsigned cpu = options_cpu(options);
 	const struct eal_config eal = {.identity = options->csv,
 		.workers = &cpu,
 		.worker_count = 1,

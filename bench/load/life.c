@@ -190,6 +190,8 @@ void life_answered(struct load *load, uint32_t slot, uint32_t result)
 		report_answered(load, s, result);
 		break;
 	case REQUEST_HEARTBEAT:
+		if (s->measured && result == 0)
+			take_latency(load, s);
 		load->figures.heartbeats_answered += result == 0;
 		load->figures.failures += result != 0;
 		break;
@@ -271,6 +273,29 @@ void load_drop(struct load *load, uint32_t device, bool abort)
 		d->connection = 0;
 	}
 	life_lost(load, device);
+}
+
+void load_resume(struct load *load, uint32_t device)
+{
+	struct device *d = &load->devices[device];
+	uint32_t slot;
+
+	if (d->state != DEVICE_LIVE)
+		return;
+	/* frames of its requests may be about to be made */
+	build_flush(load);
+	answer_forget(load, device);
+	forget_requests(load, d);
+	load->live--;
+	load->figures.disconnected++;
+	load->logging_in++;
+	d->state = DEVICE_OPENING;
+	/* its connect may carry the last one's time: then another number makes it the newer one */
+	d->base += d->count + 2;
+	slot = slot_get(load, device, REQUEST_CONNECT, load->now);
+	d->connection = slot == NO_SLOT ? 0 : load->wire->open(load->wire, device, LOAD_CONNECT);
+	if (!d->connection)
+		life_lost(load, device);
 }
 
 void load_rebind(struct load *load, uint32_t device)

@@ -130,7 +130,8 @@ const char *load_wrong_help(enum load_wrong wrong);
  * @closed: so many reports kept under way instead (closed loop)
  * @heartbeats_only: no reports
  * @latency, @latency_clean: receive ns from intended sending to checked answer; all of them, and
- *	those that no gap of our own touched; of reports due in the measured time. May be NULL.
+ *	those that no gap of our own touched; of reports (with @heartbeats_only, heartbeats) due in
+ *	the measured time. May be NULL.
  * @turn: called once a millisecond or so between two turns, for what a scenario does besides
  */
 struct load_trial {
@@ -164,6 +165,7 @@ const char *load_part_name(enum load_part part);
 /**
  * struct load_result - what a trial found
  * @offered: reports that were due in the measured time; @sent: of these sent
+ * @sent_all: those of the warm-up too: what @delivered has to be
  * @late: sent more than a millisecond after they were due
  * @skipped: chosen devices passed over: not live, or too many of theirs under way
  * @answered: result 0; @refused: 999999, no room; @failed: any other result
@@ -184,7 +186,7 @@ const char *load_part_name(enum load_part part);
  * the warm-up's begin to the drain's end.
  */
 struct load_result {
-	uint64_t offered, sent, late, skipped;
+	uint64_t offered, sent, sent_all, late, skipped;
 	uint64_t answered, refused, failed, repeated, unanswered;
 	uint64_t delivered, lost, doubled;
 	uint64_t heartbeats, heartbeats_answered;
@@ -200,6 +202,10 @@ struct load_result {
 /** load_trial() - run one. Return: 0, -EINTR after load_stop(), -ENOLINK (not all devices live). */
 int load_trial(struct load *load, const struct load_trial *trial, struct load_result *result);
 
+/** load_progress() - what the trial under way has counted, from its @turn: reports, heartbeats, wrong
+ * ones; @unanswered are those under way. The rest of @counts is 0. */
+void load_progress(const struct load *load, struct load_result *counts);
+
 /** load_kept() - was nothing lost, doubled, wrong, refused, unanswered or dropped, and the rate
  * kept (fewer than 1 in 1,000 late)? */
 bool load_kept(const struct load_result *result);
@@ -212,6 +218,10 @@ void load_stop(struct load *load);
 /** load_drop() - a device's connection ends (RST where @abort, else FIN); it logs in again by
  * itself in load_trial(). */
 void load_drop(struct load *load, uint32_t device, bool abort);
+
+/** load_resume() - TCP: a device is at another address all of a sudden. Its connection is left behind
+ * without a word, what was under way on it stays unanswered, and it connects anew with its token. */
+void load_resume(struct load *load, uint32_t device);
 
 /** load_rebind() - UDP: from now on a device sends from another port. */
 void load_rebind(struct load *load, uint32_t device);

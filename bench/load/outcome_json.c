@@ -60,6 +60,7 @@ json_t *outcome_json(const struct outcome *trial)
 	} counts[] = {
 		{"offered", result->offered},
 		{"sent", result->sent},
+		{"sent_all", result->sent_all},
 		{"late", result->late},
 		{"skipped", result->skipped},
 		{"answered", result->answered},

@@ -108,18 +108,21 @@ static bool closed_loop(struct load *load)
 	return sent > 0;
 }
 
-static void send_heartbeat(struct load *load, uint32_t device)
+static void send_heartbeat(struct load *load, uint32_t device, uint64_t due)
 {
+	const struct run *run = &load->run;
 	struct device *d = &load->devices[device];
 	uint32_t slot;
 
 	if (d->state != DEVICE_LIVE || d->under_way >= LOAD_OUTSTANDING_MAX)
 		return;
-	slot = slot_get(load, device, REQUEST_HEARTBEAT, load->now);
+	slot = slot_get(load, device, REQUEST_HEARTBEAT, due);
 	if (slot == NO_SLOT)
 		return;
 	load->slots[slot].sequence = (uint16_t)(d->base + d->count + 1);
 	load->slots[slot].time = load->clock.now;
+	load->slots[slot].measured =
+		run->on && run->trial->heartbeats_only && due >= run->from && due < run->to;
 	if (!build_add(load, slot)) {
 		slot_put(load, slot);
 		return;
@@ -133,17 +136,21 @@ static bool heartbeats(struct load *load)
 {
 	uint64_t period = load->config.heartbeat_s * SECOND_NS;
 	uint32_t devices = load->config.devices;
+	double interval = (double)period / devices;
 	unsigned done = 0;
 	uint64_t due;
 
-	if (period == 0)
+	/* a trial of heartbeats ends as one of reports: what was asked is answered, then it is over */
+	if (period == 0 ||
+		(load->run.on && load->run.trial->heartbeats_only && load->now >= load->run.to))
 		return false;
-	due = (uint64_t)((double)(load->now - load->beat_from) / (double)period * devices);
+	due = (uint64_t)((double)(load->now - load->beat_from) / interval);
 	/* after a pause between two trials: not all that were missed */
 	if (due > load->beats + devices)
 		load->beats = due - devices;
 	for (; load->beats < due && done < BURST; load->beats++, done++) {
-		send_heartbeat(load, load->beat_next);
+		send_heartbeat(load, load->beat_next,
+			load->beat_from + (uint64_t)((double)load->beats * interval));
 		if (++load->beat_next == devices)
 			load->beat_next = 0;
 		__builtin_prefetch(&load->devices[(load->beat_next + 8) % devices], 1);

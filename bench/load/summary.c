@@ -68,6 +68,7 @@ static void row_answered_rate(const struct outcome *trial, char cell[CELL])
 		cell_count(cell, trial->result.member);                                            \
 	}
 COUNT_ROW(sent)
+COUNT_ROW(sent_all)
 COUNT_ROW(answered)
 COUNT_ROW(delivered)
 COUNT_ROW(lost)
@@ -132,7 +133,8 @@ static const struct row counts[] = {
 	{"answered/s", row_answered_rate, true},
 	{"sent", row_sent, true},
 	{"answered", row_answered, true},
-	{"delivered", row_delivered, true},
+	{"with warm-up", row_sent_all, true},
+	{"  delivered", row_delivered, true},
 	{"lost", row_lost, true},
 	{"came twice", row_doubled, true},
 	{"wrong", row_wrong, true},

@@ -186,6 +186,7 @@ static void fill_in(const struct load *load, const struct trial_errand *errand,
 	*result = (struct load_result){
 		.offered = run->trial->rate > 0 ? run->end - run->first : run->sent,
 		.sent = run->sent,
+		.sent_all = after->sent - before->sent,
 		.late = run->late,
 		.skipped = run->skipped,
 		.answered = run->answered,
@@ -237,6 +238,24 @@ int load_trial(struct load *load, const struct load_trial *trial, struct load_re
 	for (uint32_t slot = load->oldest; slot != NO_SLOT; slot = load->slots[slot].newer)
 		load->slots[slot].measured = false;
 	return rc;
+}
+
+void load_progress(const struct load *load, struct load_result *counts)
+{
+	const struct figures *figures = &load->figures;
+
+	*counts = (struct load_result){.sent = figures->sent,
+		.late = load->run.late,
+		.answered = figures->answered,
+		.refused = figures->refused,
+		.failed = figures->failures,
+		.unanswered = load->run.open,
+		.delivered = figures->events,
+		.doubled = figures->doubled,
+		.heartbeats = figures->heartbeats,
+		.heartbeats_answered = figures->heartbeats_answered};
+	memcpy(counts->wrong, figures->wrong, sizeof(counts->wrong));
+	memcpy(counts->first_wrong, load->first_wrong, sizeof(counts->first_wrong));
 }
 
 bool load_kept(const struct load_result *result)
