@@ -25,7 +25,6 @@ import sections  # noqa: E402
 import steps  # noqa: E402
 
 QUICK_SECONDS, FULL_SECONDS = 270, 3300
-QUICK_MEGABYTES, FULL_MEGABYTES = 1400, 8200  # of huge pages, for both sides
 
 
 def arguments():
@@ -43,6 +42,7 @@ def arguments():
                         help="a run is void if others had more of the CPUs' time (%g)" % maths.VOID_SHARE)
     parser.add_argument("--keep", metavar="DIR", help="write report.json, report.html and README.md "
                         "there besides: a dated result to commit")
+    parser.add_argument("--out", metavar="DIR", help="write there (build/benchmark)")
     parser.add_argument("--build", default=str(rigs.ROOT / "build"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -74,9 +74,12 @@ def make_report(options, rig, runs, began):
     records = [record.as_dict() for record in runs.records]
     found = collect.Found(records, runs.left_out)
     collected = collect.collect(found, options.full)
+    scaling = [(result["workers"], result["rate"]) for step in sorted(
+        {record["step"] for record in records if record["step"].startswith("scaling-")})
+        for result in found.results(step).values()]
     report = {"date": began.isoformat(timespec="seconds"), "kind": "full" if options.full else "quick",
               "machine": machine.facts(), "wire": wire_of(rig), "void_share": options.void,
-              "figures": collected}
+              "figures": collected, **({"scaling": scaling} if scaling else {})}
     for problem in figures.problems(report):
         say("report.json is not what it should be: %s" % problem)
     text = page.render(report, records, sections.build(
@@ -150,7 +153,7 @@ def measure(options, rig, out):
     began = datetime.datetime.now(datetime.timezone.utc)
     seconds = options.seconds or (FULL_SECONDS if options.full else QUICK_SECONDS)
     quiet_enough(watch)
-    megabytes = FULL_MEGABYTES if options.full else QUICK_MEGABYTES
+    megabytes = max(step.megabytes for step, _ in runs)
     with pages.HugePages(megabytes, rig.directory / "pages") as huge:
         if not huge.enough():
             say("only %d huge pages of 2 MiB are free, %d were wanted" % (huge.free(), huge.wanted))
@@ -172,7 +175,7 @@ def main():
     try:
         if not options.list:
             programs.isolate()
-        out = pathlib.Path(options.build) / "benchmark"
+        out = pathlib.Path(options.out or pathlib.Path(options.build) / "benchmark")
         made = measure(options, rig, out)
     except programs.Failed as error:
         sys.exit("benchmark: %s" % error)

@@ -47,6 +47,7 @@ class Rig:
         self.broker_cpu, self.load_cpu = self.cpus[-1], self.cpus[0]
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="hearth-benchmark."))
         (self.directory / "pid").write_text("%d" % os.getpid(), "ascii")
+        os.environ["TMPDIR"] = str(self.directory)  # of programs that keep things: they go with us
         self.ring = pathlib.Path("/dev/shm", self.directory.name)
         self.rsize = 14
         self.memory = 256

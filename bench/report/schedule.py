@@ -10,10 +10,14 @@ TRIES = 3  # of a run that was void, time permitting
 
 
 class Step:
-    """Something to run: @measure(context) returns what the program found, or raises."""
+    """Something to run: @measure() returns what the program found, or raises.
 
-    def __init__(self, key, title, seconds, measure):
+    @seconds: about how long, as long as it has not been run; @megabytes: of huge pages meanwhile.
+    """
+
+    def __init__(self, key, title, seconds, measure, megabytes=0):
         self.key, self.title, self.seconds, self.measure = key, title, seconds, measure
+        self.megabytes = megabytes
 
 
 class Record:

@@ -5,12 +5,15 @@
 import os
 import resource
 import sys
+from concurrent import futures
 
 import programs
 import rig as rigs
 from schedule import Step, alternating
 
 DEVICES, ALL_DEVICES = 100000, 10000000
+# Of huge pages, for both sides; what of it is not there is made of small ones.
+MEGABYTES, ALL_MEGABYTES = 1400, 8200
 FAULTS = ("heartbeats", "storm", "mixed", "gateway", "slow-readers", "loss", "rebind", "hostile")
 
 # Trials of a search are short in a quick run, its precision what short trials can tell.
@@ -103,40 +106,70 @@ class Steps:
         return self.tool(self.on_broker_cpu([program, *options]), "worker", 600)
 
     def idle(self):
-        return self.worker("-m", "idle", "-s", str(ALL_DEVICES), "-w", "30")
+        return self.worker("-m", "idle", "-s", str(ALL_DEVICES), "-w", "30", "-H")
+
+    # ---- more cores ----
+
+    def scaling(self, count):
+        """@count brokers of one worker, each with an instrument and two CPUs of its own, all at once.
+
+        What cores share (caches, memory) is seen; an instrument fills one queue of one port, so that
+        one broker of many workers would be measured by what the first of them hands on.
+        """
+        pairs = list(zip(self.rig.cpus[::2], self.rig.cpus[1::2]))[:count]
+        rigs_of = [rigs.Rig(self.rig.build, self.rig.say, pair) for pair in pairs]
+        try:
+            with futures.ThreadPoolExecutor(count) as pool:
+                found = list(pool.map(lambda rig: rig.run(
+                    "steady-tcp", DEVICES, ("load.closed=4096", "seconds=5", "warmup=2"), 120), rigs_of))
+        finally:
+            for rig in rigs_of:
+                rig.close()
+        return {"workers": count, "rates": [one["trials"][-1]["answered_rate"] for one in found],
+                "rate": sum(one["trials"][-1]["answered_rate"] for one in found), "runs": found}
+
+    def scaling_steps(self):
+        """1, 2, 4, .. pairs of CPUs, as many as there are; none where there is one pair."""
+        pairs = len(self.rig.cpus) // 2
+        counts = sorted({count for count in (1, 2, 4, 8, 16, 32, 64, pairs) if count <= pairs})
+        return [Step("scaling-%d" % count, "%d brokers side by side" % count, 30,
+                     lambda count=count: self.scaling(count), MEGABYTES * count)
+                for count in counts if pairs > 1]
 
     # ---- in which order ----
 
     def side_by_side(self):
         """The kinds that ratios are made of, alternating."""
         long = self.full
-        kinds = [Step("hearth-tcp", "Hearth over TCP", 120 if long else 18, self.tcp),
-                 Step("twin", "the same on kernel sockets", 120 if long else 18, self.twin),
+        kinds = [Step("hearth-tcp", "Hearth over TCP", 120 if long else 18, self.tcp, MEGABYTES),
+                 Step("twin", "the same on kernel sockets", 120 if long else 18, self.twin, MEGABYTES),
                  Step("redis", "Redis, SET", 45 if long else 7, lambda: self.peer("redis")),
                  Step("mosquitto", "Mosquitto, QoS 1", 45 if long else 7, lambda: self.peer("mosquitto")),
-                 Step("hearth-udp", "Hearth over UDP", 120 if long else 18, self.udp)]
+                 Step("hearth-udp", "Hearth over UDP", 120 if long else 18, self.udp, MEGABYTES)]
         return alternating(kinds, 3)
 
     def singles(self):
         steps = [
             Step("stages", "each stage alone", 60 if self.full else 20, self.stages),
             Step("worker-tcp", "a worker over plain memory", 10, lambda: self.worker("-t", "tcp")),
-            Step("overload", "UDP, three times the peak", 90 if self.full else 18, self.overload),
+            Step("overload", "UDP, three times the peak", 90 if self.full else 18, self.overload,
+                 MEGABYTES),
             Step("mosquitto-tls", "Mosquitto, QoS 1, TLS-PSK", 45 if self.full else 7,
                  lambda: self.peer("mosquitto-tls")),
         ]
         steps += [Step(name + "-memory", "memory of connections", 5,
                        lambda name=name: self.peer_memory(name))
                   for name in ("redis", "mosquitto", "mosquitto-tls")]
+        steps += self.scaling_steps()
         if not self.full:
             return alternating(steps, 1)
         steps += [Step("worker-udp", "a worker over plain memory, UDP", 10,
                        lambda: self.worker("-t", "udp"))]
-        steps += [Step(name, "scenario %s" % name, 40, lambda name=name: self.hearth(name))
+        steps += [Step(name, "scenario %s" % name, 40, lambda name=name: self.hearth(name), MEGABYTES)
                   for name in FAULTS]
         steps += [Step("instructions", "instructions of each stage", 120, self.instructions),
-                  Step("idle", "ten million sessions, no traffic", 120, self.idle),
-                  Step("sessions", "ten million sessions", 600, self.sessions)]
+                  Step("idle", "ten million sessions, no traffic", 120, self.idle, ALL_MEGABYTES),
+                  Step("sessions", "ten million sessions", 600, self.sessions, ALL_MEGABYTES)]
         return alternating(steps, 1)
 
     def all(self):
