@@ -136,7 +136,7 @@ uint8_t *sockets_reserve(struct load_wire *wire, uint32_t connection, uint32_t l
 	const unsigned number = sockets->slot_count + 1;
 	uint8_t *room = sockets->out + sockets->out_used;
 
-	if (!c || c->state != SOCKET_OPEN || c->out || number == SOCKETS_SLOTS ||
+	if (!c || c->state != SOCKET_OPEN || c->out || c->open || number == SOCKETS_SLOTS ||
 		sockets->out_used + length > SOCKETS_OUT_BYTES)
 		return NULL;
 	sockets->slots[number] = (struct sockets_slot){.at = sockets->out_used};
@@ -147,6 +147,7 @@ uint8_t *sockets_reserve(struct load_wire *wire, uint32_t connection, uint32_t l
 	else
 		c->first = (uint16_t)number;
 	c->last = (uint16_t)number;
+	c->open = true;
 	if (!c->dirty)
 		sockets->dirty[sockets->dirty_count++] = (uint32_t)fd_of(sockets, c);
 	c->dirty = true;
@@ -158,8 +159,10 @@ void sockets_commit(struct load_wire *wire, uint32_t connection, uint32_t length
 	struct wire_sockets *sockets = of(wire);
 	struct sockets_connection *c = find(sockets, connection);
 
-	if (c && c->last)
-		sockets->slots[c->last].length = length;
+	if (!c || !c->open)
+		return; /* it ended meanwhile */
+	c->open = false;
+	sockets->slots[c->last].length = length;
 }
 
 static bool keep_rest(

@@ -62,7 +62,8 @@ enum kernel_state {
  * @heard: seconds on the turns' clock
  * @queued: bytes that the kernel has not taken, this turn's included
  * @pending: chunk with those of earlier turns
- * @first, @last: this turn's messages (struct kernel_slot), 0: none
+ * @first, @last: this turn's messages (struct kernel_slot), 0: none; @open: the last one is
+ *	reserved and not yet committed
  * @socket: the listening socket that it came by
  */
 struct kernel_connection {
@@ -70,7 +71,7 @@ struct kernel_connection {
 	struct ip_address remote;
 	uint16_t remote_port;
 	uint8_t state, generation, socket;
-	bool finished, dirty;
+	bool finished, dirty, open;
 	uint32_t deadline, heard, queued;
 	chunk_id pending;
 	uint16_t first, last;

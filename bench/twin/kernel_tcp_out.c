@@ -33,7 +33,7 @@ uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes)
 	uint8_t *room = tcp->out + tcp->out_used;
 	unsigned number = tcp->slot_count + 1;
 
-	if (!c || c->state != KERNEL_OPEN)
+	if (!c || c->state != KERNEL_OPEN || c->open)
 		return NULL;
 	if (number == KERNEL_SLOTS || tcp->out_used + bytes > KERNEL_OUT_BYTES ||
 		c->queued + bytes > tcp->config.send_bytes) {
@@ -48,6 +48,7 @@ uint8_t *tcp_reserve(struct tcp *tcp, tcp_id id, uint32_t bytes)
 	else
 		c->first = (uint16_t)number;
 	c->last = (uint16_t)number;
+	c->open = true;
 	mark_dirty(tcp, c);
 	return room;
 }
@@ -56,8 +57,9 @@ void tcp_commit(struct tcp *tcp, tcp_id id, uint32_t bytes)
 {
 	struct kernel_connection *c = kernel_find(tcp, id);
 
-	if (!c || !c->last)
+	if (!c || !c->open)
 		return; /* it ended meanwhile */
+	c->open = false;
 	tcp->slots[c->last].length = bytes;
 	c->queued += bytes;
 }
@@ -236,6 +238,7 @@ unsigned kernel_tcp_transmit(struct tcp *tcp)
 		if (c->first)
 			messages += send_turn(tcp, c);
 		c->first = c->last = 0;
+		c->open = false;
 		if (c->state == KERNEL_CLOSING && !c->pending)
 			finish(tcp, c);
 	}

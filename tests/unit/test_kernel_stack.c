@@ -151,9 +151,10 @@ static void turn(void)
 /* Turns until @condition holds. */
 #define UNTIL(condition)                                                                           \
 	do {                                                                                       \
-		for (unsigned patience = PATIENCE; !(condition) && patience; patience--)           \
+		bool holds = false;                                                                \
+		for (unsigned patience = PATIENCE; patience && !(holds = (condition)); patience--) \
 			turn();                                                                    \
-		assert_true(condition);                                                            \
+		assert_true(holds);                                                                \
 	} while (0)
 
 /* The clock goes on by @seconds, and every record has been looked at. */
@@ -192,6 +193,7 @@ static void say(tcp_id id, const char *text)
 	uint8_t *room = tcp_reserve(up.tcp, id, 1000);
 
 	assert_non_null(room);
+	assert_null(tcp_reserve(up.tcp, id, 1)); /* one at a time */
 	memcpy(room, text, strlen(text));
 	tcp_commit(up.tcp, id, (uint32_t)strlen(text));
 }

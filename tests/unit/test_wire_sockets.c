@@ -154,6 +154,7 @@ static void say(uint32_t connection, const char *text)
 	uint8_t *room = up.wire->reserve(up.wire, connection, 1000);
 
 	assert_non_null(room);
+	assert_null(up.wire->reserve(up.wire, connection, 1)); /* one at a time */
 	memcpy(room, text, strlen(text));
 	up.wire->commit(up.wire, connection, (uint32_t)strlen(text));
 }
