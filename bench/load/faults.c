@@ -21,11 +21,24 @@ struct outcome_rules faults_rules(const struct scenario *scenario)
 			(faults->rebind.per_second > 0 && scenario->transport == SCENARIO_TCP)};
 }
 
-void faults_begin(struct faults *faults, const struct scenario *scenario, struct load_trial *order,
-	struct histogram *storm)
+static json_t *wire_counters(struct load_wire *wire)
 {
-	*faults = (struct faults){
-		.scenario = scenario, .order = order, .calm = order->latency, .storm = storm};
+	json_t *counters = json_object();
+
+	if (wire->report)
+		wire->report(wire, counters);
+	return counters;
+}
+
+void faults_begin(struct faults *faults, const struct scenario *scenario, struct load_wire *wire,
+	struct load_trial *order, struct histogram *storm)
+{
+	*faults = (struct faults){.scenario = scenario,
+		.wire = wire,
+		.heard = wire_counters(wire),
+		.order = order,
+		.calm = order->latency,
+		.storm = storm};
 }
 
 /* ---- a storm ---- */
@@ -103,6 +116,18 @@ static void slow_readers(struct faults *faults, struct load *load, uint64_t now)
 		stall(faults, load, stop);
 }
 
+/* ---- strangers ---- */
+
+static void flood(struct faults *faults, bool now)
+{
+	double share = faults->scenario->faults.hostile.share;
+
+	if (share <= 0 || faults->flooded == now)
+		return;
+	faults->wire->strangers(faults->wire, now ? share : 0);
+	faults->flooded = now;
+}
+
 void faults_turn(struct faults *faults, struct load *load, uint64_t now)
 {
 	const struct load_trial *order = faults->order;
@@ -114,6 +139,7 @@ void faults_turn(struct faults *faults, struct load *load, uint64_t now)
 	if (now < faults->from)
 		return;
 	storm(faults, load, now);
+	flood(faults, now < faults->to);
 	if (now < faults->to) {
 		rebind(faults, load, now);
 		slow_readers(faults, load, now);
@@ -139,27 +165,52 @@ static void report_storm(const struct faults *faults, json_t *report)
 		json_real((double)histogram_quantile(faults->storm, 1) / 1000));
 }
 
-json_t *faults_end(struct faults *faults, struct load *load)
+/* What strangers sent and heard in this trial. Return: datagrams to them that no replay of theirs
+ * explains: a repeat's answer goes to where the repeat came from. */
+static uint64_t report_strangers(const struct faults *faults, json_t *report)
+{
+	json_t *counters = wire_counters(faults->wire), *value;
+	json_int_t replays, answers;
+	const char *name;
+
+	json_object_foreach(counters, name, value)
+	{
+		json_int_t before = json_integer_value(json_object_get(faults->heard, name));
+
+		if (!strncmp(name, "stranger_", 9))
+			json_object_set_new(
+				report, name, json_integer(json_integer_value(value) - before));
+	}
+	json_decref(counters);
+	replays = json_integer_value(json_object_get(report, "stranger_replays_udp"));
+	answers = json_integer_value(json_object_get(report, "stranger_datagrams_in"));
+	return answers > replays ? (uint64_t)(answers - replays) : 0;
+}
+
+void faults_end(struct faults *faults, struct load *load, struct outcome *outcome)
 {
 	const struct scenario_faults *asked = &faults->scenario->faults;
-	json_t *report;
+	json_t *report = json_object();
 
 	if (faults->stalled)
 		stall(faults, load, false);
+	flood(faults, false);
 	faults->order->latency = faults->calm;
-	if (!scenario_disturbed(faults->scenario))
-		return NULL;
-	report = json_object();
 	if (asked->loss > 0)
 		json_object_set_new(report, "loss", json_real(asked->loss));
 	if (asked->rebind.per_second > 0)
 		json_object_set_new(report, "moved", json_integer((json_int_t)faults->moved));
 	if (asked->slow_readers.share > 0)
 		json_object_set_new(report, "stalls", json_integer((json_int_t)faults->stalls));
+	if (asked->hostile.share > 0)
+		outcome->betrayed = report_strangers(faults, report);
 	if (asked->storm.devices) {
 		report_storm(faults, report);
 		if (faults->calm)
 			histogram_merge(faults->calm, faults->storm);
 	}
-	return report;
+	if (json_object_size(report) > 0)
+		outcome->faults = json_incref(report);
+	json_decref(report);
+	json_decref(faults->heard);
 }

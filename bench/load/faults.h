@@ -6,11 +6,14 @@
 #include "load.h"
 #include "outcome.h"
 #include "scenario.h"
+#include "wire.h"
 
 struct histogram;
 
 /**
  * struct faults - during one trial
+ * @wire: what strangers send on; @heard: its counters before the trial; owned until faults_end()
+ * @flooded: strangers send now
  * @order: the trial's, whose histogram a storm changes
  * @from, @to: the measured time, on the engine's clock; nothing is done outside it
  * @calm: the trial's own histogram; @storm: of answers between a storm's begin and its end
@@ -20,6 +23,9 @@ struct histogram;
  */
 struct faults {
 	const struct scenario *scenario;
+	struct load_wire *wire;
+	json_t *heard;
+	bool flooded;
 	struct load_trial *order;
 	uint64_t from, to;
 	struct histogram *calm, *storm;
@@ -35,12 +41,12 @@ struct faults {
 struct outcome_rules faults_rules(const struct scenario *scenario);
 
 /** faults_begin() - before the trial @order, whose histograms are set; @storm is empty. */
-void faults_begin(struct faults *faults, const struct scenario *scenario, struct load_trial *order,
-	struct histogram *storm);
+void faults_begin(struct faults *faults, const struct scenario *scenario, struct load_wire *wire,
+	struct load_trial *order, struct histogram *storm);
 
 /** faults_turn() - from the trial's turns, about once a millisecond. */
 void faults_turn(struct faults *faults, struct load *load, uint64_t now);
 
-/** faults_end() - everybody reads again; a storm's answers join the others'.
- * Return: what was done, for @outcome->faults; NULL if it was nothing. */
-json_t *faults_end(struct faults *faults, struct load *load);
+/** faults_end() - everybody reads again; a storm's answers join the others'. Sets what was done, and
+ * what strangers heard, in @outcome. */
+void faults_end(struct faults *faults, struct load *load, struct outcome *outcome);

@@ -111,6 +111,7 @@ static struct load_wire *dpdk_wire(const struct instrument *run, char *error)
 		.megabytes = options->megabytes,
 		.pages = options->pages,
 		.loss = run->scenario.faults.loss,
+		.strangers = run->scenario.faults.hostile.share > 0,
 		.seed = run->scenario.seed};
 
 	return wire_dpdk_new(&config, error, ERROR);
@@ -133,9 +134,10 @@ static struct load_wire *sockets_wire(const struct instrument *run, char *error)
 			wire_sockets_most(), run->scenario.devices, wire_sockets_most());
 		return NULL;
 	}
-	if (run->scenario.faults.loss > 0) {
+	if (run->scenario.faults.loss > 0 || run->scenario.faults.hostile.share > 0) {
 		snprintf(error, ERROR,
-			"faults.loss needs --via dpdk:DEVICE: kernel sockets lose nothing");
+			"faults.loss and hostile need --via dpdk:DEVICE: on kernel sockets nothing "
+			"is lost, and nobody sends as somebody else");
 		return NULL;
 	}
 	return wire_sockets_new(&config, error, ERROR);

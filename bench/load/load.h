@@ -170,7 +170,7 @@ const char *load_part_name(enum load_part part);
  * @skipped: chosen devices passed over: not live, or too many of theirs under way
  * @answered: result 0; @refused: 999999, no room; @failed: any other result
  * @repeated: sent again for want of an answer
- * @unanswered: still without one after the drain
+ * @unanswered: still without one after the drain; @unanswered_all: those of the warm-up too
  * @delivered: seen at the ring; @lost: not seen there after the drain; @doubled
  * @heartbeats, @heartbeats_answered: beside the reports
  * @checked: answers that jansson and mbedTLS looked at besides, or because they differed
@@ -187,7 +187,7 @@ const char *load_part_name(enum load_part part);
  */
 struct load_result {
 	uint64_t offered, sent, sent_all, late, skipped;
-	uint64_t answered, refused, failed, repeated, unanswered;
+	uint64_t answered, refused, failed, repeated, unanswered, unanswered_all;
 	uint64_t delivered, lost, doubled;
 	uint64_t heartbeats, heartbeats_answered;
 	uint64_t checked, wrong[LOAD_WRONG_COUNT];

@@ -80,14 +80,17 @@ static void complain(struct outcome *trial, uint64_t count, const char *what)
 static void find_wrong(struct outcome *trial)
 {
 	const struct load_result *result = &trial->result;
-	uint64_t wrong = 0, excused = result->unanswered + result->refused + result->failed;
+	uint64_t wrong = 0;
 
 	for (unsigned i = 0; i < LOAD_WRONG_COUNT; i++)
 		wrong += result->wrong[i];
 	complain(trial, wrong, "wrong");
 	complain(trial, result->doubled, "came twice");
-	if (result->lost > excused)
-		because(trial, "%" PRIu64 " acknowledged and lost", result->lost - excused);
+	complain(trial, trial->betrayed, "answers to strangers");
+	/* the engine takes what was refused off its accounts: it need not come */
+	if (result->lost > result->unanswered_all)
+		because(trial, "%" PRIu64 " acknowledged and lost",
+			result->lost - result->unanswered_all);
 }
 
 static void find_losses(struct outcome *trial, const struct outcome_rules *rules)

@@ -68,6 +68,7 @@ json_t *outcome_json(const struct outcome *trial)
 		{"failed", result->failed},
 		{"repeated", result->repeated},
 		{"unanswered", result->unanswered},
+		{"unanswered_all", result->unanswered_all},
 		{"delivered", result->delivered},
 		{"lost", result->lost},
 		{"doubled", result->doubled},

@@ -215,6 +215,7 @@ static const struct config_field fields[] = {
 	{.key = "load", .kind = FIELD_MAP, .fields = load_fields, .read = read_load},
 	REAL("seconds", seconds, 0.1, SECONDS_MOST, "seconds"),
 	REAL("warmup", warmup, 0, 3600, "seconds"),
+	REAL("drain", drain, 0, 600, "seconds"),
 	{.key = "latency_at", .kind = FIELD_READ, .read = read_latency_at},
 	WORD("acknowledge", acknowledge_delayed, acknowledges),
 	MAP("faults", fault_fields),

@@ -82,6 +82,8 @@ struct scenario_faults {
  * @load: how reports are offered: @rate (0: none, heartbeats only), @search or @outstanding
  * @seconds, @warmup: of a trial at a stated rate, and of what goes before any trial and is not
  *	counted
+ * @drain: seconds that answers are waited for after a trial, where any are missing; 0: 3, or 25
+ *	where faults or overload make some of them late
  * @latency_at: shares of the found rate at which latency is measured
  * @acknowledge_delayed: TCP: a device acknowledges as hosts do, not each segment at once
  * @prepared, @offered: UDP: frames made ahead and sent @offered times as fast as the broker's peak
@@ -107,7 +109,7 @@ struct scenario {
 	double rate;
 	struct scenario_search search;
 	uint32_t outstanding;
-	double seconds, warmup;
+	double seconds, warmup, drain;
 	double latency_at[SCENARIO_LATENCIES_MAX];
 	uint32_t latencies;
 	bool acknowledge_delayed;

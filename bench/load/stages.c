@@ -131,6 +131,14 @@ static double heartbeats_per_second(const struct instrument *run)
 	return run->heartbeat_s ? (double)run->scenario.devices / run->heartbeat_s : 0;
 }
 
+/* How long answers are waited for; a trial ends earlier when none is missing any more. */
+static uint32_t drain_ms(const struct instrument *run, const struct plan *plan)
+{
+	if (run->scenario.drain > 0)
+		return (uint32_t)(run->scenario.drain * 1000);
+	return plan->rules.late || plan->rules.drowns ? DRAIN_REPEATS_MS : DRAIN_MS;
+}
+
 static int make_trial(struct instrument *run, const struct plan *plan, struct outcome *trial)
 {
 	const struct scenario *scenario = &run->scenario;
@@ -138,7 +146,7 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		.closed = scenario->load == SCENARIO_CLOSED ? scenario->outstanding : 0,
 		.warmup_ms = (uint32_t)(scenario->warmup * 1000),
 		.measure_ms = (uint32_t)(plan->seconds * 1000),
-		.drain_ms = plan->rules.late || plan->rules.drowns ? DRAIN_REPEATS_MS : DRAIN_MS,
+		.drain_ms = drain_ms(run, plan),
 		.latency = &raw,
 		.latency_clean = &clean,
 		.turn = on_turn};
@@ -156,7 +164,8 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 	histogram_reset(&clean);
 	histogram_reset(&storm);
 	order.context = &moment;
-	faults_begin(&moment.faults, scenario, &order, &storm);
+	if (plan->faults)
+		faults_begin(&moment.faults, scenario, run->wire, &order, &storm);
 	run->second = 0;
 	rc = load_live(run->load) < scenario->devices ? log_in(run, &again) : 0;
 	if (rc == 0)
@@ -165,7 +174,7 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		return rc;
 	rc = load_trial(run->load, &order, &trial->result);
 	if (plan->faults)
-		trial->faults = faults_end(&moment.faults, run->load);
+		faults_end(&moment.faults, run->load, trial);
 	if (rc == 0)
 		rc = take_broker(run, &after);
 	if (rc == 0) {

@@ -75,6 +75,7 @@ COUNT_ROW(lost)
 COUNT_ROW(doubled)
 COUNT_ROW(unanswered)
 COUNT_ROW(refused)
+COUNT_ROW(failed)
 COUNT_ROW(repeated)
 COUNT_ROW(late)
 COUNT_ROW(sender_drops)
@@ -140,6 +141,7 @@ static const struct row counts[] = {
 	{"wrong", row_wrong, true},
 	{"unanswered", row_unanswered, true},
 	{"refused", row_refused, false},
+	{"errors", row_failed, false},
 	{"sent again", row_repeated, false},
 	{"sent late", row_late, false},
 	{"port full", row_sender_drops, false},

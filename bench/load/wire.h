@@ -46,6 +46,8 @@ struct load_up {
  * @datagram, @datagram_commit: the same for a datagram of @device to the connect port, from its
  *	port number @source (0..3; another one is a NAT's rebinding)
  * @drops: frames that were committed and dropped at our end since the start
+ * @strangers: from now on this share (0..1) of all frames that leave is others', hostile ones; their
+ *	counters are in @report. NULL: this wire has none.
  * @report: adds counters to a JSON object; may be NULL
  * @stop: after load_free()
  */
@@ -64,6 +66,7 @@ struct load_wire {
 		uint32_t length, unsigned *ticket);
 	void (*datagram_commit)(struct load_wire *wire, unsigned ticket, uint32_t length);
 	uint64_t (*drops)(const struct load_wire *wire);
+	void (*strangers)(struct load_wire *wire, double share);
 	void (*report)(const struct load_wire *wire, json_t *object);
 	void (*stop)(struct load_wire *wire);
 };
@@ -76,13 +79,15 @@ struct load_wire {
  * @connect: the connect ports' address and port; NULL: @login's with the port after it
  * @cpu: the polling thread's; @megabytes, @pages ("auto", "huge", "no-huge"): DPDK's memory
  * @loss: share of frames lost in each direction, 0..1
- * @seed: of the losses
+ * @strangers: others send on this port, too: IPv4 only, with the last addresses of the subnet
+ * @seed: of the losses, and of what strangers send
  */
 struct wire_dpdk_config {
 	const char *identity, *device, *address, *gateway, *login, *connect;
 	unsigned cpu, megabytes;
 	const char *pages;
 	double loss;
+	bool strangers;
 	uint64_t seed;
 };
 

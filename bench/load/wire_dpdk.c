@@ -5,6 +5,7 @@
 
 #include "eal.h"
 #include "memory.h"
+#include "net/ipv4.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -77,6 +78,10 @@ static void size_stack(struct wire_dpdk *dpdk, struct stack_config *config)
 		link->gateways[link->gateway_count++] = dpdk->gateway;
 	link->link = lossy_link(
 		&dpdk->lossy, port_link(dpdk->port, 0), dpdk->config.loss, dpdk->config.seed);
+	if (dpdk->config.strangers)
+		link->link = strangers_link(&dpdk->strangers, link->link, &dpdk->address,
+			dpdk->prefix, dpdk->peers[LOAD_LOGIN].port, dpdk->peers[LOAD_CONNECT].port,
+			dpdk->config.seed);
 	config->link_count = 1;
 	config->neighbours = NEIGHBOURS;
 	config->huge = eal_uses_huge_pages();
@@ -160,12 +165,34 @@ static int find_next_hop(struct wire_dpdk *dpdk, char *error, size_t size)
 	return -EHOSTUNREACH;
 }
 
+/* Strangers have the end of the subnet, devices its beginning. */
+static bool strangers_fit(const struct wire_dpdk *dpdk, char *error, size_t size)
+{
+	uint32_t last = ntohl(ip_v4(&dpdk->address) | ~ipv4_mask(dpdk->prefix));
+	uint32_t needed = source_addresses(dpdk->devices) + STRANGERS_ADDRESSES;
+
+	if (!dpdk->config.strangers)
+		return true;
+	if (!ip_is_v4(&dpdk->address)) {
+		snprintf(error, size, "strangers have IPv4 addresses only, and %s is IPv6",
+			dpdk->config.address);
+		return false;
+	}
+	if (last - ntohl(ip_v4(&dpdk->address)) >= needed)
+		return true;
+	snprintf(error, size, "%u addresses in a row are needed from %s on, those of strangers too",
+		needed, dpdk->config.address);
+	return false;
+}
+
 static int dpdk_start(struct load_wire *wire, uint32_t devices, char *error, size_t size)
 {
 	struct wire_dpdk *dpdk = (struct wire_dpdk *)wire;
 	int rc;
 
 	dpdk->devices = devices;
+	if (!strangers_fit(dpdk, error, size))
+		return -EINVAL;
 	dpdk->random = random_system_new();
 	if (!dpdk->random)
 		return -errno;
@@ -232,6 +259,11 @@ static uint64_t dpdk_drops(const struct load_wire *wire)
 	       stack[STACK_DROP_UNRESOLVED] + stack[STACK_DROP_NO_ROUTE];
 }
 
+static void dpdk_strangers(struct load_wire *wire, double share)
+{
+	strangers_share(&((struct wire_dpdk *)wire)->strangers, share);
+}
+
 static void add_counters(
 	json_t *object, const struct counter_info *info, const uint64_t *values, unsigned count)
 {
@@ -248,6 +280,8 @@ static void dpdk_report(const struct load_wire *wire, json_t *object)
 
 	port_counters(dpdk->port, port);
 	add_counters(object, port_counter_info, port, PORT_COUNTER_COUNT);
+	add_counters(
+		object, strangers_counter_info, dpdk->strangers.counters, STRANGERS_COUNTER_COUNT);
 	add_counters(object, stack_counter_info, stack_counters(dpdk->stack), STACK_COUNTER_COUNT);
 	add_counters(object, tcp_counter_info, tcp_counters(dpdk->tcp), TCP_COUNTER_COUNT);
 }
@@ -300,6 +334,8 @@ struct load_wire *wire_dpdk_new(const struct wire_dpdk_config *config, char *err
 		.drops = dpdk_drops,
 		.report = dpdk_report,
 		.stop = dpdk_stop};
+	if (config->strangers)
+		dpdk->wire.strangers = dpdk_strangers;
 	wire_dpdk_path(&dpdk->wire);
 	if (read_config(dpdk, error, size))
 		return &dpdk->wire;

@@ -5,6 +5,7 @@
 
 #include "load.h"
 #include "lossy.h"
+#include "strangers.h"
 #include "wire.h"
 
 #include "dpdk_source.h"
@@ -27,6 +28,7 @@ struct wire_dpdk {
 	struct random *random;
 	struct rss rss;
 	struct lossy lossy;
+	struct strangers strangers;
 	struct chunk_pool *chunks;
 	void *chunk_memory;
 	size_t chunk_bytes;
