@@ -36,6 +36,8 @@ def arguments():
                         help="ten million devices, every scenario, longer trials: within an hour")
     parser.add_argument("--seconds", type=int, help="end after about so many (%d, full: %d)" % (
         QUICK_SECONDS, FULL_SECONDS))
+    parser.add_argument("--repetitions", type=int, default=3, metavar="N",
+                        help="of what is compared, alternating (3)")
     parser.add_argument("--only", metavar="STEP,..", help="these steps only; the rest is null then")
     parser.add_argument("--list", action="store_true", help="name the steps and their times, run none")
     parser.add_argument("--void", type=float, default=maths.VOID_SHARE, metavar="SHARE",
@@ -144,7 +146,7 @@ def quiet_enough(watch):
 
 
 def measure(options, rig, out):
-    runs = chosen(steps.Steps(rig, options.full).all(), options.only)
+    runs = chosen(steps.Steps(rig, options.full, options.repetitions).all(), options.only)
     if options.list:
         for step in dict.fromkeys(step for step, _ in runs):
             print("%-22s %4d s  %s" % (step.key, step.seconds, step.title))

@@ -17,14 +17,10 @@ MEGABYTES, ALL_MEGABYTES = 1400, 8200
 FAULTS = ("heartbeats", "storm", "mixed", "gateway", "slow-readers", "loss", "rebind", "hostile")
 
 # Trials of a search are short in a quick run, its precision what short trials can tell.
-QUICK = ("load.search.from=100000", "load.search.seconds=0.5", "load.search.repeat=1",
-         "load.search.precision=0.03", "seconds=2")
-FULL = ("load.search.from=100000",)
-
-
-def settings_from(settings, first):
-    return ["load.search.from=%d" % first if word.startswith("load.search.from=") else word
-            for word in settings]
+QUICK = ("load.search.seconds=0.5", "load.search.repeat=1", "load.search.precision=0.03",
+         "seconds=2", "warmup=0.2")
+FULL = ()
+FIRST, FIRST_TWIN = 200000, 20000  # reports/s at which the first search begins
 
 
 def most_sockets(wanted):
@@ -41,31 +37,42 @@ def most_sockets(wanted):
 class Steps:
     """All steps over one rig; @full: for an hour rather than five minutes."""
 
-    def __init__(self, rig, full):
-        self.rig, self.full = rig, full
+    def __init__(self, rig, full, repetitions=3):
+        self.rig, self.full, self.repetitions = rig, full, repetitions
         self.settings = FULL if full else QUICK
+        self.found = {}  # by kind: the rate that its last search found
 
     # ---- Hearth, over memif and on kernel sockets ----
 
     def hearth(self, scenario, settings=(), devices=DEVICES, seconds=None, twin=False):
         return self.rig.run(scenario, devices, settings, seconds or (600 if self.full else 60), twin)
 
+    def search(self, kind, first, scenario, **how):
+        """A search; those after the first of its kind begin near what that one found."""
+        last = self.found.get(kind)
+        bounds = ("load.search.from=%d" % first,) if not last else (
+            "load.search.from=%d" % (0.85 * last), "load.search.to=%d" % (1.5 * last))
+        found = self.hearth(scenario, (*self.settings, *bounds), **how)
+        if found.get("rate"):
+            self.found[kind] = found["rate"]
+        return found
+
     def tcp(self):
-        return self.hearth("steady-tcp", self.settings)
+        return self.search("tcp", FIRST, "steady-tcp")
 
     def udp(self):
-        return self.hearth("steady-udp", self.settings)
+        return self.search("udp", FIRST, "steady-udp")
 
     def twin(self):
         devices = most_sockets(DEVICES)
-        found = self.hearth("steady-tcp", settings_from(self.settings, 20000), devices, twin=True)
+        found = self.search("twin", FIRST_TWIN, "steady-tcp", devices=devices, twin=True)
         found["connections"] = devices
         if devices < DEVICES:
             found["note"] = "%d devices: a process here may not have more files open" % devices
         return found
 
     def overload(self):
-        return self.hearth("overload", self.settings)
+        return self.search("udp", FIRST, "overload")
 
     def sessions(self):
         return self.hearth("sessions", devices=ALL_DEVICES, seconds=1500)
@@ -146,7 +153,7 @@ class Steps:
                  Step("redis", "Redis, SET", 45 if long else 7, lambda: self.peer("redis")),
                  Step("mosquitto", "Mosquitto, QoS 1", 45 if long else 7, lambda: self.peer("mosquitto")),
                  Step("hearth-udp", "Hearth over UDP", 120 if long else 18, self.udp, MEGABYTES)]
-        return alternating(kinds, 3)
+        return alternating(kinds, self.repetitions)
 
     def singles(self):
         steps = [
