@@ -136,13 +136,15 @@ def chosen(runs, only):
     return [(step, repetition) for step, repetition in runs if step.key in names]
 
 
-def quiet_enough(watch):
+def quiet_enough(watch, void_share):
     """A second of nothing of ours: what the machine does anyway."""
     watch.begin()
     time.sleep(1)
     shares = watch.shares()
     say("before anything is run: the host takes %.1f %% of the CPUs, other programs %.1f %%" % (
         100 * shares["stolen"], 100 * shares["others"]))
+    if maths.is_void(shares["taken"], void_share):
+        say("that is more than %g %%: as long as it stays so, every run is void" % (100 * void_share))
 
 
 def measure(options, rig, out):
@@ -154,7 +156,7 @@ def measure(options, rig, out):
     watch = machine.Watch()
     began = datetime.datetime.now(datetime.timezone.utc)
     seconds = options.seconds or (FULL_SECONDS if options.full else QUICK_SECONDS)
-    quiet_enough(watch)
+    quiet_enough(watch, options.void)
     megabytes = max(step.megabytes for step, _ in runs)
     with pages.HugePages(megabytes, rig.directory / "pages") as huge:
         if not huge.enough():

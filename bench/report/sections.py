@@ -107,12 +107,13 @@ def peers_text(found):
         if not result:
             parts.append("<p class=note>%s: %s</p>" % (name, html.escape(found.why_not(step))))
             continue
-        best = max(result["runs"], key=lambda run: run["rate"] or 0)
-        parts.append("<p>%s %s: %s connections, of which each has one report outstanding; server's CPU "
-                     "%s busy, the load's %s.</p><pre>%s</pre>" % (
-                         html.escape(name), html.escape(result["version"]), best["connections"],
-                         share(best["trials"][0]["server_busy"]), share(best["trials"][0]["load_busy"]),
-                         html.escape("\n".join(result["settings"]))))
+        rates = "; ".join("%s connections: %s/s, the server's CPU %s busy, the load's %s" % (
+            "{:,}".format(run["connections"]), "{:,.0f}".format(run["rate"] or 0),
+            share(run["trials"][0]["server_busy"]), share(run["trials"][0]["load_busy"]))
+                          for run in result["runs"])
+        parts.append("<p>%s %s, each connection with one report outstanding. %s.</p><pre>%s</pre>" % (
+            html.escape(name), html.escape(result["version"]), rates,
+            html.escape("\n".join(result["settings"]))))
     return "".join(parts)
 
 

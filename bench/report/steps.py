@@ -83,7 +83,7 @@ class Steps:
         return programs.run_json(command, self.rig.directory, name, self.rig.cpus, seconds)
 
     def peer(self, name, *options):
-        connections = "16,64,1000" if self.full else "16"
+        connections = "16,64,1000,10000" if self.full else "16"
         seconds = ("--seconds", "1") if self.full else ("--seconds", "0.4", "--warmup", "0.15")
         return self.tool(
             [rigs.ROOT / "bench/peers/run", name, "--connections", connections, "--search", *seconds,
@@ -150,8 +150,8 @@ class Steps:
         long = self.full
         kinds = [Step("hearth-tcp", "Hearth over TCP", 120 if long else 18, self.tcp, MEGABYTES),
                  Step("twin", "the same on kernel sockets", 120 if long else 18, self.twin, MEGABYTES),
-                 Step("redis", "Redis, SET", 45 if long else 7, lambda: self.peer("redis")),
-                 Step("mosquitto", "Mosquitto, QoS 1", 45 if long else 7, lambda: self.peer("mosquitto")),
+                 Step("redis", "Redis, SET", 60 if long else 7, lambda: self.peer("redis")),
+                 Step("mosquitto", "Mosquitto, QoS 1", 60 if long else 7, lambda: self.peer("mosquitto")),
                  Step("hearth-udp", "Hearth over UDP", 120 if long else 18, self.udp, MEGABYTES)]
         return alternating(kinds, self.repetitions)
 
@@ -161,7 +161,7 @@ class Steps:
             Step("worker-tcp", "a worker over plain memory", 10, lambda: self.worker("-t", "tcp")),
             Step("overload", "UDP, three times the peak", 90 if self.full else 18, self.overload,
                  MEGABYTES),
-            Step("mosquitto-tls", "Mosquitto, QoS 1, TLS-PSK", 45 if self.full else 7,
+            Step("mosquitto-tls", "Mosquitto, QoS 1, TLS-PSK", 60 if self.full else 7,
                  lambda: self.peer("mosquitto-tls")),
         ]
         steps += [Step(name + "-memory", "memory of connections", 5,
