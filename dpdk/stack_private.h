@@ -133,13 +133,16 @@ _Static_assert(sizeof(struct stack_sender) == 28, "the senders of a turn stay in
 /** Places for them: two for each frame of a burst, so that few share one. */
 #define STACK_SENDERS (2 * STACK_BURST)
 
-/** struct stack_arrivals - what one burst brought for TCP and the user, between the passes */
+/**
+ * struct stack_arrivals - what one burst brought for TCP and the user, between the passes
+ * @hashed, @located: of the segments, how many have been through the first and the second pass
+ */
 struct stack_arrivals {
 	struct frame frames[STACK_BURST];
 	struct tcp_segment segments[STACK_BURST];
 	struct tcp_place places[STACK_BURST];
 	struct datagram datagrams[STACK_BURST];
-	unsigned segment_count, datagram_count;
+	unsigned segment_count, datagram_count, hashed, located;
 };
 
 struct stack {
@@ -297,6 +300,10 @@ void stack_ask(struct stack *stack, const struct neighbour_ask *ask);
 enum stack_counter stack_input(struct stack *stack, unsigned link, const struct frame *frame);
 
 /* stack_usual.c */
+
+/** stack_locate() - the passes over the segments that have come so far; @all: none is left for
+ * later. */
+void stack_locate(struct stack *stack, bool all);
 
 /** stack_parse() - read the @count frames of the burst that came by a link. */
 void stack_parse(struct stack *stack, unsigned link, unsigned count);

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Segments ahead of the one that is handed up whose connections are brought near once more. */
+#define NEAR_AHEAD 4
+
 /* Bytes for the user, and its answer. @open: receives whether it still has the connection. */
 static bool stream_up(struct stack *stack, const struct tcp_up *up, bool *open)
 {
@@ -130,17 +133,18 @@ enum stack_counter stack_tcp_input(
 	return STACK_TAKEN;
 }
 
-/* After the first pass, which parsed: flows brought near, their connections, and with the fourth
- * segments and datagrams are handed up. */
+/* After the passes that parsed, and brought flows and their connections near: segments and datagrams
+ * are handed up. */
 static void hand_up(struct stack *stack)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
 
-	tcp_locate_flows(stack->tcp, arrivals->segments, arrivals->places, arrivals->segment_count);
-	tcp_locate_connections(stack->tcp, arrivals->places, arrivals->segment_count);
+	stack_locate(stack, true);
 	for (unsigned i = 0; i < arrivals->segment_count; i++) {
 		struct tcp_up up;
 
+		if (i + NEAR_AHEAD < arrivals->segment_count)
+			tcp_bring_near(stack->tcp, &arrivals->places[i + NEAR_AHEAD]);
 		tcp_input(
 			stack->tcp, &arrivals->segments[i], &arrivals->places[i], stack->now, &up);
 		if (up.events)
@@ -196,7 +200,7 @@ static unsigned receive_forwarded(struct stack *stack)
 		return 0;
 	stack->forward_held = true;
 	stack->forwarded = true;
-	arrivals->segment_count = 0;
+	arrivals->segment_count = arrivals->hashed = arrivals->located = 0;
 	arrivals->datagram_count = 0;
 	for (unsigned i = 0; i < count; i++) {
 		const struct forward_slot *slot = slots[i];

@@ -27,6 +27,8 @@ _Static_assert(offsetof(struct usual, udp) == 34, "Ethernet and IPv4 header");
 
 /* Frames ahead of the one that is read whose first lines are asked for. */
 #define PREFETCH_AHEAD 4
+/* Segments that go through a pass together: as many as are hashed at a time. */
+#define GROUP 8
 
 static inline uint32_t load32(const void *at)
 {
@@ -191,12 +193,37 @@ static inline bool is_usual(struct stack *stack, unsigned link, const struct fra
 	return true;
 }
 
+/*
+ * Segments go through the passes in groups, one behind the other: while frames are read and their
+ * checksums verified, the flow slots of the group before come near, and the connections of the one
+ * before that.
+ */
+void stack_locate(struct stack *stack, bool all)
+{
+	struct stack_arrivals *arrivals = &stack->arrivals;
+	unsigned left = arrivals->segment_count - arrivals->hashed;
+
+	while (left >= GROUP || (all && arrivals->located < arrivals->segment_count)) {
+		const unsigned group = left < GROUP ? left : GROUP;
+
+		if (group > 0)
+			tcp_locate_flows(stack->tcp, &arrivals->segments[arrivals->hashed],
+				&arrivals->places[arrivals->hashed], group);
+		if (arrivals->located < arrivals->hashed)
+			tcp_locate_connections(stack->tcp, &arrivals->places[arrivals->located],
+				arrivals->hashed - arrivals->located);
+		arrivals->located = arrivals->hashed;
+		arrivals->hashed += group;
+		left -= group;
+	}
+}
+
 void stack_parse(struct stack *stack, unsigned link, unsigned count)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;
 	uint64_t bytes = 0;
 
-	arrivals->segment_count = 0;
+	arrivals->segment_count = arrivals->hashed = arrivals->located = 0;
 	arrivals->datagram_count = 0;
 	for (unsigned i = 0; i < count && i < PREFETCH_AHEAD; i++)
 		__builtin_prefetch(arrivals->frames[i].data);
@@ -207,6 +234,8 @@ void stack_parse(struct stack *stack, unsigned link, unsigned count)
 		if (i + PREFETCH_AHEAD < count)
 			__builtin_prefetch(frame[PREFETCH_AHEAD].data);
 		bytes += frame->length;
+		if (arrivals->segment_count >= arrivals->hashed + GROUP)
+			stack_locate(stack, false);
 		if (is_usual(stack, link, frame))
 			continue;
 		drop = stack_input(stack, link, frame);

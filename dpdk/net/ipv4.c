@@ -13,11 +13,6 @@
 #define OPTION_STRICT_ROUTE 137
 #define TTL 64
 
-static inline void store32(uint8_t *at, uint32_t word)
-{
-	memcpy(at, &word, sizeof(word));
-}
-
 /* Each turn of the loop takes at least one byte, so 40 bytes bound it. */
 static bool options_good(const uint8_t *options, size_t length)
 {
@@ -77,17 +72,19 @@ enum ipv4_error ipv4_parse(
 void ipv4_build(struct ipv4_header *header, uint32_t source, uint32_t destination, uint8_t protocol,
 	size_t payload, uint16_t id, bool fill)
 {
+	uint8_t *at = (uint8_t *)header;
 	uint16_t total = htons((uint16_t)(sizeof(*header) + payload));
-	uint32_t words[5] = {0x45 | (uint32_t)total << 16, id | (uint32_t)htons(IPV4_FLAG_DF) << 16,
-		TTL | (uint32_t)protocol << 8, source, destination};
+	uint32_t length = 0x45 | (uint32_t)total << 16;
+	uint32_t flags = id | (uint32_t)htons(IPV4_FLAG_DF) << 16;
+	uint32_t rest = TTL | (uint32_t)protocol << 8;
+	uint64_t sum = (uint64_t)length + flags + rest + source + destination;
 
 	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte is the lowest");
-	_Static_assert(sizeof(words) == sizeof(*header), "five words");
-	if (!fill) {
-		uint64_t sum = (uint64_t)words[0] + words[1] + words[2] + source + destination;
-
-		words[2] |= (uint32_t)(uint16_t)~checksum_fold(sum) << 16;
-	}
-	for (unsigned i = 0; i < 5; i++)
-		store32((uint8_t *)header + 4 * i, words[i]);
+	if (!fill)
+		rest |= (uint32_t)(uint16_t)~checksum_fold(sum) << 16;
+	memcpy(at, &length, 4);
+	memcpy(at + 4, &flags, 4);
+	memcpy(at + 8, &rest, 4);
+	memcpy(at + 12, &source, 4);
+	memcpy(at + 16, &destination, 4);
 }

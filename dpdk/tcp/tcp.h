@@ -238,6 +238,10 @@ void tcp_locate_flows(struct tcp *tcp, const struct tcp_segment *segments, struc
 /** tcp_locate_connections() - second pass: match tags, prefetch the likely connections. */
 void tcp_locate_connections(struct tcp *tcp, struct tcp_place *places, unsigned count);
 
+/** tcp_bring_near() - shortly before tcp_input(): what the second pass asked for may have come and
+ * gone again, out of the first cache. */
+void tcp_bring_near(const struct tcp *tcp, const struct tcp_place *place);
+
 /**
  * tcp_input() - third pass: one segment (RFC 9293 section 3.10.7)
  * @place: what both passes say of it; it may have been true only until an earlier segment came

@@ -134,6 +134,16 @@ void tcp_locate_connections(struct tcp *tcp, struct tcp_place *places, unsigned 
 	}
 }
 
+void tcp_bring_near(const struct tcp *tcp, const struct tcp_place *place)
+{
+	const struct tcp_connection *c = &tcp->connections[flow_ref_index(place->ref)];
+
+	if (flow_ref_kind(place->ref) != FLOW_CONNECTION)
+		return;
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch(&c->head, 1);
+}
+
 struct tcp_connection *tcp_find(struct tcp *tcp, tcp_id id)
 {
 	uint32_t index = id & FLOW_INDEX_MASK;
