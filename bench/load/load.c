@@ -75,7 +75,7 @@ void load_mark(struct load *load, enum load_part part)
 
 	load->mark = now;
 	load->turn_cycles[part] += took;
-	if (took < load->gap_cycles)
+	if (took < load->gap_cycles || load->wire->kernel)
 		return;
 	load->gaps++;
 	load->gap_total += took;

@@ -109,11 +109,12 @@ static void find_losses(struct outcome *trial, const struct outcome_rules *rules
 		complain(trial, result->disconnected, "sessions ended");
 }
 
-static void find_lateness(struct outcome *trial)
+static void find_lateness(struct outcome *trial, const struct outcome_rules *rules)
 {
 	const struct load_result *result = &trial->result;
 
-	if (result->sent && (double)result->late > LATE_MOST * (double)result->sent)
+	if (!rules->kernel && result->sent &&
+		(double)result->late > LATE_MOST * (double)result->sent)
 		because(trial, "%.2g %% sent late",
 			100 * (double)result->late / (double)result->sent);
 	if (result->offered > result->sent)
@@ -152,7 +153,7 @@ void outcome_judge(struct outcome *trial, const struct outcome_rules *rules)
 	}
 	find_losses(trial, rules);
 	if (!rules->late && !rules->drowns)
-		find_lateness(trial);
+		find_lateness(trial, rules);
 	if (trial->why[0])
 		find_bottleneck(trial);
 	else

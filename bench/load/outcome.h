@@ -32,10 +32,12 @@ struct outcome_latency {
  * struct outcome_rules - what is no failure in a scenario that brings it about
  * @late: answers take long, and what is due waits
  * @ends: connections end, and what was under way on them stays unanswered
+ * @kernel: frames travel by system calls, which take their time: some leave late, while the rate is
+ *	kept (see struct load_wire)
  * @drowns: more is offered than can be taken: requests get lost, are refused, stay unanswered
  */
 struct outcome_rules {
-	bool late, ends, drowns;
+	bool late, ends, drowns, kernel;
 };
 
 /**

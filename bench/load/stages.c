@@ -151,6 +151,7 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		.latency_clean = &clean,
 		.turn = on_turn};
 	struct moment moment = {.run = run, .plan = plan};
+	struct outcome_rules rules = plan->rules;
 	struct load_login_result again;
 	struct broker_figures before, after;
 	int rc;
@@ -184,7 +185,8 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		broker_free(&after);
 		outcome_latency(&raw, &trial->raw);
 		outcome_latency(&clean, &trial->clean);
-		outcome_judge(trial, &plan->rules);
+		rules.kernel = run->wire->kernel;
+		outcome_judge(trial, &rules);
 	}
 	broker_free(&before);
 	return rc;

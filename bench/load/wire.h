@@ -34,6 +34,9 @@ struct load_up {
  * struct load_wire - a carrier; all calls from one thread
  * @name: "memif" and the like, for reports
  * @load, @up: set by load_new()
+ * @kernel: its @poll works in system calls, and the kernel's interrupts work for it on this CPU at
+ *	any time (they may even be the platform's receiving): how long a step takes says nothing of
+ *	what others stole, and a frame that leaves a little late nothing of a rate that is not kept
  * @start: make room for @devices; once, before anything else. Return: 0 or -errno with @error.
  * @run: call @loop on the thread that the wire is pinned to and wait for its end; returns what it
  *	returned. NULL: the caller's thread will do.
@@ -53,6 +56,7 @@ struct load_up {
  */
 struct load_wire {
 	const char *name;
+	bool kernel;
 	struct load *load;
 	const struct load_up *up;
 	int (*start)(struct load_wire *wire, uint32_t devices, char *error, size_t size);

@@ -231,6 +231,7 @@ static void stop(struct load_wire *wire)
 }
 
 static const struct load_wire calls = {.name = "kernel sockets",
+	.kernel = true,
 	.start = start,
 	.run = run,
 	.poll = poll_wire,

@@ -14,7 +14,8 @@
 #include <string.h>
 
 static const struct outcome_rules strict,
-	late = {.late = true}, ends = {.late = true, .ends = true}, drowns = {.drowns = true};
+	late = {.late = true}, ends = {.late = true, .ends = true}, drowns = {.drowns = true},
+	kernel = {.kernel = true};
 
 /* A trial that was kept: nothing is missing. */
 static struct outcome kept(void)
@@ -95,7 +96,16 @@ static void test_rate_not_kept(void **state)
 	trial.result.late = 2; /* 1 in 1,000 */
 	outcome_judge(&trial, &strict);
 	assert_int_equal(trial.verdict, SEARCH_PASSED);
+	/* through the kernel some leave late, but the rate has to be kept */
+	trial.result.late = 200;
+	outcome_judge(&trial, &strict);
+	assert_int_equal(trial.verdict, SEARCH_FAILED);
+	outcome_judge(&trial, &kernel);
+	assert_int_equal(trial.verdict, SEARCH_PASSED);
+	trial.result.late = 2;
 	trial.result.rate = 990;
+	outcome_judge(&trial, &kernel);
+	assert_string_equal(trial.why, "answered at 990/s only");
 	outcome_judge(&trial, &strict);
 	assert_int_equal(trial.verdict, SEARCH_FAILED);
 	assert_string_equal(trial.why, "answered at 990/s only");
