@@ -29,7 +29,9 @@ def isolate():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "address", "add", "198.18.0.1/15", "dev", "lo"], check=True)
     for name, value in (("core/somaxconn", 8192), ("ipv4/tcp_max_syn_backlog", 8192),
-                        ("ipv4/ip_local_port_range", "10000 60000")):
+                        ("ipv4/ip_local_port_range", "10000 60000"),
+                        # not what the host prefers, which may be BBR with a timer for each segment
+                        ("ipv4/tcp_congestion_control", "reno")):
         pathlib.Path("/proc/sys/net", name).write_text("%s\n" % value, "ascii")
 
 

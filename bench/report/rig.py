@@ -111,7 +111,7 @@ class Rig:
         registry = self.registry(scenario, sets, devices)
         name = "bench/hearth-twin" if twin else "broker/hearthd"
         with Broker(self, self.program(name), self.config(devices, registry, twin)) as broker:
-            via = ["--via", "sockets"] if twin else [
+            via = ["--via", "sockets", "--address", "198.19.0.0/16"] if twin else [
                 "--via", MEMIF % (self.directory, self.rsize), "--address", "198.18.1.1/15",
                 "--memory", str(self.memory)]
             found = programs.run_json(
