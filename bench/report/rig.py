@@ -35,7 +35,7 @@ KERNEL_PORT = """\
     addresses: ["198.18.0.1/15"]
 """
 MEMIF = "dpdk:net_memif0,role=client,socket=%s/memif0.sock,socket-abstract=no,rsize=%d"
-RING_MIB = 256
+RING_MIB = 64  # the default
 
 
 class Rig:

@@ -55,10 +55,10 @@ def latency_series(found):
 def memory_rows(found):
     rows = []
     for step, name in (("sessions", "Hearth, 10 M"), ("hearth-tcp", "Hearth, 100,000"),
-                       ("twin", "kernel sockets")):
+                       ("twin-memory", "kernel sockets, 10,000")):
         parts = collect.attempt(lambda result: {
-            kind: value / result["broker"]["sessions"]
-            for kind, value in result["broker"]["memory"].items()}, found.one(step))
+            kind.replace("_", " "): value / result["broker"]["sessions"]
+            for kind, value in result.get("memory", result["broker"]["memory"]).items()}, found.one(step))
         if parts:
             rows.append((name, parts))
     for step, name in PEERS:

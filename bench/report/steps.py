@@ -3,13 +3,17 @@
 """What is measured, by which program, with which settings: quick and full."""
 
 import os
+import pathlib
 import resource
 import sys
+import threading
 from concurrent import futures
 
-import programs
-import rig as rigs
-from schedule import Step, alternating
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+import kernel_memory  # noqa: E402  (its folder is known only now)
+import programs  # noqa: E402
+import rig as rigs  # noqa: E402
+from schedule import Step, alternating  # noqa: E402
 
 DEVICES, ALL_DEVICES = 100000, 10000000
 # Of huge pages, for both sides; what of it is not there is made of small ones.
@@ -69,6 +73,29 @@ class Steps:
         found["connections"] = devices
         if devices < DEVICES:
             found["note"] = "%d devices: a process here may not have more files open" % devices
+        return found
+
+    def twin_memory(self):
+        """What connections cost the twin, and the kernel for its end of them: most while all are live."""
+        devices = min(most_sockets(DEVICES), 10000)
+        before, most = kernel_memory.snapshot(), {}
+        done = threading.Event()
+
+        def look():
+            while not done.wait(0.2):
+                now = kernel_memory.grown(before, kernel_memory.snapshot(), 2 * devices)
+                if sum(now.values()) > sum(most.values()):
+                    most.update(now)
+        looking = threading.Thread(target=look)
+        looking.start()
+        try:
+            found = self.hearth("steady-tcp", ("load.rate=1000", "seconds=3"), devices, twin=True)
+        finally:
+            done.set()
+            looking.join()
+        broker = found["broker"]
+        # both ends of a connection are this kernel's
+        found["memory"] = dict(broker["memory"], kernel=sum(most.values()) / 2)
         return found
 
     def overload(self):
@@ -167,16 +194,17 @@ class Steps:
         steps += [Step(name + "-memory", "memory of connections", 5,
                        lambda name=name: self.peer_memory(name))
                   for name in ("redis", "mosquitto", "mosquitto-tls")]
+        steps += [Step("twin-memory", "memory of connections, kernel sockets", 10, self.twin_memory)]
         steps += self.scaling_steps()
         if not self.full:
             return alternating(steps, 1)
-        steps += [Step("worker-udp", "a worker over plain memory, UDP", 10,
-                       lambda: self.worker("-t", "udp"))]
+        steps += [Step("sessions", "ten million sessions", 600, self.sessions, ALL_MEGABYTES),
+                  Step("idle", "ten million sessions, no traffic", 120, self.idle, ALL_MEGABYTES)]
         steps += [Step(name, "scenario %s" % name, 40, lambda name=name: self.hearth(name), MEGABYTES)
                   for name in FAULTS]
-        steps += [Step("instructions", "instructions of each stage", 120, self.instructions),
-                  Step("idle", "ten million sessions, no traffic", 120, self.idle, ALL_MEGABYTES),
-                  Step("sessions", "ten million sessions", 600, self.sessions, ALL_MEGABYTES)]
+        steps += [Step("worker-udp", "a worker over plain memory, UDP", 10,
+                       lambda: self.worker("-t", "udp")),
+                  Step("instructions", "instructions of each stage", 120, self.instructions)]
         return alternating(steps, 1)
 
     def all(self):
