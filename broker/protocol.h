@@ -30,7 +30,8 @@
 	X(STAGE_ANSWER, "answer", "building answers")                                              \
 	X(STAGE_PUBLISH, "publish", "ring head, session commit")                                   \
 	X(STAGE_TRANSMIT, "transmit", "TCP output, port transmit")                                 \
-	X(STAGE_TIMERS, "timers", "timers, sweeps, control requests, RCU")
+	X(STAGE_TIMERS, "timers", "timers and sweeps")                                             \
+	X(STAGE_SLICES, "slices", "control requests, notes, jobs, commands, RCU")
 COUNTER_ENUM(stage, STAGES, STAGE_COUNT);
 extern const struct counter_info stage_info[STAGE_COUNT];
 
@@ -208,7 +209,7 @@ enum control_op { CONTROL_KICK, CONTROL_REMOVED };
  *	this turn has no room for it; it comes again
  * @acknowledged: another worker's ring had such a record of a session of this one: request @count
  *	waits no more
- * @sweep: a bounded slice of time-outs, lapsed logins, owed events
+ * @sweep: a bounded slice of time-outs, lapsed logins, owed events: so many blocks of sessions
  * @finish: the turn has decided: what is still to be sent goes to the transports now
  * @look: look at one session of this worker as a sweep does
  * @release: another worker has a connect for this session: end what binds it to this one.

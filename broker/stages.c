@@ -36,8 +36,10 @@ void stages_end(struct stages *stages, bool busy)
 	struct turn_view *total = &stages->total;
 	uint64_t idle = 0;
 
-	stages_enter(stages, STAGE_TIMERS);
+	stages_enter(stages, STAGE_SLICES);
 	counter_add(&total->turns, 1);
+	if (stages->turn[STAGE_TIMERS])
+		counter_add(&total->timer_cycles, stages->turn[STAGE_TIMERS]);
 	if (busy) {
 		counter_add(&total->busy_turns, 1);
 		for (unsigned i = 0; i < STAGE_COUNT; i++)

@@ -311,22 +311,35 @@ uint32_t worker_pace(
 	return due;
 }
 
-/* Step 5 of a turn, the slices: what they decide is published with the same turn. */
-static bool slices(struct worker *worker)
+/* What time brings, with or without traffic. Return: did any connection end? */
+static bool timers(struct worker *worker)
 {
+	const uint64_t now = worker->host.clock.us;
 	uint32_t budget;
-	bool busy;
+	bool ended;
 
+	if (now - worker->timed < WORKER_TIMERS_US)
+		return false;
+	worker->timed = now;
 	stages_enter(&worker->stages, STAGE_TIMERS);
-	stack_timers(worker->stack, worker->host.clock.us);
-	busy = worker->end_count;
+	stack_timers(worker->stack, now);
+	ended = worker->end_count;
 	worker_end_connections(worker);
-	budget = worker_pace(&worker->sweep, worker->host.clock.us, worker->entries,
-		worker->entries > 1000000 ? 10000000 : 1000000, WORKER_SWEEP_MAX * worker->count);
+	budget = worker_pace(&worker->sweep, now, worker->blocks,
+		worker->blocks > 1000000 / SESSION_BLOCK ? 8000000 : 1000000, WORKER_SWEEP_MAX);
 	if (budget) {
 		for (unsigned i = 0; i < protocol_count; i++)
 			protocols[i]->sweep(worker->states[i], budget);
 	}
+	return ended;
+}
+
+/* Step 5 of a turn, the slices: what they decide is published with the same turn. */
+static bool slices(struct worker *worker)
+{
+	bool busy = timers(worker);
+
+	stages_enter(&worker->stages, STAGE_SLICES);
 	busy |= worker_mail(worker);
 	busy |= worker_jobs(worker);
 	busy |= worker_committed(worker);
@@ -367,7 +380,7 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	stages_enter(&worker->stages, STAGE_TRANSMIT);
 	busy |= stack_transmit(worker->stack, now->us) != 0;
 	feed_answered(worker->host.feed);
-	stages_enter(&worker->stages, STAGE_TIMERS);
+	stages_enter(&worker->stages, STAGE_SLICES);
 	urcu_qsbr_quiescent_state();
 	stages_end(&worker->stages, busy);
 	return busy;

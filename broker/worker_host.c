@@ -138,8 +138,10 @@ void host_look(struct host *host, uint32_t index)
 	struct worker *worker = of(host);
 	unsigned owner = session_owner(host->table, index);
 
-	if (worker->mesh && owner != worker->number)
-		worker_tell(worker, owner, (struct mail){.kind = MAIL_LOOK, .index = index});
+	if (!worker->mesh || owner == worker->number)
+		return;
+	if (!worker_tell(worker, owner, (struct mail){.kind = MAIL_LOOK, .index = index}))
+		session_look(host->table, index);
 }
 
 /* Also of a connection that has just ended: its protocol is being told. */

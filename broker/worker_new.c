@@ -283,8 +283,8 @@ struct worker *worker_new(
 	worker->count = setup->count;
 	worker->mesh = setup->mesh;
 	worker->pool = setup->command_pool;
-	worker->entries = session_entries(setup->table, NULL);
-	worker->sweep.last = now->us;
+	worker->blocks = session_blocks(setup->table);
+	worker->sweep.last = worker->timed = now->us;
 	stages_init(&worker->stages, setup->tsc_hz);
 	rc = start_protocols(worker);
 	if (!rc)

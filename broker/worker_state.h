@@ -18,7 +18,10 @@
 /* Connections that end in one turn: every segment of a burst can end one twice (bytes that are no
  * frame, FIN). */
 #define WORKER_ENDS (2 * STACK_BURST * (CONFIG_PORTS_MAX + 1) + 1)
-#define WORKER_SWEEP_MAX 64
+/* Blocks of sessions stepped over in one turn, most of them without a look. */
+#define WORKER_SWEEP_MAX 8
+/* Timers have steps of 8 ms: what is due is asked for no oftener than so many microseconds. */
+#define WORKER_TIMERS_US 16
 #define WORKER_MAIL_MAX 16
 #define WORKER_NOTES_MAX 64
 #define WORKER_JOBS_MAX 32
@@ -96,9 +99,10 @@ struct worker {
 	unsigned link_count;
 	struct worker_mesh *mesh; /* NULL: there is no other worker */
 	unsigned number, count, first_box;
-	uint32_t entries; /* that it sweeps: of all ranges where there are several */
+	uint32_t blocks; /* of sessions that it sweeps: of all ranges where there are several */
 	uint32_t attached;
 	struct pace sweep, look;
+	uint64_t timed;            /* when timers and sweeps were looked at last, microseconds */
 	struct command_pool *pool; /* of all workers */
 	struct stages stages;
 	struct stream_sink sink;

@@ -15,6 +15,7 @@ struct turn_view {
 	uint64_t tsc_hz;
 	uint64_t turns, busy_turns;
 	uint64_t idle_cycles;              /* of turns that found nothing to do */
+	uint64_t timer_cycles;             /* of timers and sweeps, in all turns */
 	uint64_t busy_cycles[STAGE_COUNT]; /* of turns that did, by stage */
 	uint64_t gaps; /* turns that began more than 50 us after the last ended */
 	uint64_t gap_cycles, gap_longest_cycles;

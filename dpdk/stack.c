@@ -15,14 +15,15 @@ COUNTER_TABLE(stack_counter_info, STACK_COUNTERS);
 
 /* A turn's share of the work that is not packets, at most. */
 #define TIMERS_BUDGET 64
-#define SWEEP_BUDGET 256
+#define SWEEP_BUDGET 8 /* groups of TCP connections, most of them stepped over */
 #define NEIGHBOUR_BUDGET 1024
 #define NEIGHBOUR_ASKS 8
 
 /* The neighbour table is walked once in this time, so that probes keep their interval. */
 #define NEIGHBOUR_WALK_US (NEIGHBOUR_CONTESTED_US / 2)
-/* TCP's table: once a second, larger ones at this many connections a second. */
-#define SWEEP_PER_SECOND 1000000U
+/* TCP's table: once a second, above a million connections so often. */
+#define SWEEP_LARGE 1000000U
+#define SWEEP_LARGE_US 8000000U
 
 #define CACHE_LINE 64
 #define ROUND_UP(bytes) (((bytes) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1))
@@ -234,23 +235,21 @@ static void tcp_slice(struct stack *stack, uint64_t elapsed)
 {
 	struct tcp_up ups[TIMERS_BUDGET];
 	uint32_t limit, due;
-	uint64_t period = SECOND_US;
 	unsigned count;
+
+	_Static_assert(TIMERS_BUDGET >= TCP_SWEEP_GROUP, "room for a group");
 
 	count = tcp_timers(stack->tcp, stack->now, ups, TIMERS_BUDGET);
 	for (unsigned i = 0; i < count; i++)
 		stack_up(stack, &ups[i]);
 	tcp_connections(stack->tcp, &limit);
-	if (limit > SWEEP_PER_SECOND)
-		period = (uint64_t)limit * SECOND_US / SWEEP_PER_SECOND;
-	due = sweep_due(&stack->connections_owed, elapsed, limit, period, SWEEP_BUDGET);
-	while (due > 0) {
-		uint32_t slice = due < TIMERS_BUDGET ? due : TIMERS_BUDGET;
-
-		count = tcp_sweep(stack->tcp, stack->now, ups, slice);
+	due = sweep_due(&stack->connections_owed, elapsed,
+		(limit + TCP_SWEEP_GROUP - 1) / TCP_SWEEP_GROUP,
+		limit > SWEEP_LARGE ? SWEEP_LARGE_US : SECOND_US, SWEEP_BUDGET);
+	while (due-- > 0) {
+		count = tcp_sweep(stack->tcp, stack->now, ups, 1);
 		for (unsigned i = 0; i < count; i++)
 			stack_up(stack, &ups[i]);
-		due -= slice;
 	}
 }
 

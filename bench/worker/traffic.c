@@ -377,9 +377,11 @@ void traffic_idle_for(struct traffic *t, uint64_t cycles, struct traffic_idle *i
 	const uint64_t taken = t->tsc_hz / 1000000 * STAGES_GAP_US;
 	const uint64_t began = __rdtsc(), start_us = t->clock.us;
 	struct traffic_cost cost;
+	struct turn_view before, after;
 
 	t->group_count = 0;
 	memset(idle, 0, sizeof(*idle));
+	worker_turns(t->worker, &before);
 	for (uint64_t past = 0; past < cycles; past = __rdtsc() - began) {
 		uint64_t us = start_us + past / (t->tsc_hz / 1000000);
 
@@ -393,6 +395,8 @@ void traffic_idle_for(struct traffic *t, uint64_t cycles, struct traffic_idle *i
 		idle->cycles += cost.cycles;
 	}
 	idle->wall = __rdtsc() - began;
+	worker_turns(t->worker, &after);
+	idle->timers = after.timer_cycles - before.timer_cycles;
 }
 
 struct traffic_totals traffic_totals(const struct traffic *t)

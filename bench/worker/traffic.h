@@ -78,9 +78,10 @@ uint64_t traffic_idle(struct traffic *traffic, uint64_t us, unsigned turns);
  * struct traffic_idle - turns without traffic, in cycles
  * @wall: that passed, all told
  * @taken: in turns so long that something else had the core (STAGES_GAP_US); not in the others
+ * @timers: what the worker's own accounting has for timers and sweeps, in all turns
  */
 struct traffic_idle {
-	uint64_t wall, taken, turns, cycles;
+	uint64_t wall, taken, turns, cycles, timers;
 };
 
 /** traffic_idle_for() - turns without traffic, on a clock that goes on as the real one does. */

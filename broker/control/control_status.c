@@ -103,15 +103,15 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 	}
 	total = (double)busy + (double)turns.idle_cycles;
 	return json_pack(
-		"{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o, s:o, s:o}",
+		"{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o, s:o, s:o}",
 		"worker", (int)worker, "cpu",
 		worker < view->config->worker_count ? (int)view->config->workers[worker] : -1,
 		"turns", (json_int_t)turns.turns, "busy_turns", (json_int_t)turns.busy_turns,
 		"busy_cycles", (json_int_t)busy, "idle_cycles", (json_int_t)turns.idle_cycles,
-		"tsc_hz", (json_int_t)turns.tsc_hz, "busy", total > 0 ? (double)busy / total : 0.0,
-		"stages", stages, "gaps", (json_int_t)turns.gaps, "gap_us",
-		microseconds(turns.gap_cycles, &turns), "gap_longest_us",
-		microseconds(turns.gap_longest_cycles, &turns), "pools",
+		"timer_cycles", (json_int_t)turns.timer_cycles, "tsc_hz", (json_int_t)turns.tsc_hz,
+		"busy", total > 0 ? (double)busy / total : 0.0, "stages", stages, "gaps",
+		(json_int_t)turns.gaps, "gap_us", microseconds(turns.gap_cycles, &turns),
+		"gap_longest_us", microseconds(turns.gap_longest_cycles, &turns), "pools",
 		pools_json(view, worker, false), "counters", counters_json(view, worker, false),
 		"sessions", owned_json(view, worker));
 }

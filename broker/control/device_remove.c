@@ -124,6 +124,10 @@ static bool remove_from_workers(struct broker_view *view, const char *id)
 	registry_remove(view->registry, id);
 	registry_wait(view->registry);
 	gone = end_sessions(view, device, until);
+	if (!gone) { /* the workers go on trying */
+		session_look(view->table, __atomic_load_n(&device->live, __ATOMIC_RELAXED));
+		session_look(view->table, __atomic_load_n(&device->login, __ATOMIC_RELAXED));
+	}
 	registry_reclaim(view->registry);
 	return gone;
 }

@@ -26,11 +26,14 @@ bool mc_lapsed(const struct mc *mc, const struct session_turn *turn)
 }
 
 /* 3 x heartBeat + 10 s without a fresh frame (section 5.4.2.3). */
+static int32_t silence(const struct mc *mc)
+{
+	return 3 * mc->host->config->mc.heartbeat + 10;
+}
+
 static bool is_silent(const struct mc *mc, const struct session_turn *turn)
 {
-	int32_t period = 3 * mc->host->config->mc.heartbeat + 10;
-
-	return (int32_t)(mc->host->clock.tick - turn->heard) > period;
+	return (int32_t)(mc->host->clock.tick - turn->heard) > silence(mc);
 }
 
 bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *device)
@@ -240,7 +243,37 @@ static void act(struct mc *mc, struct session_turn *turn, struct device *device)
 	}
 }
 
-static void visit(void *context, uint32_t index)
+static uint32_t least(uint32_t a, int64_t b)
+{
+	return b < 0 ? 0 : b < a ? (uint32_t)b : a;
+}
+
+/* Seconds before which due() says DUE_NOTHING of a session to which nothing happens. */
+static uint32_t left(const struct mc *mc, const struct session_turn *turn)
+{
+	const struct config *config = mc->host->config;
+	const int64_t heard = (int32_t)(mc->host->clock.tick - turn->heard);
+	const uint16_t reported = (uint16_t)mc->host->clock.tick - turn->report_tick;
+	uint32_t seconds = SESSION_LATER;
+
+	switch (turn->state) {
+	case SESSION_LOGIN:
+		return least(seconds, MC_LOGIN_SECONDS + 1 - heard);
+	case SESSION_RESTING:
+		return least(seconds,
+			(int64_t)turn->login_time + config->mc.token_seconds + 1 - mc_now(mc));
+	case SESSION_LIVE:
+		seconds = least(seconds, silence(mc) + 1 - heard);
+		if ((turn->flags & (SESSION_REPORTED | SESSION_SYNCHRONISED)) == SESSION_REPORTED)
+			seconds = least(seconds, 4 * (int64_t)config->mc.heartbeat - reported);
+		return seconds;
+	case SESSION_FREE:
+		break;
+	}
+	return 0; /* it is there for an event that it owes */
+}
+
+static uint32_t visit(void *context, uint32_t index)
 {
 	struct mc *mc = context;
 	struct session_turn now, *turn;
@@ -248,20 +281,29 @@ static void visit(void *context, uint32_t index)
 
 	/* A copy is looked at first: most sessions need nothing, and a turn can touch only so many. */
 	if (!session_peek(mc->host->table, index, &now))
-		return;
+		return 0;
 	if (!(now.flags & SESSION_OWED) &&
 		due(mc, &now, mc_device(mc, &now), &reason) == DUE_NOTHING)
-		return;
+		return left(mc, &now);
 	turn = session_touch(mc->host->sessions, index);
 	if (!turn)
-		return;
+		return 0;
 	mc_settle(mc, turn, mc_device(mc, turn));
 	act(mc, turn, mc_device(mc, turn));
+	return 0;
+}
+
+static void ahead(void *context, uint32_t device)
+{
+	registry_prefetch_at(((struct mc *)context)->host->registry, device);
 }
 
 void mc_sweep(void *state, uint32_t budget)
 {
-	session_sweep(((struct mc *)state)->host->sessions, budget, visit, state);
+	const struct host *host = ((struct mc *)state)->host;
+	const struct session_visitor visitor = {.context = state, .ahead = ahead, .visit = visit};
+
+	session_sweep(host->sessions, host->clock.tick, budget, &visitor);
 }
 
 void mc_look(void *state, uint32_t index)

@@ -29,7 +29,7 @@ uint8_t *mc_out_room(struct mc *mc, uint32_t bytes)
 	if (mc->out_count == MC_OUT_MAX || mc->out_key_count == MC_OUT_KEYS ||
 		mc->out_used + bytes + AES_BLOCK > MC_OUT_ARENA) {
 		mc_out_send(mc);
-		host_stage(mc->host, mc->deciding ? STAGE_DECIDE : STAGE_TIMERS);
+		host_stage(mc->host, mc->deciding ? STAGE_DECIDE : STAGE_SLICES);
 	}
 	return &mc->out_arena[mc->out_used];
 }

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* owner.c - who owns an entry: handing over, taking in, sweeping what is one's own */
+/* owner.c - who owns an entry: handing over, taking in */
 
 #include "session/slab.h"
-
-#define ONES 0x0101010101010101ull
-#define HIGHS (ONES * 0x80)
-
-/* Eight owners at a time. */
-typedef uint64_t __attribute__((may_alias)) owners_word;
 
 unsigned session_owner(const struct session_table *table, uint32_t index)
 {
@@ -49,6 +43,7 @@ void session_hand_over(struct session_worker *worker,
 		slab_count(worker, life, -1);
 		__atomic_store_n(&worker->owners[leaving.index],
 			(uint8_t)(leaving.to | OWNER_MOVING), __ATOMIC_RELEASE);
+		slab_look(worker->table->workers[leaving.to], leaving.index);
 		counter_add(&worker->counters[SESSION_GIVEN], 1);
 		tell(context, leaving.to, leaving.index);
 	}
@@ -77,56 +72,6 @@ bool session_take(struct session_worker *worker, uint32_t index)
 	}
 	counter_add(&worker->counters[SESSION_TAKEN], 1);
 	return true;
-}
-
-/* Is one of the eight owners at @index, a multiple of 8, this worker, taken in or not? */
-static bool any_ours(const struct session_worker *worker, uint32_t index)
-{
-	const owners_word *word = (const owners_word *)&worker->owners[index];
-	const uint64_t differ = (slab_get(*word) & ~HIGHS) ^ ONES * worker->number;
-
-	return (differ - ONES) & ~differ & HIGHS;
-}
-
-static void look_at(struct session_worker *worker, uint32_t index,
-	void (*visit)(void *context, uint32_t index), void *context)
-{
-	enum slab_list list;
-
-	if (worker->owners && !session_take(worker, index))
-		return;
-	list = life_list(worker->entries[index].life);
-	if (!slab_is_home(worker, index) && list != LIST_NONE &&
-		slab_touched(worker, index) == SESSION_NONE)
-		session_give(worker, index, index / worker->table->per_worker);
-	else if (list != LIST_FREE)
-		visit(context, index);
-}
-
-uint32_t session_sweep(struct session_worker *worker, uint32_t budget,
-	void (*visit)(void *context, uint32_t index), void *context)
-{
-	const uint32_t count = worker->table->count;
-	const uint32_t looked = budget < count ? budget : count;
-
-	for (uint32_t i = 0; i < looked;) {
-		const uint32_t index = worker->cursor;
-
-		if (worker->owners && index % 8 == 0 && i + 8 <= looked && index + 8 <= count &&
-			!any_ours(worker, index)) {
-			i += 8;
-			worker->cursor += 8;
-		} else {
-			i++;
-			worker->cursor++;
-			if (!worker->owners && worker->cursor < count)
-				__builtin_prefetch(&worker->entries[worker->cursor]);
-			look_at(worker, index, visit, context);
-		}
-		if (worker->cursor == count)
-			worker->cursor = 0;
-	}
-	return looked;
 }
 
 void session_visit(

@@ -219,6 +219,7 @@ uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t 
 	slab_set(entry->seal, slab_seal(worker->table->header, entry, token_high));
 	life = life_of(life_generation(entry->life) + 1, SESSION_LOGIN, SESSION_VIA_NONE, 0, 0);
 	__atomic_store_n(&entry->life, life, __ATOMIC_RELEASE);
+	slab_look(worker, index);
 	slab_count(worker, life, 1);
 	slab_store_end(worker);
 	counter_add(&worker->counters[SESSION_LOGINS], 1);
@@ -280,6 +281,9 @@ static void entry_store(struct session_worker *worker, const struct session_turn
 		slab_unrest(worker, turn->index);
 	slab_count(worker, before, -1);
 	slab_count(worker, after, 1);
+	/* all but the report tick, which only moves on */
+	if ((before ^ after) >> 16)
+		slab_look(worker, turn->index);
 	/* The lists are those of its range: what stands on one goes home. */
 	if (!home && to != LIST_NONE)
 		session_give(worker, turn->index, turn->index / worker->table->per_worker);

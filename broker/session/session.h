@@ -321,18 +321,53 @@ bool session_take(struct session_worker *worker, uint32_t index);
  */
 void session_restore(struct session_worker *worker, const struct session_turn *turn);
 
-/**
- * session_sweep() - look at the next @budget entries of the table, and visit those of this worker
- * @visit: called for each that is not free; it may touch and change it
+/*
+ * The sweep. Nothing is written for it when a device is heard: for each block of entries a worker
+ * keeps a time before which none of them can need a look, and steps over the block until then. What
+ * is heard meanwhile only moves that further away; a change of state, flags, generation or owner
+ * has the whole block looked at when the sweep next comes by, and so has session_look().
  *
- * With one worker an entry's own line is looked at. With several it is the owners' bytes, 64 a
- * line and eight at a time: of ten million entries swept in ten seconds that is 16 k lines and
- * 125 k steps a second for each worker. Entries that were handed to this worker without its
- * knowing are taken in; free or resting ones of other ranges go home.
- * Return: entries looked at: @budget, or the whole table where that is less.
+ * Of ten million entries, swept in ten seconds, that is 16 k steps over 4 bytes a second; those of
+ * a block whose devices are heard every 45 s, and may be silent for 145 s, are looked at about once
+ * in 100 s.
  */
-uint32_t session_sweep(struct session_worker *worker, uint32_t budget,
-	void (*visit)(void *context, uint32_t index), void *context);
+
+/** Entries that are looked at together. */
+#define SESSION_BLOCK 64
+
+/** As seconds left: nothing is going to be due by itself. It is looked at once in a while. */
+#define SESSION_LATER 3600
+
+/**
+ * struct session_visitor - what a sweep calls
+ * @ahead: the device of an entry that is visited soon, to be brought near; may be NULL
+ * @visit: each entry of this worker that is not free; it may touch and change it. Return: seconds
+ *	for which it needs no other visit while it stays as it is; 0: it wants one the next time
+ */
+struct session_visitor {
+	void *context;
+	void (*ahead)(void *context, uint32_t device);
+	uint32_t (*visit)(void *context, uint32_t index);
+};
+
+/**
+ * session_sweep() - step over the next @budget blocks of the table, visiting what is due by now
+ * @tick: now, seconds on the monotonic clock
+ *
+ * Entries that were handed to this worker without its knowing are taken in; free or resting ones of
+ * other ranges go home. Where there are several workers, of an entry that is another's only its
+ * owner's byte is looked at, eight at a time.
+ * Return: blocks: @budget, or the whole table where that is less.
+ */
+uint32_t session_sweep(struct session_worker *worker, uint32_t tick, uint32_t budget,
+	const struct session_visitor *visitor);
+
+/** session_blocks() - blocks of the whole table, which each worker sweeps. */
+uint32_t session_blocks(const struct session_table *table);
+
+/** session_look() - something that an entry depends on has changed: its owner's sweep is to look at
+ * it when it next comes by. Any thread. */
+void session_look(const struct session_table *table, uint32_t index);
 
 /** session_visit() - on attach: visit every entry of a range that is not free. */
 void session_visit(

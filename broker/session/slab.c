@@ -267,6 +267,9 @@ static int workers_new(struct session_table *table, struct random *random)
 		worker->count = table->per_worker;
 		worker->free_head = worker->resting_head = worker->resting_tail = SESSION_NONE;
 		table->workers[i] = worker;
+		worker->due = calloc(slab_blocks(table->count), sizeof(*worker->due));
+		if (!worker->due)
+			return -ENOMEM;
 		if (!table->attached)
 			slab_lists(worker);
 	}
@@ -332,8 +335,10 @@ void session_table_close(struct session_table *table)
 	if (!table)
 		return;
 	if (table->workers) {
-		for (unsigned i = 0; i < table->worker_count; i++)
+		for (unsigned i = 0; i < table->worker_count && table->workers[i]; i++) {
+			free(table->workers[i]->due);
 			free(table->workers[i]);
+		}
 		free(table->workers);
 	}
 	free(table->owners);

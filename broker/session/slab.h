@@ -121,6 +121,9 @@ struct slab_leaving {
  * struct session_worker - one worker's range, and what it owns of others'
  * @entries, @sides: of the whole table
  * @owners: of the whole table, one byte each; NULL where there is one worker
+ * @due: by block of the whole table: the tick before which none of its entries needs a look, 0: at
+ *	once; others may write 0
+ * @cursor: the block that is swept next
  * @leaving: to be handed over at the end of this turn
  * @sequence: odd while this worker stores: session_peek() reads again
  */
@@ -134,6 +137,7 @@ struct session_worker {
 	uint32_t first, count;
 	uint32_t free_head;
 	uint32_t resting_head, resting_tail;
+	uint32_t *due;
 	uint32_t cursor;
 	uint32_t touched;
 	uint32_t leaving_count;
@@ -228,6 +232,20 @@ static inline uint32_t slab_touched(const struct session_worker *worker, uint32_
 	if (slot < worker->touched && worker->turns[slot].index == index)
 		return slot;
 	return SESSION_NONE;
+}
+
+static inline uint32_t slab_blocks(uint32_t entries)
+{
+	return (entries + SESSION_BLOCK - 1) / SESSION_BLOCK;
+}
+
+/** slab_look() - have a worker's sweep look at an entry when it comes by; any thread. */
+static inline void slab_look(struct session_worker *worker, uint32_t index)
+{
+	uint32_t *due = &worker->due[index / SESSION_BLOCK];
+
+	if (slab_get(*due))
+		slab_set(*due, 0);
 }
 
 /** slab_header_checksum() - what a header's checksum should be. */

@@ -8,7 +8,7 @@ COUNTER_TABLE(tcp_counter_info, TCP_COUNTERS);
 
 /* Where everything lies in tcp_init()'s memory, in bytes from its start. */
 struct tcp_layout {
-	size_t lines, connections, embryonic, time_wait, sides, addresses, end;
+	size_t lines, connections, embryonic, time_wait, sides, due, addresses, end;
 	uint32_t line_count;
 };
 
@@ -29,7 +29,10 @@ static void tcp_lay_out(const struct tcp_config *config, struct tcp_layout *layo
 		layout->embryonic + round_line(config->embryonic * sizeof(struct tcp_embryonic));
 	layout->sides =
 		layout->time_wait + round_line(config->time_wait * sizeof(struct tcp_time_wait));
-	layout->addresses = layout->sides + config->sides * sizeof(struct tcp_side);
+	layout->due = layout->sides + config->sides * sizeof(struct tcp_side);
+	layout->addresses =
+		layout->due + round_line(((size_t)config->connections + TCP_SWEEP_GROUP - 1) /
+					 TCP_SWEEP_GROUP * sizeof(uint32_t));
 	layout->end = layout->addresses;
 	if (config->ipv6)
 		layout->end += round_line(
@@ -97,6 +100,7 @@ struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now
 		sizeof(struct tcp_time_wait));
 	tcp->sides = (struct tcp_side *)(base + layout.sides);
 	slab_init(&tcp->side_slab, config->sides, tcp->sides, sizeof(struct tcp_side));
+	tcp->due = (uint32_t *)(base + layout.due);
 	if (config->ipv6) {
 		struct tcp_addresses *addresses = (struct tcp_addresses *)(base + layout.addresses);
 

@@ -392,12 +392,18 @@ unsigned tcp_output(struct tcp *tcp, uint64_t now, struct tcp_out *out, unsigned
  */
 unsigned tcp_timers(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned budget);
 
+/** Connections that the sweep looks at together. */
+#define TCP_SWEEP_GROUP 64
+
 /**
- * tcp_sweep() - look at the next @budget connections for idleness and deadlines
+ * tcp_sweep() - step over the next @budget groups of connections, looking at those in which a
+ * deadline or the idle time of one can have come
  *
- * Call each turn with a budget that walks the table about once a second (at 10 M connections within
- * 10 s). Also reopens windows that closed for lack of chunks.
- * Return: entries filled in @up (room for @budget).
+ * Call with a budget that walks the table about once a second (at 10 M connections within 10 s).
+ * Nothing is written for it when a segment comes: for each group a time is kept before which
+ * nothing in it can be due, and what comes meanwhile only moves that further away. Also reopens
+ * windows that closed for lack of chunks.
+ * Return: entries filled in @up (room for TCP_SWEEP_GROUP times @budget).
  */
 unsigned tcp_sweep(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned budget);
 

@@ -174,6 +174,16 @@ static const char *check_flow(const struct tcp *tcp, flow_ref ref)
 	return NULL;
 }
 
+/* The sweep comes in time, whenever what it comes for began. */
+static const char *check_sweep(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	const uint32_t due = tcp->due[tcp_index(tcp, c) / TCP_SWEEP_GROUP];
+	const uint32_t at = tcp_ms(tcp->now) + tcp_sweep_left(tcp, c);
+
+	HOLD(!due || (int32_t)(due - at) <= 0, "the sweep will come too late");
+	return NULL;
+}
+
 static const char *check_connection(const struct tcp *tcp, const struct tcp_connection *c)
 {
 	const char *wrong = check_numbers(c);
@@ -184,6 +194,8 @@ static const char *check_connection(const struct tcp *tcp, const struct tcp_conn
 		wrong = check_timer(tcp, c);
 	if (!wrong)
 		wrong = check_side(tcp, c);
+	if (!wrong)
+		wrong = check_sweep(tcp, c);
 	if (!wrong)
 		wrong = check_node(tcp, tcp_ref_of(tcp, c));
 	return wrong ? wrong : check_flow(tcp, tcp_ref_of(tcp, c));

@@ -46,6 +46,7 @@ tcp_id tcp_connect(struct tcp *tcp, const struct tcp_tuple *tuple, uint8_t link,
 	c->cwnd = c->mss;
 	c->rtt_start = (uint16_t)tcp_ms(now);
 	c->tick = tcp_running_ms(tcp);
+	tcp_sweep_anew(tcp, c);
 	if (user)
 		memcpy(c->user, user, sizeof(c->user));
 	tcp_progress(tcp, c);

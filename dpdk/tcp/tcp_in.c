@@ -333,6 +333,7 @@ void tcp_accept(struct tcp *tcp, tcp_id id, bool taken)
 	if (!taken) {
 		tcp_count(tcp, TCP_DROP_NO_CHUNK);
 		c->flags |= TCP_WINDOW_CLOSED;
+		tcp_sweep_within(tcp, c, 0);
 		up->events &= (uint8_t)~TCP_UP_FINISHED;
 		/* What is kept holds chunks: it comes again, too. */
 		tcp_reassembly_forget(tcp, c);

@@ -52,7 +52,7 @@ static struct tcp_connection *connection_clear(struct tcp *tcp, uint32_t number)
 }
 
 /* What a handshake that has come through leaves to its connection. */
-static void connection_fill(const struct tcp *tcp, struct tcp_connection *c,
+static void connection_fill(struct tcp *tcp, struct tcp_connection *c,
 	const struct tcp_embryonic *e, const struct tcp_segment *segment)
 {
 	c->rcv_nxt = e->irs + 1;
@@ -65,6 +65,7 @@ static void connection_fill(const struct tcp *tcp, struct tcp_connection *c,
 	c->shift = e->shift;
 	c->ts_recent = e->ts_recent;
 	c->flags |= (e->timestamps ? TCP_TIMESTAMPS : 0) | (e->sack ? TCP_SACK : 0);
+	tcp_sweep_anew(tcp, c);
 }
 
 struct tcp_connection *tcp_connection_open(

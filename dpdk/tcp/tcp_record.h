@@ -322,7 +322,9 @@ struct tcp {
 	struct tcp_slab connection_slab, embryonic_slab, time_wait_slab, side_slab;
 	uint32_t time_wait_head, time_wait_tail; /* index + 1, oldest first */
 	uint32_t pending_head, pending_tail;     /* index + 1 */
-	uint32_t sweep_at;
+	uint32_t *
+		due; /* by group of connections: ms before which the sweep need not look, 0: none */
+	uint32_t sweep_at; /* the group that it comes to next */
 	/* Of connections whose peer takes nothing, in ms: the longest wait that this round of the
 	 * sweep has met, and the least for which they are ended now. */
 	uint32_t shut_longest, shut_limit;

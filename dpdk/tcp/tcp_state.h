@@ -499,7 +499,25 @@ static inline void tcp_keepalive_end(struct tcp_connection *c)
 	}
 }
 
+/* tcp_sweep.c */
+
+/** tcp_sweep_left() - ms for which the sweep need not look at @c while nothing happens to it. */
+uint32_t tcp_sweep_left(const struct tcp *tcp, const struct tcp_connection *c);
+
+/** tcp_sweep_within() - @c is new, or what tcp_sweep_left() says of it has become less: it is to be
+ * looked at once @ms have passed. */
+void tcp_sweep_within(struct tcp *tcp, const struct tcp_connection *c, uint32_t ms);
+
+/** tcp_sweep_anew() - the same, as tcp_sweep_left() has it. */
+static inline void tcp_sweep_anew(struct tcp *tcp, const struct tcp_connection *c)
+{
+	tcp_sweep_within(tcp, c, tcp_sweep_left(tcp, c));
+}
+
 /* tcp_timer.c */
+
+/** tcp_end() - the wait is over for good: RST, and the user is told. */
+void tcp_end(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up, enum tcp_reason reason);
 
 /** tcp_progress() - the peer acknowledged something, or a wait begins: give-up restarts. */
 static inline void tcp_progress(const struct tcp *tcp, struct tcp_connection *c)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* tcp_timer.c - retransmission, persist, FIN-WAIT-2 and TIME-WAIT timers; the sweep */
+/* tcp_timer.c - retransmission, persist, FIN-WAIT-2 and TIME-WAIT timers */
 
 #include "tcp_state.h"
-
-/* Connections ahead of the sweep whose first line is asked for. */
-#define SWEEP_AHEAD 8
 
 void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c)
 {
@@ -24,9 +21,7 @@ void tcp_timer_start(struct tcp *tcp, struct tcp_connection *c)
 	timer_arm(&tcp->wheel, tcp_ref_of(tcp, c), tcp->now + wait);
 }
 
-/* The wait is over for good. */
-static void give_up(
-	struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up, enum tcp_reason reason)
+void tcp_end(struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up, enum tcp_reason reason)
 {
 	tcp_tell_closed(tcp, c, up, reason);
 	tcp_count(tcp, reason == TCP_REASON_IDLE ? TCP_IDLE : TCP_TIMED_OUT);
@@ -65,12 +60,12 @@ static void connection_due(struct tcp *tcp, struct tcp_connection *c, struct tcp
 	if (c->flags & TCP_KEEPALIVE) {
 		if (!tcp_keepalive_due(tcp, c)) {
 			tcp_count(tcp, TCP_KEEPALIVE_DEAD);
-			give_up(tcp, c, up, TCP_REASON_TIMEOUT);
+			tcp_end(tcp, c, up, TCP_REASON_TIMEOUT);
 		}
 		return;
 	}
 	if (hopeless(tcp, c)) {
-		give_up(tcp, c, up, TCP_REASON_TIMEOUT);
+		tcp_end(tcp, c, up, TCP_REASON_TIMEOUT);
 		return;
 	}
 	if (c->snd_ptr != c->snd_una) {
@@ -134,68 +129,5 @@ unsigned tcp_timers(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned b
 			count++;
 	}
 	time_wait_due(tcp, budget);
-	return count;
-}
-
-/* @tight: chunks are short. */
-static void connection_sweep(
-	struct tcp *tcp, struct tcp_connection *c, struct tcp_up *up, bool tight)
-{
-	uint32_t now = tcp_ms(tcp->now), silent = tcp_silent(tcp, c);
-
-	if (silent >= tcp->config.idle_us / MS) {
-		give_up(tcp, c, up, TCP_REASON_IDLE);
-		return;
-	}
-	if (tight && tcp_persist_shut(tcp, c)) {
-		tcp_count(tcp, TCP_SHUT_OUT);
-		give_up(tcp, c, up, TCP_REASON_TIMEOUT);
-		return;
-	}
-	if (tcp->config.keepalive_us && silent >= tcp->config.keepalive_us / MS)
-		tcp_keepalive_sweep(tcp, c);
-	if (c->deadline && (int32_t)(now - c->deadline) >= 0) {
-		if (c->flags & TCP_ORPHAN) {
-			give_up(tcp, c, up, TCP_REASON_TIMEOUT);
-			return;
-		}
-		c->deadline = 0;
-		up->id = tcp_id_of(tcp, c);
-		up->events = TCP_UP_DEADLINE;
-	}
-	if (c->flags & TCP_WINDOW_CLOSED && chunk_available(tcp->config.chunks, 1)) {
-		/* The update itself may be lost: the peer's probes bring it again. */
-		c->flags &= (uint16_t)~TCP_WINDOW_CLOSED;
-		tcp_owe_ack(tcp, c);
-	}
-}
-
-unsigned tcp_sweep(struct tcp *tcp, uint64_t now, struct tcp_up *up, unsigned budget)
-{
-	uint32_t limit = tcp->connection_slab.fresh;
-	unsigned count = 0;
-	bool tight;
-
-	tcp_clock(tcp, now);
-	tcp->delivery.id = 0;
-	tight = tcp_persist_sweep_begin(tcp);
-	if (budget > limit)
-		budget = limit;
-	while (budget-- > 0) {
-		struct tcp_connection *c;
-
-		if (tcp->sweep_at >= limit) {
-			tcp->sweep_at = 0;
-			tcp_persist_round(tcp);
-		}
-		c = &tcp->connections[tcp->sweep_at++];
-		__builtin_prefetch(c + SWEEP_AHEAD);
-		if (c->state == TCP_CLOSED_STATE)
-			continue;
-		memset(&up[count], 0, sizeof(*up));
-		connection_sweep(tcp, c, &up[count], tight);
-		if (up[count].events)
-			count++;
-	}
 	return count;
 }

@@ -48,6 +48,7 @@ void tcp_close(struct tcp *tcp, tcp_id id)
 	tcp_side_return(tcp, c);
 	/* A peer that takes a byte now and then could keep it for ever. */
 	c->deadline = tcp_ms(tcp->now + TCP_ORPHAN_TIME) | 1;
+	tcp_sweep_anew(tcp, c);
 	/* "Queue for processing after entering ESTABLISHED state" */
 	if (c->state == TCP_SYN_RECEIVED)
 		return;
@@ -133,4 +134,5 @@ void tcp_set_deadline(struct tcp *tcp, tcp_id id, uint64_t at)
 	ms = tcp_ms(at + MS - 1);
 	/* 0 stands for none: a deadline that falls on it is a millisecond late. */
 	c->deadline = at == 0 ? 0 : ms == 0 ? 1 : ms;
+	tcp_sweep_anew(tcp, c);
 }

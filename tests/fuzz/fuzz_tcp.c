@@ -345,14 +345,14 @@ static void write_some(struct flow *flow, uint32_t length)
 
 static void run(uint64_t us)
 {
-	struct tcp_up ups[16];
+	struct tcp_up ups[TCP_SWEEP_GROUP];
 	unsigned count;
 
 	world.now += us;
 	count = tcp_timers(world.tcp, world.now, ups, 16);
 	for (unsigned i = 0; i < count; i++)
 		up(&ups[i]);
-	count = tcp_sweep(world.tcp, world.now, ups, 16);
+	count = tcp_sweep(world.tcp, world.now, ups, 1);
 	for (unsigned i = 0; i < count; i++)
 		up(&ups[i]);
 	output();

@@ -340,7 +340,7 @@ static void world_attach(struct world *w)
 	session_commit(w->host.sessions);
 	feed_applied(w->host.feed);
 	binding_attach(w->bindings, mark_owner, w);
-	session_sweep(w->host.sessions, 64, attach_entry, w);
+	session_visit(w->host.sessions, attach_entry, w);
 	assert_true(feed_unanswered(w->host.feed, note_uncommitted, w) >= 0);
 	command_attach(w->pool, attach_command, w, &damaged);
 	assert_int_equal(damaged, 0);

@@ -35,7 +35,7 @@ struct rig {
 	uint32_t got_length;
 	struct sent sent[OUT_MAX]; /* of the latest drain() or pass() */
 	unsigned sent_count;
-	struct tcp_up ups[UP_MAX]; /* of the latest pass() */
+	struct tcp_up ups[UP_MAX + TCP_SWEEP_GROUP]; /* of the latest pass() */
 	unsigned up_count;
 };
 
@@ -225,8 +225,7 @@ static inline void pass(struct rig *rig, uint64_t us)
 		rig->up_count += tcp_timers(
 			rig->tcp, rig->now, &rig->ups[rig->up_count], UP_MAX - rig->up_count);
 		check_invariants(rig);
-		rig->up_count += tcp_sweep(
-			rig->tcp, rig->now, &rig->ups[rig->up_count], UP_MAX - rig->up_count);
+		rig->up_count += tcp_sweep(rig->tcp, rig->now, &rig->ups[rig->up_count], 1);
 		assert_true(rig->up_count < UP_MAX);
 		drain_by(rig, 64);
 	} while (rig->now < end);
@@ -426,7 +425,7 @@ static inline void rig_end(struct rig *rig)
 
 		rig->now += 100 * MS;
 		tcp_timers(tcp, rig->now, ups, UP_MAX);
-		tcp_sweep(tcp, rig->now, ups, UP_MAX);
+		tcp_sweep(tcp, rig->now, ups, 1);
 		while (tcp_output(tcp, rig->now, out, 64) == 64)
 			;
 	}

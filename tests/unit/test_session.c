@@ -200,17 +200,27 @@ static void test_reclaim_steps_over_touched(void **state)
 
 struct visits {
 	struct fixture *f;
-	uint32_t seen[64];
+	uint32_t seen_from, seen[64];
 	uint32_t count;
+	uint32_t left; /* what each visit returns */
 };
 
-static void visit_count(void *context, uint32_t index)
+static uint32_t visit_count(void *context, uint32_t index)
 {
 	struct visits *visits = context;
 
-	visits->seen[index]++;
+	visits->seen[index - visits->seen_from]++;
 	visits->count++;
 	assert_non_null(session_touch(visits->f->worker, index));
+	return visits->left;
+}
+
+/* Return: blocks. */
+static uint32_t sweep(struct visits *visits, uint32_t tick, uint32_t blocks)
+{
+	const struct session_visitor visitor = {.context = visits, .visit = visit_count};
+
+	return session_sweep(visits->f->worker, tick, blocks, &visitor);
 }
 
 static void test_owed(void **state)
@@ -231,8 +241,9 @@ static void test_owed(void **state)
 	assert_int_equal(session_worker_attach(f->worker, 1, NULL, NULL), 1);
 	check_lists(f->worker);
 	assert_int_equal(find(f, login.token), SESSION_NONE);
-	assert_int_equal(session_sweep(f->worker, 10, visit_count, &visits), 1);
+	assert_int_equal(sweep(&visits, 1, 10), 1);
 	assert_int_equal(visits.count, 1);
+	session_commit(f->worker);
 	assert_true(session_peek(f->table, 0, &copy));
 	assert_int_equal(copy.state, SESSION_FREE);
 	assert_int_equal(copy.device, 1);
@@ -246,18 +257,159 @@ static void test_sweep(void **state)
 	struct fixture *f = *state;
 	struct visits visits = {.f = f};
 
-	assert_int_equal(open_with(f, 60, 2), 0);
+	assert_int_equal(open_with(f, 400, 2), 0);
 	f->worker = session_worker(f->table, 1);
+	assert_int_equal(session_blocks(f->table), 7);
 	for (uint32_t i = 0; i < 10; i++)
-		log_in(f, i, 1);
+		assert_int_equal(log_in(f, i, 1).index, 200 + i);
+	visits.seen_from = 200;
 	for (unsigned round = 0; round < 7 * 6; round++)
-		assert_int_equal(session_sweep(f->worker, 10, visit_count, &visits), 10);
+		assert_int_equal(sweep(&visits, 1, 1), 1);
+	assert_int_equal(visits.count, 60);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_int_equal(visits.seen[i], 6);
+	assert_int_equal(sweep(&visits, 1, 1000), 7);
 	assert_int_equal(visits.count, 70);
-	for (uint32_t i = 30; i < 40; i++)
-		assert_int_equal(visits.seen[i], 7);
-	assert_int_equal(session_sweep(f->worker, 1000, visit_count, &visits), 60);
-	assert_int_equal(visits.count, 80);
-	assert_int_equal(session_sweep(f->worker, 0, visit_count, &visits), 0);
+	assert_int_equal(sweep(&visits, 1, 0), 0);
+	session_commit(f->worker);
+}
+
+/* Nothing is visited before it asked to be, but what changes. */
+static void test_sweep_steps_over(void **state)
+{
+	struct fixture *f = *state;
+	struct visits visits = {.f = f, .left = 30};
+	struct session_turn *turn;
+
+	assert_int_equal(open_with(f, 128, 1), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		log_in(f, i, 1);
+	sweep(&visits, UINT32_MAX - 9, 2); /* the clock comes round meanwhile */
+	assert_int_equal(visits.count, 4);
+	for (uint32_t passed = 1; passed < 30; passed++)
+		sweep(&visits, UINT32_MAX - 9 + passed, 2);
+	assert_int_equal(visits.count, 4);
+	sweep(&visits, 20, 2);
+	assert_int_equal(visits.count, 8);
+	session_commit(f->worker);
+	/* that a device was heard changes nothing, nor does the tick of a report */
+	turn = session_touch(f->worker, 2);
+	turn->heard++;
+	turn->report_tick++;
+	turn->progress.count++;
+	session_commit(f->worker);
+	sweep(&visits, 21, 2);
+	assert_int_equal(visits.count, 8);
+	/* its flags do, its end, a login, and whoever asks for a look */
+	become(f, 2, SESSION_LOGIN, SESSION_VIA_NONE, 1, SESSION_REPORTED);
+	sweep(&visits, 22, 2);
+	assert_int_equal(visits.count, 12);
+	session_commit(f->worker);
+	become(f, 3, SESSION_RESTING, SESSION_VIA_NONE, 1, 0);
+	sweep(&visits, 22, 2);
+	assert_int_equal(visits.count, 16);
+	session_commit(f->worker);
+	log_in(f, 5, 22);
+	sweep(&visits, 22, 2);
+	assert_int_equal(visits.count, 21);
+	session_look(f->table, 64); /* the other block */
+	sweep(&visits, 22, 2);
+	assert_int_equal(visits.count, 21);
+	session_look(f->table, 63);
+	session_look(f->table, 128); /* no entry */
+	sweep(&visits, 22, 2);
+	assert_int_equal(visits.count, 26);
+	session_commit(f->worker);
+}
+
+/* What somebody asks for while the block is looked at is not lost. */
+static uint32_t visit_look(void *context, uint32_t index)
+{
+	struct visits *visits = context;
+
+	if (visits->count++ == 0)
+		session_look(visits->f->table, 0);
+	return 100;
+}
+
+static void test_sweep_is_asked_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct visits visits = {.f = f};
+	const struct session_visitor visitor = {.context = &visits, .visit = visit_look};
+
+	assert_int_equal(open_with(f, 64, 1), 0);
+	log_in(f, 1, 1);
+	log_in(f, 2, 1);
+	for (unsigned i = 0; i < 4; i++)
+		session_sweep(f->worker, 10, 1, &visitor);
+	assert_int_equal(visits.count, 4);
+}
+
+/* Whatever happens to them, and however seldom their blocks are looked at: none is late. */
+#define MODEL_ENTRIES 300
+#define MODEL_SILENCE 10
+
+struct model {
+	struct fixture *f;
+	uint32_t tick, visits, ended;
+};
+
+static uint32_t visit_model(void *context, uint32_t index)
+{
+	struct model *model = context;
+	struct session_turn now;
+	uint32_t silent;
+
+	model->visits++;
+	assert_true(session_peek(model->f->table, index, &now));
+	silent = model->tick - now.heard;
+	if (silent <= MODEL_SILENCE)
+		return MODEL_SILENCE + 1 - silent;
+	session_touch(model->f->worker, index)->state = SESSION_FREE;
+	model->ended++;
+	return 0;
+}
+
+static void test_sweep_is_never_late(void **state)
+{
+	struct fixture *f = *state;
+	struct model model = {.f = f, .tick = UINT32_MAX - 500};
+	const struct session_visitor visitor = {.context = &model, .visit = visit_model};
+	uint32_t logins = 0, live = 0;
+	uint64_t seed = 5;
+
+	assert_int_equal(open_with(f, MODEL_ENTRIES, 1), 0);
+	for (unsigned second = 0; second < 2000; second++, model.tick++) {
+		for (unsigned i = 0; i < 40; i++) {
+			const uint64_t random = next_random(&seed);
+			struct session_turn *turn =
+				session_touch(f->worker, (uint32_t)(random % MODEL_ENTRIES));
+
+			if (turn->state != SESSION_FREE) {
+				turn->heard = model.tick;
+				if (random >> 60 == 0)
+					turn->state = SESSION_LIVE;
+			}
+		}
+		session_commit(f->worker);
+		for (unsigned i = 0; i < 3; i++)
+			logins += log_in(f, i, model.tick).index != SESSION_NONE;
+		session_sweep(f->worker, model.tick, session_blocks(f->table), &visitor);
+		session_commit(f->worker);
+		live = 0;
+		for (uint32_t i = 0; i < MODEL_ENTRIES; i++) {
+			struct session_turn turn;
+
+			if (!session_peek(f->table, i, &turn))
+				continue;
+			live++;
+			assert_in_range(model.tick - turn.heard, 0, MODEL_SILENCE);
+		}
+	}
+	check_lists(f->worker);
+	assert_int_equal(model.ended + live, logins);
+	assert_true(model.ended > 1000 && live > 20);
 }
 
 static void test_restore(void **state)
@@ -407,6 +559,9 @@ int main(void)
 		row(test_reclaim_steps_over_touched),
 		row(test_owed),
 		row(test_sweep),
+		row(test_sweep_steps_over),
+		row(test_sweep_is_asked_meanwhile),
+		row(test_sweep_is_never_late),
 		row(test_restore),
 		row(test_peek_whole),
 	};

@@ -8,8 +8,9 @@
 #include <sched.h>
 
 #define WORKERS 3
-#define ENTRIES 60
+#define ENTRIES 180
 #define RANGE (ENTRIES / WORKERS)
+#define BLOCKS ((ENTRIES + SESSION_BLOCK - 1) / SESSION_BLOCK)
 
 struct told {
 	unsigned count;
@@ -213,14 +214,25 @@ static void test_one_that_owes_an_event_stays(void **state)
 	check_owners(f->table);
 }
 
-static void visit_none(void *context, uint32_t index)
+static uint32_t visit_none(void *context, uint32_t index)
 {
 	fail();
+	return 0;
 }
 
-static void visit_count(void *context, uint32_t index)
+static uint32_t visit_count(void *context, uint32_t index)
 {
 	++*(unsigned *)context;
+	return 0;
+}
+
+/* The next @blocks, whenever they are due. */
+static void sweep(struct session_worker *worker, uint32_t blocks, unsigned *visits)
+{
+	const struct session_visitor visitor = {
+		.context = visits, .visit = visits ? visit_count : visit_none};
+
+	session_sweep(worker, 1, blocks, &visitor);
 }
 
 /* Nobody told the new owner: it finds what it was given by itself. */
@@ -238,10 +250,10 @@ static void test_a_sweep_finds_what_was_handed_over(void **state)
 		session_give(a, index, 1);
 	}
 	turn_ends(a);
-	session_sweep(a, ENTRIES, visit_none, NULL);
+	sweep(a, BLOCKS, NULL);
 	assert_int_equal(session_counts(b).live_tcp, 0);
-	for (unsigned looked = 0; looked < ENTRIES; looked += 6)
-		session_sweep(b, 6, visit_count, &visits);
+	for (unsigned looked = 0; looked < BLOCKS; looked++)
+		sweep(b, 1, &visits);
 	assert_int_equal(visits, 10);
 	assert_int_equal(session_counts(b).live_tcp, 5);
 	assert_int_equal(session_counts(b).login, 5);
@@ -249,13 +261,13 @@ static void test_a_sweep_finds_what_was_handed_over(void **state)
 	/* A resting session that was given away and not used goes home by the sweep. */
 	ends(b, index, SESSION_RESTING);
 	turn_ends(b);
-	session_sweep(a, ENTRIES, visit_count, &visits);
+	sweep(a, BLOCKS, &visits);
 	assert_true(session_owned(a, index));
 	session_give(a, index, 1);
 	turn_ends(a);
 	assert_true(session_take(b, index));
 	check_owners(f->table);
-	session_sweep(b, ENTRIES, visit_count, &visits);
+	sweep(b, BLOCKS, &visits);
 	assert_int_equal(turn_ends(b).index, index);
 	assert_true(session_take(a, index));
 	check_owners(f->table);
@@ -317,7 +329,7 @@ static void step(struct fixture *f, uint64_t *seed)
 		session_give(worker, index, (unsigned)(next_random(seed) % WORKERS));
 		return;
 	case 4:
-		session_sweep(worker, (uint32_t)(next_random(seed) % 30), visit_count, &visits);
+		sweep(worker, (uint32_t)(next_random(seed) % (BLOCKS + 1)), &visits);
 		return;
 	case 5:
 		turn_ends(worker);

@@ -450,7 +450,7 @@ static void simulate(const struct weather *w)
 {
 	static uint32_t addresses[REMOTES];
 	struct tcp_config config = rig_config();
-	struct tcp_up ups[16];
+	struct tcp_up ups[TCP_SWEEP_GROUP];
 	uint64_t start;
 
 	weather = w;
@@ -481,7 +481,7 @@ static void simulate(const struct weather *w)
 		rig->now += roll(4 * MS);
 		deliver();
 		assert_int_equal(tcp_timers(rig->tcp, rig->now, ups, 16), 0);
-		assert_int_equal(tcp_sweep(rig->tcp, rig->now, ups, 2), 0);
+		assert_int_equal(tcp_sweep(rig->tcp, rig->now, ups, 1), 0);
 		for (unsigned i = 0; i < REMOTES; i++) {
 			server_write(i);
 			remote_tick(i);
