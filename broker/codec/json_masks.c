@@ -26,8 +26,7 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
-/* The members of a text that is no object are not listed: bytes whose scan costs as much, where it
- * is long enough to have more than a few. */
+/* The members of a text that is no object are not listed: bytes whose scan costs as much. */
 #define UNLISTED 64
 
 #define WIDE                                                                                       \

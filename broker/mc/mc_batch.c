@@ -64,23 +64,46 @@ static void find_key(struct mc *mc, struct mc_frame *frame)
 	frame->slot = key - mc->keys;
 }
 
-/* First pass: which entry or device, its memory brought near. */
-static void look_up(struct mc *mc, struct mc_frame *frame)
+static bool is_login(const struct mc_frame *frame)
+{
+	return frame->code == MC_LOGIN;
+}
+
+/* First pass: where their entries and devices lie; that memory is brought near. */
+static void seek(struct mc *mc, struct session_seek *seeks)
+{
+	const uint8_t *tokens[PROTOCOL_BATCH];
+	struct host *host = mc->host;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < mc->frame_count; i++) {
+		struct mc_frame *frame = &mc->frames[i];
+
+		if (!frame->sealed)
+			continue;
+		if (!is_login(frame)) {
+			tokens[count++] = frame->name;
+			continue;
+		}
+		frame->index = SESSION_NONE;
+		frame->hash = registry_hash(host->registry, frame->name, frame->name_length);
+		registry_prefetch(host->registry, frame->hash);
+	}
+	session_seek(host->table, tokens, count, seeks);
+}
+
+/* Second pass: the entries, and their devices brought near. */
+static void find_session(struct mc *mc, struct mc_frame *frame, const struct session_seek *seek)
 {
 	struct host *host = mc->host;
 	uint32_t at;
 	bool ours;
 
-	frame->index = SESSION_NONE;
-	if (frame->code == MC_LOGIN) {
-		frame->hash = registry_hash(host->registry, frame->name, frame->name_length);
-		return;
-	}
-	frame->index = session_find(host->table, frame->name);
+	frame->index = session_sought(host->table, seek);
 	/* a token that names nothing is looked after as if it named entry 0 */
 	at = frame->index == SESSION_NONE ? 0 : frame->index;
 	ours = session_take(host->sessions, at);
-	session_prefetch(host->table, at);
+	registry_prefetch_at(host->registry, session_device(host->table, at));
 	if (frame->index == SESSION_NONE) {
 		mc_fault(frame, MC_DROP_TOKEN);
 	} else if (!ours && !mc_over_tcp(frame)) {
@@ -91,8 +114,6 @@ static void look_up(struct mc *mc, struct mc_frame *frame)
 
 static void find_device(struct mc *mc, struct mc_frame *frame)
 {
-	if (frame->code != MC_LOGIN)
-		return;
 	frame->known = registry_find_hashed(
 		mc->host->registry, frame->hash, frame->name, frame->name_length);
 	if (!frame->known)
@@ -101,19 +122,27 @@ static void find_device(struct mc *mc, struct mc_frame *frame)
 
 static void look_up_all(struct mc *mc)
 {
+	struct session_seek seeks[PROTOCOL_BATCH];
+	unsigned sought = 0;
+
 	mc->key_count = 0;
 	memset(mc->key_map, 0, sizeof(mc->key_map));
+	seek(mc, seeks);
 	for (unsigned i = 0; i < mc->frame_count; i++) {
-		if (mc->frames[i].sealed)
-			look_up(mc, &mc->frames[i]);
+		struct mc_frame *frame = &mc->frames[i];
+
+		if (frame->sealed && is_login(frame))
+			registry_prefetch_device(mc->host->registry, frame->hash);
+		else if (frame->sealed)
+			find_session(mc, frame, &seeks[sought++]);
 	}
 	for (unsigned i = 0; i < mc->frame_count; i++) {
-		if (mc->frames[i].sealed)
-			find_device(mc, &mc->frames[i]);
-	}
-	for (unsigned i = 0; i < mc->frame_count; i++) {
-		if (mc->frames[i].sealed)
-			find_key(mc, &mc->frames[i]);
+		struct mc_frame *frame = &mc->frames[i];
+
+		if (frame->sealed && is_login(frame))
+			find_device(mc, frame);
+		if (frame->sealed)
+			find_key(mc, frame);
 	}
 }
 

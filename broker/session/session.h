@@ -224,8 +224,32 @@ uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t 
  */
 uint32_t session_find(const struct session_table *table, const uint8_t *token);
 
+/** struct session_seek - a token half way to its entry: the one that it would name, the random bits
+ * that the entry must hold; @bad: it names none, the same is done with another */
+struct session_seek {
+	uint64_t bits;
+	uint32_t index;
+	uint8_t high;
+	bool bad;
+};
+
+/**
+ * session_seek() - the first half of session_find() for many tokens: entries are brought near
+ *
+ * Entries are not looked at. Any thread.
+ */
+void session_seek(const struct session_table *table, const uint8_t *const *tokens, unsigned count,
+	struct session_seek *seeks);
+
+/** session_sought() - the second half: the entry that the token names, or SESSION_NONE. */
+uint32_t session_sought(const struct session_table *table, const struct session_seek *seek);
+
 /** session_prefetch() - bring an entry's lines near. */
 void session_prefetch(const struct session_table *table, uint32_t index);
+
+/** session_device() - the device number that stands in an entry, for whoever brings its record near;
+ * any thread. */
+uint32_t session_device(const struct session_table *table, uint32_t index);
 
 /** session_key() - the 16 bytes of the session key of an entry of this worker's own. */
 const uint8_t *session_key(const struct session_table *table, uint32_t index);

@@ -4,6 +4,9 @@
 
 #include "session/slab.h"
 
+#include <endian.h>
+#include <immintrin.h>
+
 /*
  * A token is 96 bits, most significant first: 30 bits of index, masked with a keyed hash of the
  * other 66, which are random. Character 0 to 4 are the index, 5 holds the two bits "token_high" and
@@ -12,24 +15,58 @@
 #define INDEX_MASK (SLAB_ENTRIES_MAX - 1)
 #define INDEX_CHARS 5
 
+/* Tokens that are hashed together. */
+#define SEEK_AT_ONCE 8
+
 const char session_alphabet[65] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/*
- * Value of a character, 0x40 set if it is none: arithmetic, so that neither branch nor table access
- * depends on what a stranger sent.
- */
-static uint32_t character_value(uint32_t c)
-{
-	/* all ones where first <= c <= last */
-#define WITHIN(first, last) (0u - (((first)-1 - c) >> 31 & (c - (last)-1) >> 31))
-	const uint32_t upper = WITHIN('A', 'Z'), lower = WITHIN('a', 'z');
-	const uint32_t digit = WITHIN('0', '9'), dash = WITHIN('-', '-'), line = WITHIN('_', '_');
-#undef WITHIN
-	const uint32_t known = upper | lower | digit | dash | line;
+/* What a token says: its index, masked still, and the 66 bits; false if a character is none. */
+struct token_parts {
+	uint32_t masked;
+	uint64_t high, low;
+	bool known;
+};
 
-	return (upper & (c - 'A')) | (lower & (c - 'a' + 26)) | (digit & (c - '0' + 52)) |
-	       (dash & 62) | (line & 63) | (~known & 0x40);
+/* All ones where first <= character <= last; signed: what is not ASCII is below all of them. */
+static inline __m128i within(__m128i characters, char first, char last)
+{
+	return _mm_and_si128(_mm_cmpgt_epi8(characters, _mm_set1_epi8((char)(first - 1))),
+		_mm_cmpgt_epi8(_mm_set1_epi8((char)(last + 1)), characters));
+}
+
+/*
+ * Arithmetic on all characters alike, so that neither branch nor table access depends on what a
+ * stranger sent. Needs SSSE3, as DPDK does (x86-64-v2).
+ */
+static inline struct token_parts token_parts(const uint8_t token[SESSION_TOKEN_CHARS])
+{
+	const __m128i characters = _mm_loadu_si128((const __m128i *)token);
+	const __m128i upper = within(characters, 'A', 'Z'), lower = within(characters, 'a', 'z');
+	const __m128i digit = within(characters, '0', '9'), dash = within(characters, '-', '-');
+	const __m128i line = within(characters, '_', '_');
+	/* 24 bits in each lane, the first byte on top: turned round they stand side by side */
+	const __m128i pack = _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+	__m128i known = _mm_or_si128(upper, lower), value = characters;
+	struct token_parts parts;
+	uint32_t first;
+
+	known = _mm_or_si128(_mm_or_si128(known, digit), _mm_or_si128(dash, line));
+	value = _mm_add_epi8(value, _mm_and_si128(upper, _mm_set1_epi8(-'A')));
+	value = _mm_add_epi8(value, _mm_and_si128(lower, _mm_set1_epi8(26 - 'a')));
+	value = _mm_add_epi8(value, _mm_and_si128(digit, _mm_set1_epi8(52 - '0')));
+	value = _mm_add_epi8(value, _mm_and_si128(dash, _mm_set1_epi8(62 - '-')));
+	value = _mm_add_epi8(value, _mm_and_si128(line, _mm_set1_epi8(63 - '_')));
+	value = _mm_and_si128(value, known);
+	value = _mm_maddubs_epi16(value, _mm_set1_epi32(0x01400140));
+	value = _mm_madd_epi16(value, _mm_set1_epi32(0x00011000));
+	value = _mm_shuffle_epi8(value, pack);
+	first = be32toh((uint32_t)_mm_cvtsi128_si32(value));
+	parts.masked = first >> 2;
+	parts.high = first & 3;
+	parts.low = be64toh((uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(value, 4)));
+	parts.known = _mm_movemask_epi8(known) == 0xffff;
+	return parts;
 }
 
 static uint32_t token_mask(const struct slab_header *header, uint64_t high, uint64_t low)
@@ -37,34 +74,54 @@ static uint32_t token_mask(const struct slab_header *header, uint64_t high, uint
 	return (uint32_t)siphash_16(&header->token_key, low, high) & INDEX_MASK;
 }
 
+void session_seek(const struct session_table *table, const uint8_t *const *tokens, unsigned count,
+	struct session_seek *seeks)
+{
+	uint64_t low[SEEK_AT_ONCE], high[SEEK_AT_ONCE], masks[SEEK_AT_ONCE];
+	struct token_parts parts;
+
+	for (unsigned done = 0; done < count; done += SEEK_AT_ONCE) {
+		const unsigned n = count - done < SEEK_AT_ONCE ? count - done : SEEK_AT_ONCE;
+
+		for (unsigned i = 0; i < n; i++) {
+			parts = token_parts(tokens[done + i]);
+			low[i] = parts.low;
+			high[i] = parts.high;
+			seeks[done + i] = (struct session_seek){
+				.bits = parts.low, .index = parts.masked, .high = parts.high};
+			seeks[done + i].bad = !parts.known;
+		}
+		siphash_16_many(&table->header->token_key, low, high, masks, n);
+		for (unsigned i = 0; i < n; i++) {
+			struct session_seek *seek = &seeks[done + i];
+
+			seek->index ^= (uint32_t)masks[i] & INDEX_MASK;
+			/* what lies outside does the same work on entry 0 */
+			seek->bad |= seek->index >= table->count;
+			seek->index = seek->bad ? 0 : seek->index;
+			session_prefetch(table, seek->index);
+		}
+	}
+}
+
+uint32_t session_sought(const struct session_table *table, const struct session_seek *seek)
+{
+	const struct slab_entry *entry = &table->entries[seek->index];
+	const uint64_t life = __atomic_load_n(&entry->life, __ATOMIC_ACQUIRE);
+	const uint64_t differs = (slab_get(entry->token_low) ^ seek->bits) |
+				 ((slab_get(entry->seal) & 3) ^ seek->high);
+
+	if (seek->bad | (differs != 0) | (life_state(life) == SESSION_FREE))
+		return SESSION_NONE;
+	return seek->index;
+}
+
 uint32_t session_find(const struct session_table *table, const uint8_t *token)
 {
-	uint32_t index = 0, bad = 0, inside;
-	uint64_t low = 0, high = 0, life, differs;
-	const struct slab_entry *entry;
+	struct session_seek seek;
 
-	for (unsigned i = 0; i < SESSION_TOKEN_CHARS; i++) {
-		const uint32_t value = character_value(token[i]);
-
-		bad |= value >> 6;
-		if (i < INDEX_CHARS)
-			index = index << 6 | (value & 63);
-		else if (i == INDEX_CHARS)
-			low = value & 63;
-		else
-			low = low << 6 | (value & 63);
-		if (i == INDEX_CHARS)
-			high = low >> 4;
-	}
-	index ^= token_mask(table->header, high, low);
-	inside = index < table->count;
-	/* what lies outside does the same work on entry 0 */
-	entry = &table->entries[inside ? index : 0];
-	life = __atomic_load_n(&entry->life, __ATOMIC_ACQUIRE);
-	differs = (slab_get(entry->token_low) ^ low) | ((slab_get(entry->seal) & 3) ^ high);
-	if (bad || !inside || differs || life_state(life) == SESSION_FREE)
-		return SESSION_NONE;
-	return index;
+	session_seek(table, &token, 1, &seek);
+	return session_sought(table, &seek);
 }
 
 void session_token(const struct session_table *table, uint32_t index, char *token)

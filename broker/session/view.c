@@ -74,6 +74,11 @@ void session_prefetch(const struct session_table *table, uint32_t index)
 	__builtin_prefetch(entry + sizeof(struct slab_entry) - 1);
 }
 
+uint32_t session_device(const struct session_table *table, uint32_t index)
+{
+	return slab_get(table->entries[index].device);
+}
+
 void session_key_copy(
 	const struct session_table *table, uint32_t index, uint8_t key[SESSION_KEY_BYTES])
 {

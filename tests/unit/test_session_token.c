@@ -72,6 +72,32 @@ static void test_token_flips(void **state)
 	assert_int_equal(find(f, zero), SESSION_NONE);
 }
 
+/* Many tokens sought together, good ones between bad ones, name what each names alone. */
+static void test_many_tokens(void **state)
+{
+	struct fixture *f = *state;
+	char tokens[40][SESSION_TOKEN_CHARS];
+	const uint8_t *all[40];
+	struct session_seek seeks[40];
+	uint32_t indexes[40];
+
+	assert_int_equal(open_with(f, 64, 1), 0);
+	for (unsigned i = 0; i < 40; i++) {
+		const struct login login = log_in(f, i, 1);
+
+		memcpy(tokens[i], login.token, SESSION_TOKEN_CHARS);
+		all[i] = (const uint8_t *)tokens[i];
+		indexes[i] = i % 3 ? login.index : SESSION_NONE;
+		if (i % 3 == 0)
+			tokens[i][i % 16] = i % 2 ? '!' : '~';
+	}
+	for (unsigned count = 0; count <= 40; count++) {
+		session_seek(f->table, all, count, seeks);
+		for (unsigned i = 0; i < count; i++)
+			assert_int_equal(session_sought(f->table, &seeks[i]), indexes[i]);
+	}
+}
+
 /* Indexes are not to be read from tokens: the same index is written differently each time. */
 static void test_token_mask(void **state)
 {
@@ -138,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		row(test_login),
 		row(test_token_flips),
+		row(test_many_tokens),
 		row(test_token_mask),
 		row(test_K3_keys_and_tokens_never_repeat),
 	};

@@ -141,6 +141,25 @@ static void test_16_equals_general(void **state)
 	assert_true(siphash_16(&key, key.k0, key.k1) == vectors[16]);
 }
 
+/* However many there are, each is what it is alone; nothing is written behind the last. */
+static void test_many_equal_each(void **state)
+{
+	uint64_t word0[40], word1[40], hashes[41];
+
+	for (unsigned i = 0; i < 40; i++) {
+		word0[i] = vectors[i];
+		word1[i] = vectors[63 - i];
+	}
+	for (unsigned count = 0; count <= 40; count++) {
+		memset(hashes, 0x5a, sizeof(hashes));
+		siphash_16_many(&key, word0, word1, hashes, count);
+		for (unsigned i = 0; i < count; i++)
+			assert_true(hashes[i] == siphash_16(&key, word0[i], word1[i]));
+		for (unsigned i = count; i <= 40; i++)
+			assert_true(hashes[i] == 0x5a5a5a5a5a5a5a5a);
+	}
+}
+
 /* One flipped bit of key or message changes about half of the output's bits. */
 static void test_avalanche(void **state)
 {
@@ -168,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_alignment_is_free),
 		cmocka_unit_test(test_16_equals_general),
+		cmocka_unit_test(test_many_equal_each),
 		cmocka_unit_test(test_avalanche),
 	};
 
