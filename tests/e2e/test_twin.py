@@ -3,6 +3,8 @@
 """hearth-twin: what hearthd promises holds on kernel sockets too, or comparing them says nothing."""
 
 import collections
+import json
+import subprocess
 
 import pytest
 
@@ -160,3 +162,29 @@ def test_refuses_what_it_cannot_do(tmp_path, changes, words):
         assert twin.launch().wait(20) == 2
         assert words in twin.log.read_text()
         assert not twin.ring.exists()
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_the_instrument_finds_every_report(tmp_path, transport):
+    """The same verification as of hearthd: answers byte for byte, events against what was sent. A
+    closed loop, so that nothing depends on how fast the machine is."""
+    scenario, figures = tmp_path / "scenario.yaml", tmp_path / "figures.json"
+    scenario.write_text("name: small\ndevices: 1500\ntransport: %s\nreport: {bytes: 300}\n"
+                        "load: {closed: 200}\nwarmup: 0.2\nseconds: 1\n" % transport)
+    words = [paths.HEARTH_FLEET, "--scenario", scenario]
+    with Twin(tmp_path) as twin:
+        subprocess.run([*words, "--csv", tmp_path / "devices.csv"], check=True)
+        twin.ctl("device", "import", tmp_path / "devices.csv", offline=True)
+        twin.start()
+        hearth.ip("route", "replace", "local", "198.19.0.0/24", "dev", "lo")
+        subprocess.run([*words, "--via", "sockets", "--address", "198.19.0.0/24", "--login",
+                        "%s:%d" % (hearth.BROKER, hearth.LOGIN), "--feed", twin.ring, "--control",
+                        twin.socket, "--json", figures], check=False, timeout=120)
+    found = json.loads(figures.read_text())
+    trial = found["trials"][0]
+    assert found["login"]["devices"] == 1500 and trial["answered"] > 1000
+    for name in ("lost", "doubled", "refused", "failed", "unanswered_all", "sender_drops",
+                 "disconnected"):
+        assert trial[name] == 0, (name, trial)
+    assert not any(trial["wrong"].values()), trial
+    assert trial["delivered"] >= trial["answered"] and trial["checked"] > 0
