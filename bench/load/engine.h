@@ -22,8 +22,11 @@
 #define ARRIVALS 512
 /** Reports chosen ahead, so that their devices are near when they are built. */
 #define AHEAD 64
-/** A pause between our own steps from here on was made by somebody else. */
+/** A pause between our own steps from here on was made by somebody else, */
 #define GAP_NS 50000u
+/** beyond what each piece of work, and each answer that is checked carefully, may take. */
+#define WORK_NS 1000u
+#define CHECK_NS 20000u
 /** A report sent later than this after it was due is late. */
 #define LATE_NS MS_NS
 
@@ -143,6 +146,7 @@ struct run {
 	double interval; /* ns between two */
 	uint64_t sent, late, skipped, answered, refused, failures, unanswered, open;
 	uint64_t answered_in_time, delivered_in_time;
+	uint64_t even_at; /* when all that was due had been sent, for the last time */
 };
 
 /** struct load - the engine */
@@ -200,7 +204,7 @@ struct load {
 
 	/* where the cycles go */
 	double tsc_ghz;
-	uint64_t mark, gap_cycles;
+	uint64_t mark, checked_at_mark;
 	uint64_t turn_cycles[LOAD_PART_COUNT], cycles[LOAD_PART_COUNT], turns;
 	uint64_t gaps, gap_total, gap_longest; /* cycles */
 	uint64_t gap_end;                      /* ns */
@@ -212,8 +216,9 @@ struct load {
 /** load_turn() - one turn of everything. */
 void load_turn(struct load *load);
 
-/** load_mark() - what ran since the last mark was @part. */
-void load_mark(struct load *load, enum load_part part);
+/** load_mark() - what ran since the last mark was @part; @work: packets, frames or events that it
+ * was for, which may take their time without being a gap. */
+void load_mark(struct load *load, enum load_part part, unsigned work);
 
 /** load_wrong() - count something wrong; the first is kept for people. */
 void load_wrong(struct load *load, enum load_wrong wrong, uint32_t device, const char *what);
@@ -296,8 +301,8 @@ void life_lost(struct load *load, uint32_t device);
 /** ring_open() - the rings, which the broker may only be making. Return: 0 or -errno. */
 int ring_open(struct load *load, char *error, size_t size);
 
-/** ring_turn() - a slice of events. Return: something was there. */
-bool ring_turn(struct load *load);
+/** ring_turn() - a slice of events. Return: how many. */
+unsigned ring_turn(struct load *load);
 
 /* schedule.c */
 

@@ -69,13 +69,16 @@ uint32_t load_live(const struct load *load)
 
 /* ---- one turn ---- */
 
-void load_mark(struct load *load, enum load_part part)
+void load_mark(struct load *load, enum load_part part, unsigned work)
 {
 	uint64_t now = __rdtsc(), took = now - load->mark;
+	uint64_t checks = load->figures.checked - load->checked_at_mark;
+	double ours = GAP_NS + (double)work * WORK_NS + (double)checks * CHECK_NS;
 
 	load->mark = now;
+	load->checked_at_mark = load->figures.checked;
 	load->turn_cycles[part] += took;
-	if (took < load->gap_cycles || load->wire->kernel)
+	if ((double)took < ours * load->tsc_ghz || load->wire->kernel)
 		return;
 	load->gaps++;
 	load->gap_total += took;
@@ -96,24 +99,26 @@ static void end_turn(struct load *load, bool worked)
 
 void load_turn(struct load *load)
 {
-	bool worked;
+	unsigned moved, events;
+	bool worked, began, sent;
 
 	load->now = load_now();
 	if (load->now >= load->clock_at) {
 		text_clock_set(&load->clock, (uint32_t)time(NULL));
 		load->clock_at = load->now + CLOCK_EVERY;
 	}
-	worked = load->wire->poll(load->wire, load->now) > 0;
-	load_mark(load, LOAD_PART_WIRE);
+	moved = load->wire->poll(load->wire, load->now);
+	load_mark(load, LOAD_PART_WIRE, moved);
 	answer_flush(load);
-	load_mark(load, LOAD_PART_ANSWERS);
-	worked |= life_turn(load);
-	load_mark(load, LOAD_PART_REST);
-	worked |= schedule_turn(load);
+	load_mark(load, LOAD_PART_ANSWERS, moved);
+	began = life_turn(load);
+	load_mark(load, LOAD_PART_REST, began ? BURST : 0);
+	sent = schedule_turn(load);
 	build_flush(load);
-	load_mark(load, LOAD_PART_BUILD);
-	worked |= ring_turn(load);
-	load_mark(load, LOAD_PART_RING);
+	load_mark(load, LOAD_PART_BUILD, sent || began ? BURST : 0);
+	events = ring_turn(load);
+	load_mark(load, LOAD_PART_RING, events);
+	worked = moved > 0 || began || sent || events > 0;
 	end_turn(load, worked);
 }
 
@@ -244,7 +249,6 @@ struct load *load_new(
 	load->random = config->seed * 2 + 0x9e3779b97f4a7c15ull;
 	load->random |= load->random == 0;
 	load->tsc_ghz = measure_tsc();
-	load->gap_cycles = (uint64_t)(GAP_NS * load->tsc_ghz);
 	if (config->feed && ring_open(load, error, size))
 		goto failed;
 	wire->load = load;

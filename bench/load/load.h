@@ -166,7 +166,7 @@ const char *load_part_name(enum load_part part);
  * struct load_result - what a trial found
  * @offered: reports that were due in the measured time; @sent: of these sent
  * @sent_all: those of the warm-up too: what @delivered has to be
- * @late: sent more than a millisecond after they were due
+ * @late: sent more than a millisecond after they were due, though no gap of our own held them up
  * @skipped: chosen devices passed over: not live, or too many of theirs under way
  * @answered: result 0; @refused: 999999, no room; @failed: any other result
  * @repeated: sent again for want of an answer
@@ -180,7 +180,8 @@ const char *load_part_name(enum load_part part);
  * @first_wrong: one line about the first wrong thing, "" if there was none
  * @seconds: the measured time; @rate: reports answered in it, a second
  * @cycles: by part; @tsc_hz: cycles a second; @turns
- * @stolen_s, @stolen_gaps: gaps of more than 50 us in our own turns; @stolen_longest_s
+ * @stolen_s: of the measured time, what others had of our core; @stolen_gaps: gaps in our own turns of
+ *	50 us more than their work explains; @stolen_longest_s
  *
  * The counts cover every report that was due in the measured time, and what else went wrong from
  * the warm-up's begin to the drain's end.

@@ -103,6 +103,10 @@ static void find_losses(struct outcome *trial, const struct outcome_rules *rules
 		complain(trial, result->sender_drops, "not taken by the port");
 	}
 	complain(trial, result->failed, "answered by an error");
+	/* beside reports some are always under way, when those alone are waited for */
+	if (!rules->ends && !result->sent_all)
+		complain(trial, result->heartbeats - result->heartbeats_answered,
+			"heartbeats unanswered");
 	if (!rules->drowns && !rules->ends)
 		complain(trial, result->unanswered, "unanswered");
 	if (!rules->ends)

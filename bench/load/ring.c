@@ -135,18 +135,18 @@ static unsigned batch(struct load *load, struct event events[BATCH])
 	return count;
 }
 
-bool ring_turn(struct load *load)
+unsigned ring_turn(struct load *load)
 {
 	struct event events[BATCH];
 	unsigned count = 0, last;
 
 	if (!load->feed)
-		return false;
+		return 0;
 	do {
 		last = batch(load, events);
 		count += last;
 	} while (last == BATCH && count < SLICE * BATCH);
 	if (count > 0)
 		hearth_feed_commit(load->feed);
-	return count > 0;
+	return count;
 }

@@ -89,8 +89,11 @@ static bool open_loop(struct load *load)
 		if (!measured)
 			continue;
 		run->sent++;
-		run->late += load->now > due + LATE_NS;
+		/* what a gap made late is the machine's doing, until all of it has been sent */
+		run->late += load->now > due + LATE_NS && load->gap_end <= run->even_at;
 	}
+	if (run->next == due_now)
+		run->even_at = load->now;
 	return sent > 0;
 }
 

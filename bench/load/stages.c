@@ -13,6 +13,8 @@
 /* Devices/s that come in at least, or the login is given up. */
 #define LOGIN_PACE 1000
 #define LOGIN_PATIENCE 30
+/* Where frames are lost by intent some logins are repeated, after 10 s, more than once. */
+#define LOGIN_PATIENCE_LOSS 180
 /* A reported trial that others spoilt is made again so often. */
 #define VOIDS_MOST 3
 /* Until what is under way has come: a TCP retransmission, a datagram's repeat after 10 s. */
@@ -36,8 +38,10 @@ static void on_login(void *context, uint32_t live, double rate)
 /* All that are not live come in. */
 static int log_in(struct instrument *run, struct load_login_result *result)
 {
-	double seconds = LOGIN_PATIENCE + (double)run->scenario.devices / LOGIN_PACE;
+	double seconds = (double)run->scenario.devices / LOGIN_PACE;
 	int rc;
+
+	seconds += run->scenario.faults.loss > 0 ? LOGIN_PATIENCE_LOSS : LOGIN_PATIENCE;
 
 	if (run->scenario.login.rate > 0)
 		seconds += run->scenario.devices / run->scenario.login.rate;

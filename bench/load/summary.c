@@ -314,7 +314,7 @@ double summary_rate(const struct summary *summary)
 
 bool summary_kept(const struct summary *summary)
 {
-	bool kept = true;
+	bool kept = summary->trial_count > 0;
 
 	if (summary->scenario->load == SCENARIO_SEARCH)
 		kept = !summary->search_error && summary->search.rate > 0;

@@ -4,6 +4,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <time.h>
 #include <x86intrin.h>
 
 /** At the drain's end nothing more comes if nothing came for so long. */
@@ -97,6 +98,7 @@ int load_login(struct load *load, double seconds, struct load_login_result *resu
 struct sample {
 	uint64_t at, cycles[LOAD_PART_COUNT], turns;
 	uint64_t gaps, gap_total;
+	uint64_t ran; /* ns of CPU that this thread has had */
 };
 
 struct trial_errand {
@@ -106,17 +108,23 @@ struct trial_errand {
 
 static void take_sample(struct load *load, struct sample *sample)
 {
+	struct timespec ran;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
 	*sample = (struct sample){.at = load->now,
 		.turns = load->turns,
 		.gaps = load->gaps,
-		.gap_total = load->gap_total};
+		.gap_total = load->gap_total,
+		.ran = (uint64_t)ran.tv_sec * SECOND_NS + (uint64_t)ran.tv_nsec};
 	memcpy(sample->cycles, load->cycles, sizeof(sample->cycles));
 }
 
 /* Everything answered, and nothing new at the ring for a while? */
 static bool drained(struct load *load, uint64_t *quiet_since, uint64_t *events)
 {
-	if (*events != load->figures.events || load->run.open > 0) {
+	bool asked = load->run.trial->heartbeats_only && load->oldest != NO_SLOT;
+
+	if (*events != load->figures.events || load->run.open > 0 || asked) {
 		*events = load->figures.events;
 		*quiet_since = load->now;
 	}
@@ -177,6 +185,16 @@ static uint64_t open_measured(const struct load *load)
 	return count;
 }
 
+/* Time that others had: what the kernel says was not ours, or, of a host below it, our own gaps. Where
+ * frames travel through the kernel, its threads have their share of that. */
+static double stolen(const struct load *load, const struct sample *from, const struct sample *to)
+{
+	double gaps = (double)(to->gap_total - from->gap_total) / (load->tsc_ghz * 1e9);
+	double taken = (double)(to->at - from->at) * 1e-9 - (double)(to->ran - from->ran) * 1e-9;
+
+	return taken > gaps && !load->wire->kernel ? taken : gaps;
+}
+
 static void fill_in(const struct load *load, const struct trial_errand *errand,
 	const struct figures *before, struct load_result *result)
 {
@@ -205,8 +223,7 @@ static void fill_in(const struct load *load, const struct trial_errand *errand,
 		.seconds = (double)(errand->to.at - errand->from.at) * 1e-9,
 		.tsc_hz = (uint64_t)(load->tsc_ghz * 1e9),
 		.turns = errand->to.turns - errand->from.turns,
-		.stolen_s = (double)(errand->to.gap_total - errand->from.gap_total) /
-			    (load->tsc_ghz * 1e9),
+		.stolen_s = stolen(load, &errand->from, &errand->to),
 		.stolen_gaps = errand->to.gaps - errand->from.gaps,
 		.stolen_longest_s = (double)load->gap_longest / (load->tsc_ghz * 1e9),
 	};

@@ -23,6 +23,7 @@ static struct outcome kept(void)
 	struct outcome trial = {.offered = 1000,
 		.result = {.offered = 2000,
 			.sent = 2000,
+			.sent_all = 3000,
 			.answered = 2000,
 			.delivered = 3000,
 			.seconds = 2,
@@ -117,6 +118,16 @@ static void test_rate_not_kept(void **state)
 	trial.result.answered = 1990;
 	outcome_judge(&trial, &strict);
 	assert_string_equal(trial.why, "10 never sent");
+
+	/* heartbeats beside reports are not waited for, alone they are */
+	trial = kept();
+	trial.result.heartbeats = 10;
+	trial.result.heartbeats_answered = 8;
+	outcome_judge(&trial, &strict);
+	assert_int_equal(trial.verdict, SEARCH_PASSED);
+	trial.result.sent_all = 0;
+	outcome_judge(&trial, &strict);
+	assert_string_equal(trial.why, "2 heartbeats unanswered");
 
 	/* a closed loop and heartbeats offer no rate */
 	trial = kept();
