@@ -121,7 +121,9 @@ static void find_lateness(struct outcome *trial, const struct outcome_rules *rul
 		(double)result->late > LATE_MOST * (double)result->sent)
 		because(trial, "%.2g %% sent late",
 			100 * (double)result->late / (double)result->sent);
-	if (result->offered > result->sent)
+	/* what the last step was too long for: as little as what may be late otherwise */
+	if ((double)(result->offered - result->sent) >
+		(rules->kernel ? LATE_MOST * (double)result->offered : 0))
 		because(trial, "%" PRIu64 " never sent", result->offered - result->sent);
 	if (trial->offered > 0 && result->rate < OUTCOME_ANSWERED_LEAST * trial->offered)
 		because(trial, "answered at %.0f/s only", result->rate);
