@@ -43,9 +43,7 @@ def facts():
 class Watch:
     """Shares of all CPUs' time since begin(): taken by the host, by other programs, idle."""
 
-    def __init__(self, cpus=None, read_stat=lambda: read("/proc/stat"),
-                 own_seconds=None):
-        self.cpus = cpus or os.cpu_count()
+    def __init__(self, read_stat=lambda: read("/proc/stat"), own_seconds=None):
         self.read_stat = read_stat
         self.own_seconds = own_seconds or own_cpu_seconds
         self.began = self.own = None

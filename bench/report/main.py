@@ -24,7 +24,7 @@ import schedule  # noqa: E402
 import sections  # noqa: E402
 import steps  # noqa: E402
 
-QUICK_SECONDS, FULL_SECONDS = 270, 3300
+QUICK_SECONDS, FULL_SECONDS = 240, 3300
 
 
 def arguments():
@@ -148,7 +148,8 @@ def quiet_enough(watch, void_share):
 
 
 def measure(options, rig, out):
-    runs = chosen(steps.Steps(rig, options.full, options.repetitions).all(), options.only)
+    all_steps = steps.Steps(rig, options.full, options.repetitions)
+    runs = chosen(all_steps.all(), options.only)
     if options.list:
         for step in dict.fromkeys(step for step, _ in runs):
             print("%-22s %4d s  %s" % (step.key, step.seconds, step.title))
@@ -162,6 +163,7 @@ def measure(options, rig, out):
         if not huge.enough():
             say("only %d huge pages of 2 MiB are free, %d were wanted" % (huge.free(), huge.wanted))
         plan = schedule.Schedule(seconds, watch, say, keeper(out / "raw"), options.void)
+        all_steps.left = plan.left
         say("%d runs in at most %d s" % (len(runs), seconds))
         plan.run_all(runs)
     report, text = make_report(options, rig, plan, began)

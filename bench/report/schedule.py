@@ -56,14 +56,18 @@ class Schedule:
     def expected(self, step):
         return max(self.took.get(step.key, 0), step.seconds)
 
+    def left(self):
+        """Seconds until the end of the time that there is."""
+        return self.until - self.clock()
+
     def time_for(self, step):
-        return self.clock() + self.expected(step) <= self.until
+        return self.expected(step) <= self.left()
 
     def run_all(self, runs):
         for number, (step, repetition) in enumerate(runs, 1):
             if not self.time_for(step):
                 self.left_out[step.key] = "left out: it needs about %d s, and %d s were left" % (
-                    self.expected(step), max(self.until - self.clock(), 0))
+                    self.expected(step), max(self.left(), 0))
                 self.say("%s: %s" % (step.key, self.left_out[step.key]))
                 continue
             self.run(step, repetition, "%d/%d" % (number, len(runs)))

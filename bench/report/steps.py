@@ -45,11 +45,17 @@ class Steps:
         self.rig, self.full, self.repetitions = rig, full, repetitions
         self.settings = FULL if full else QUICK
         self.found = {}  # by kind: the rate that its last search found
+        self.left = lambda: 3600.0  # seconds of the whole run; the schedule says
 
     # ---- Hearth, over memif and on kernel sockets ----
 
     def hearth(self, scenario, settings=(), devices=DEVICES, seconds=None, twin=False):
-        return self.rig.run(scenario, devices, settings, seconds or (600 if self.full else 60), twin)
+        return self.rig.run(scenario, devices, settings,
+                            self.at_most(seconds or (600 if self.full else 60)), twin)
+
+    def at_most(self, seconds):
+        """No step goes far beyond the end of the whole run, whatever the machine is busy with."""
+        return min(seconds, max(self.left(), 0) + 5)
 
     def search(self, kind, first, scenario, **how):
         """A search; those after the first of its kind begin near what that one found."""
@@ -107,7 +113,8 @@ class Steps:
     # ---- programs that measure by themselves ----
 
     def tool(self, command, name, seconds):
-        return programs.run_json(command, self.rig.directory, name, self.rig.cpus, seconds)
+        return programs.run_json(
+            command, self.rig.directory, name, self.rig.cpus, self.at_most(seconds))
 
     def peer(self, name, *options):
         connections = "16,64,1000,10000" if self.full else "16"

@@ -8,7 +8,7 @@ STAT = "cpu  %d 0 %d %d 0 %d %d %d 0 0\ncpu0 1 2 3\n"
 
 def watch(before, after, own):
     texts, seconds = iter([before, after]), iter([0.0, own])
-    return machine.Watch(2, lambda: next(texts), lambda: next(seconds)).begin()
+    return machine.Watch(lambda: next(texts), lambda: next(seconds)).begin()
 
 
 def test_shares_of_host_and_others():
