@@ -52,6 +52,12 @@ def value_text(value, unit):
     return "{:,.0f}".format(value) + UNITS[unit]
 
 
+def range_text(one, unit):
+    """From the lowest to the highest run, where there are several."""
+    runs = one["runs"]
+    return "%s to %s" % (value_text(min(runs), unit), value_text(max(runs), unit)) if len(runs) > 1 else ""
+
+
 def verdict(figure, value, values):
     goal = figures.goal_of(figure, values)
     if value is None:
@@ -72,7 +78,7 @@ def table(report):
         rows.append(
             "<tr><td>%s%s</td><td class=n>%s</td><td class=n>%s</td><td class='%s'>%s</td></tr>" % (
                 html.escape(figure.title), note(remark),
-                html.escape(value_text(one["value"], figure.unit)),
+                html.escape(value_text(one["value"], figure.unit)) + note(range_text(one, figure.unit)),
                 html.escape(("&ge; " if figure.better == "higher" else "&le; ") +
                             value_text(goal, figure.unit)).replace("&amp;", "&") if goal else "",
                 kind, word))
