@@ -26,7 +26,7 @@ FIGURES = (
     Figure("reports_all_sessions", "reports/s", None, "higher",
            "reports with all of them live, from random devices"),
     Figure("latency_p50_us", "us", 15, "lower",
-           "answer latency at half of that rate, median, from when a report was due"),
+           "answer latency at half the rate over TCP, median, from when a report was due"),
     Figure("latency_p99_us", "us", 60, "lower", "the same, 99 %"),
     Figure("latency_p999_us", "us", 250, "lower", "the same, 99.9 %"),
     Figure("cycles_ratio", "times", 1.5, "lower",

@@ -17,7 +17,7 @@ from schedule import Step, alternating  # noqa: E402
 
 DEVICES, ALL_DEVICES = 100000, 10000000
 # Of huge pages, for both sides; what of it is not there is made of small ones.
-MEGABYTES, ALL_MEGABYTES = 1400, 8200
+MEGABYTES, ALL_MEGABYTES = 1400, 11500
 FAULTS = ("heartbeats", "storm", "mixed", "gateway", "slow-readers", "loss", "rebind", "hostile")
 
 # Trials of a search are short in a quick run, its precision what short trials can tell.
