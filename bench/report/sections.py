@@ -80,13 +80,8 @@ def stage_rows(found):
         whole = collect.attempt(lambda result: {
             name: value["median"] for name, value in result["report"]["stages"].items()},
             found.one("worker-tcp")) or {}
-    alone = collect.attempt(alone_stages, found.one("stages")) or {}
+    alone = collect.attempt(collect.alone_stages, found.one("stages")) or {}
     return [(name, whole.get(name), alone.get(name)) for name in dict.fromkeys([*whole, *alone])]
-
-
-def alone_stages(result):
-    return {name: value["median"] if isinstance(value, dict) else value
-            for name, value in result["stages"].items()}
 
 
 def rate_rows(report, found):
@@ -173,7 +168,8 @@ def latency(report, found):
 def cycles(report, found):
     return page.plot(
         plots.paired(stage_rows(found), ("in the whole", "alone"), "Cycles by stage", "cycles a report"),
-        "Cycles a report, by stage: within the broker under load, and each stage measured alone.")
+        "Cycles a report, by stage: within the broker under load (receive and transmit with the ports), and "
+        "each stage measured alone.")
 
 
 def memory(report, found):

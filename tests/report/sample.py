@@ -61,6 +61,16 @@ def memory(name):
         {"connections": 100000, "bytes": None, "note": "files"}]}
 
 
+def stages():
+    parts = {name: {"cycles": {"median": cycles, "least": cycles * 0.9}, "tcp": tcp, "udp": 1}
+             for name, cycles, tcp in (("parse_tcp", 100.0, 1), ("parse_ack", 50.0, 2), ("parse_udp", 70.0, 0),
+                                       ("json", 300.0, 1), ("aes_decrypt", 400.0, 1),
+                                       ("headers_tcp", 150.0, 1), ("something_new", 50.0, 1))}
+    return {"report_bytes": 300, "ports": {"tcp": 700.0, "udp": 400.0}, "large": {
+        "sessions": 100000, "stages": parts, "sum_tcp": {"median": 1100.0, "least": 990.0},
+        "ratio_tcp": 1.2}}
+
+
 def record(step, result, repetition=1, error=None, void=False, shares=None):
     return {"step": step, "repetition": repetition, "seconds": 3.0, "shares": shares or dict(QUIET),
             "result": result, "error": error, "void": void}
@@ -78,6 +88,6 @@ def records():
     overload = hearth(1200000.0)
     overload["trials"] = [trial(3600000.0, answered=1140000.0)]
     return found + [
-        record("stages", {"sum": 1800.0, "stages": {name: 0.8 * cycles for name, cycles in STAGES.items()}}),
+        record("stages", stages()),
         record("overload", overload), record("mosquitto-tls", peer("mosquitto-tls", 38000.0)),
         record("redis-memory", memory("redis")), record("mosquitto-memory", memory("mosquitto"))]

@@ -33,10 +33,19 @@ def test_figures_of_a_whole_run():
     assert values["latency_p99_us"] == 48
     assert values["latency_p999_us"] == 190
     assert values["cycles_ratio"] == pytest.approx(sum(sample.STAGES.values()) / 1800)
+    assert "1.20 x" in report["figures"]["cycles_ratio"]["note"]
     assert values["overload_goodput"] == pytest.approx(0.95)
     assert report["figures"]["twin_ratio"]["note"] == "19000 devices"
     assert "0.02 %" in report["figures"]["latency_p99_us"]["note"]
     json.dumps(report)
+
+
+def test_parts_measured_alone_add_up_to_the_brokers_stages():
+    # a part counts as often as a report over TCP takes it; one without a place stands for itself
+    assert collect.alone_stages(sample.stages()) == {
+        "receive": 200.0, "json": 300.0, "aes": 400.0, "transmit": 150.0, "something_new": 50.0,
+        "ports": 700.0}
+    assert collect.alone_cycles(sample.stages()) == 1800
 
 
 def test_what_a_quick_run_leaves_out_says_so():
