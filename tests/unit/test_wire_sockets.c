@@ -159,17 +159,21 @@ static void say(uint32_t connection, const char *text)
 	up.wire->commit(up.wire, connection, (uint32_t)strlen(text));
 }
 
+/* More of what a socket has. Return: bytes that are there now. */
+static size_t more(int fd, void *bytes, size_t *length, size_t room)
+{
+	ssize_t got = recv(fd, (uint8_t *)bytes + *length, room - *length, MSG_DONTWAIT);
+
+	*length += got > 0 ? (size_t)got : 0;
+	return *length;
+}
+
 static void hears(int fd, const char *text)
 {
 	char bytes[256];
 	size_t length = 0;
 
-	UNTIL({
-		ssize_t got = recv(fd, bytes + length, sizeof(bytes) - length, MSG_DONTWAIT);
-
-		length += got > 0 ? (size_t)got : 0;
-		length >= strlen(text);
-	});
+	UNTIL(more(fd, bytes, &length, sizeof(bytes)) >= strlen(text));
 	assert_int_equal(length, strlen(text));
 	assert_memory_equal(bytes, text, length);
 }
@@ -310,12 +314,7 @@ static void test_slow_platform(void **state)
 		up.wire->poll(up.wire, now());
 		assert_true(sent < 64u << 20);
 	}
-	UNTIL({
-		ssize_t taken = recv(fd, heard + got, (64u << 20) - got, MSG_DONTWAIT);
-
-		got += taken > 0 ? (size_t)taken : 0;
-		got >= sent;
-	});
+	UNTIL(more(fd, heard, &got, 64u << 20) >= sent);
 	for (size_t i = 0; i < sent; i++)
 		assert_int_equal(heard[i], (uint8_t)(i * 31 >> 3));
 	UNTIL((room = up.wire->reserve(up.wire, connection, 10)));
@@ -323,6 +322,24 @@ static void test_slow_platform(void **state)
 	close(fd);
 	free(heard);
 	end();
+}
+
+/* The platform answers each datagram by its device's number. Return: answers that came so far. */
+static unsigned answer_all(unsigned source, unsigned *answered)
+{
+	struct sockaddr_in from;
+	socklen_t length = sizeof(from);
+	uint32_t text[2];
+
+	while (recvfrom(up.udp, text, sizeof(text), 0, (struct sockaddr *)&from, &length) ==
+		sizeof(text)) {
+		assert_int_equal(text[1], source);
+		assert_int_equal(ntohl(from.sin_addr.s_addr) & 63, 1 + text[0] % 62);
+		text[0] += source * DEVICES;
+		sendto(up.udp, text, 4, 0, (struct sockaddr *)&from, length);
+		++*answered;
+	}
+	return up.datagrams;
 }
 
 /* All devices send, from all their ports; each gets its own answer back. */
@@ -343,22 +360,7 @@ static void test_datagrams(void **state)
 			up.wire->datagram_commit(
 				up.wire, ticket, device % 5 == 4 ? 0 : sizeof(text));
 		}
-		UNTIL({
-			struct sockaddr_in from;
-			socklen_t length = sizeof(from);
-			uint32_t text[2];
-
-			while (recvfrom(up.udp, text, sizeof(text), 0, (struct sockaddr *)&from,
-				       &length) == sizeof(text)) {
-				assert_int_equal(text[1], source);
-				assert_int_equal(
-					ntohl(from.sin_addr.s_addr) & 63, 1 + text[0] % 62);
-				text[0] += source * DEVICES;
-				sendto(up.udp, text, 4, 0, (struct sockaddr *)&from, length);
-				answered++;
-			}
-			up.datagrams == (source + 1) * DEVICES / 5 * 4;
-		});
+		UNTIL(answer_all(source, &answered) == (source + 1) * DEVICES / 5 * 4);
 		assert_int_equal(answered, up.datagrams);
 		for (uint32_t device = 0; device < DEVICES; device++)
 			assert_int_equal(up.by_device[device],
