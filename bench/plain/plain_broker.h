@@ -15,6 +15,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** struct plain_random - a source that gives the same for the same @state: first member @random */
+struct plain_random {
+	struct random random;
+	uint64_t state;
+};
+
+/** plain_fill() - its @fill. */
+void plain_fill(struct random *random, void *out, size_t length);
+
 /**
  * struct plain_broker
  *

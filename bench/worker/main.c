@@ -235,6 +235,7 @@ static void usage(int status)
 		"  -c             checksums are verified and filled in by the port\n"
 		"  -H             tables in huge pages, where some are reserved\n"
 		"  -w SECONDS     -m idle: how long (10)\n"
+		"  --seed N       draw as this says, not as the system does: instructions repeat\n"
 		"  --json FILE    figures for programs, '-': standard output, after the text\n",
 		REPORT_LEAST, REPORT_MOST, DEVICES_GROUP, STACK_BURST, STACK_BURST);
 	exit(status);
@@ -266,8 +267,8 @@ static const char *const orders[] = {"sequence", "random"};
 
 static void options_read(int argc, char **argv)
 {
-	static const struct option words[] = {
-		{"json", required_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option words[] = {{"json", required_argument, NULL, 'j'},
+		{"seed", required_argument, NULL, 'S'}, {"help", no_argument, NULL, 'h'}, {0}};
 	struct traffic_options *t = &options.traffic;
 	int word;
 
@@ -309,6 +310,9 @@ static void options_read(int argc, char **argv)
 		case 'H':
 			t->huge = true;
 			break;
+		case 'S':
+			t->seed = number(optarg, 1, UINT32_MAX);
+			break;
 		case 'j':
 			options.json = optarg;
 			break;
@@ -340,6 +344,7 @@ int main(int argc, char **argv)
 	double resident;
 
 	options_read(argc, argv);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	traffic = traffic_new(&options.traffic, error, sizeof(error));
 	if (!traffic)
 		bad(error);

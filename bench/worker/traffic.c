@@ -53,7 +53,7 @@ static void take_in(struct traffic *t, const struct wire_sent *sent)
 		t->owing[t->owing_count++] = number;
 }
 
-static void take_sent(struct traffic *t, struct traffic_cost *cost)
+void traffic_take(struct traffic *t, struct traffic_cost *cost)
 {
 	struct wire_sent sent;
 
@@ -82,7 +82,7 @@ static void turn(struct traffic *t, struct frame *frames, unsigned count, uint64
 	cost->cycles += __rdtsc() - began;
 	cost->frames_in += count;
 	cost->turns++;
-	take_sent(t, cost);
+	traffic_take(t, cost);
 }
 
 static void begin(struct traffic *t, struct traffic_cost *cost)
@@ -113,7 +113,6 @@ static void end(struct traffic *t, struct traffic_cost *cost)
 	worker_turns(t->worker, &after);
 	for (unsigned i = 0; i < STAGE_COUNT; i++)
 		cost->stages[i] = after.busy_cycles[i] - t->before.busy_cycles[i];
-	drain(t);
 }
 
 /* ---- frames ---- */
@@ -291,6 +290,7 @@ bool traffic_login(struct traffic *t, struct traffic_cost *cost)
 	else
 		all_over_tcp(t, count, CONNECT_PORT, DEVICE_CONNECT, cost);
 	end(t, cost);
+	drain(t);
 	t->logged_in += count;
 	t->totals.logins += count;
 	return true;
@@ -337,27 +337,37 @@ static void exchange(struct traffic *t, struct traffic_cost *cost)
 	}
 }
 
-void traffic_report(struct traffic *t, struct traffic_cost *cost)
+unsigned traffic_prepare(struct traffic *t)
 {
 	const unsigned count = t->options.group < t->active ? t->options.group : t->active;
-	const bool alone = !t->options.udp && !t->options.riding;
 
-	begin(t, cost);
-	cost->items = count;
 	for (unsigned i = 0; i < count; i++)
 		t->numbers[i] = order_at(&t->order, (t->place + i) % t->active);
 	t->place = (t->place + count) % t->active;
 	begin_group(t, count);
 	expect_nothing(t);
 	messages(t, DEVICE_REPORT);
+	return count;
+}
+
+void traffic_settle(struct traffic *t)
+{
+	t->totals.reports += t->group_count;
+	look_at_answers(t, DEVICE_REPORT);
+	drain(t);
+}
+
+void traffic_report(struct traffic *t, struct traffic_cost *cost)
+{
+	begin(t, cost);
+	cost->items = traffic_prepare(t);
 	/* Where no ACK comes by itself the clock hardly moves, or answers would be sent again. */
-	if (alone)
+	if (!t->options.udp && !t->options.riding)
 		exchange(t, cost);
 	else
 		send_all(t, t->options.udp ? t->options.burst : 1, cost);
-	look_at_answers(t, DEVICE_REPORT);
 	end(t, cost);
-	t->totals.reports += count;
+	traffic_settle(t);
 }
 
 /* ---- nothing at all ---- */

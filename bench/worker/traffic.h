@@ -22,12 +22,13 @@
  * @udp: sessions over UDP, else TCP
  * @riding: a device's ACK of an answer rides on its next report; else it comes alone, at once. An
  *	answer takes memory until then: so an eighth of the devices reports, where there are many
+ * @seed: of all that is drawn, so that every run is like the other; 0: the system's
  * @good: checksums are the port's affair
  */
 struct traffic_options {
 	uint32_t sessions, report_bytes;
 	unsigned group, burst;
-	uint64_t ring_bytes;
+	uint64_t ring_bytes, seed;
 	bool udp, riding, random, good, huge;
 };
 

@@ -30,7 +30,8 @@ struct traffic {
 	struct plain_broker broker;
 	struct wire wire;
 	struct worker *worker;
-	struct random *random;
+	struct plain_random seeded;
+	struct random *system;
 	struct hearth_feed *reader;
 	struct turn_clock clock;
 	struct devices *devices;
@@ -49,3 +50,12 @@ struct traffic {
 	uint8_t (*answers)[DEVICE_ANSWER_MAX];
 	uint8_t ack_bytes[ACK_BUFFERS][64];
 };
+
+/** traffic_prepare() - the frames of the next group's reports. Return: how many. */
+unsigned traffic_prepare(struct traffic *traffic);
+
+/** traffic_take() - what left by the wire is with the devices. */
+void traffic_take(struct traffic *traffic, struct traffic_cost *cost);
+
+/** traffic_settle() - look at the group's answers and read its events. */
+void traffic_settle(struct traffic *traffic);

@@ -146,7 +146,7 @@ static void start(void)
 		assert_int_equal(pthread_create(&runners[i].thread, NULL, run, &runners[i]), 0);
 	}
 	race.rig->rounds = rounds;
-	race.rig->seed = options.seed;
+	race.rig->random.state = options.seed;
 }
 
 static void stop(void)

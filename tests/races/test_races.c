@@ -161,7 +161,7 @@ static void remove_and_add(void)
 static void long_ones_at_random_K18(void **state)
 {
 	schedules = 0;
-	race.rig->seed = options.seed;
+	race.rig->random.state = options.seed;
 	print_message("seed %llu\n", (unsigned long long)options.seed);
 	while (race.switches < options.switches) {
 		race_begin(draw(race.rig, 2), draw(race.rig, 2), draw(race.rig, 2));

@@ -365,7 +365,7 @@ static void kill_then(struct rig *rig, enum when when, enum step step)
 	if (when == WHEN_REPEATED)
 		rig_pass(rig, 10600 * MS, 100 * MS);
 	killed_turn(rig, step);
-	rig->seed ^= 0x5555; /* the child drew numbers that are used up */
+	rig->random.state ^= 0x5555; /* the child drew numbers that are used up */
 }
 
 /* The device goes on: it answers what it is asked, and comes back when its connection is gone. */
@@ -485,7 +485,7 @@ static void test_k23_a_worker_that_is_killed_in_every_turn_gets_there(void **sta
 	for (unsigned round = 0; round < 12; round++) {
 		for (enum step step = BEFORE_PUBLISH; step < STEPS; step++) {
 			killed_turn(rig, step);
-			rig->seed ^= 0x5555 + round;
+			rig->random.state ^= 0x5555 + round;
 			rig_restart(rig);
 		}
 		rig_pass(rig, 11 * SECOND, 500 * MS);

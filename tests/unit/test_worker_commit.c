@@ -57,7 +57,7 @@ static void turn_and_kill(struct rig *rig, unsigned number, enum step step)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KILLED);
-	rig->seed ^= 0x5555; /* the child drew numbers that are used up */
+	rig->random.state ^= 0x5555; /* the child drew numbers that are used up */
 	rig_restart(rig);
 }
 

@@ -52,7 +52,7 @@ static void killed_turn(struct rig *rig, enum step step)
 static void turn_and_kill(struct rig *rig, enum step step)
 {
 	killed_turn(rig, step);
-	rig->seed ^= 0x5555; /* the child drew numbers that are used up */
+	rig->random.state ^= 0x5555; /* the child drew numbers that are used up */
 	rig_restart(rig);
 }
 

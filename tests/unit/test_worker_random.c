@@ -154,7 +154,7 @@ static bool room_for(const struct chaos *c, unsigned frames)
 
 static void random_bytes(struct rig *rig, uint8_t *out, uint32_t length)
 {
-	rig_fill(&rig->random, out, length);
+	plain_fill(&rig->random.random, out, length);
 }
 
 /* Nothing but noise, some of it addressed to us. */
@@ -422,7 +422,7 @@ static void run(struct rig *rig, uint64_t seed)
 {
 	struct chaos *c = calloc(1, sizeof(*c));
 
-	rig->seed = seed;
+	rig->random.state = seed;
 	c->rig = rig;
 	c->canary.gadget = (struct gadget)GADGET(rig, SIDE_CANARY);
 	c->udp.gadget = (struct gadget)GADGET(rig, SIDE_A);

@@ -424,7 +424,7 @@ static void test_a_stalled_worker_holds_up_nobody_else(void **state)
 		if (rig->queues[0]->rx_count > STACK_BURST / 2)
 			link_fini(rig->queues[0]); /* its own queue overflows */
 		if (i % 4 == 0) {
-			rig->seed += 17;
+			rig->random.state += 17;
 			queue_request(&a, MC_HEARTBEAT, ++a.side.sequence);
 			queue_request(&c, MC_HEARTBEAT, ++c.side.sequence);
 		}

@@ -369,7 +369,7 @@ static void restart(struct play *p)
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-		rig->seed ^= 0x5555; /* the child drew numbers that are used up */
+		rig->random.state ^= 0x5555; /* the child drew numbers that are used up */
 	}
 	p->kills++;
 	rig_restart(rig);
@@ -449,7 +449,7 @@ static void run(unsigned workers, uint64_t seed, unsigned kill_each)
 
 	seed += first_seed;
 	print_message("seed %llu\n", (unsigned long long)seed);
-	rig->seed = seed;
+	rig->random.state = seed;
 	for (unsigned i = 0; i < DEVICES; i++) {
 		struct unit *u = &p->units[i];
 

@@ -66,8 +66,7 @@ struct rig {
 	bool stalled[RIG_WORKERS_MAX];
 	uint32_t team_chunks[RIG_WORKERS_MAX][CHUNK_CLASSES];
 	struct plain_broker broker;
-	struct random random;
-	uint64_t seed;
+	struct plain_random random;
 	struct hearth_feed *reader;
 	struct worker *worker;
 	struct turn_clock clock;
@@ -83,21 +82,11 @@ struct rig {
 
 /* ---- the worker's surroundings ---- */
 
-static inline void rig_fill(struct random *random, void *out, size_t length)
-{
-	struct rig *rig = (struct rig *)((char *)random - offsetof(struct rig, random));
-
-	for (size_t i = 0; i < length; i++) {
-		rig->seed = rig->seed * 6364136223846793005ULL + 1442695040888963407ULL;
-		((uint8_t *)out)[i] = (uint8_t)(rig->seed >> 56);
-	}
-}
-
 static inline uint32_t draw(struct rig *rig, uint32_t below)
 {
 	uint32_t value;
 
-	rig_fill(&rig->random, &value, sizeof(value));
+	plain_fill(&rig->random.random, &value, sizeof(value));
 	return value % below;
 }
 
@@ -170,8 +159,7 @@ static inline struct rig *rig_make_team(unsigned count)
 
 	assert_non_null(rig);
 	config = &rig->broker.config;
-	rig->seed = 20260101;
-	rig->random.fill = rig_fill;
+	rig->random = (struct plain_random){.random = {plain_fill}, .state = 20260101};
 	rig_set_clock(rig, START_US);
 	link_make(&rig->link, 1);
 	rig->count = count;
@@ -192,7 +180,7 @@ static inline struct rig *rig_make_team(unsigned count)
 	config->ports[0].address_count = 1;
 	config->ports[0].addresses[0] = (struct config_address){ip_from_v4(OUR_ADDRESS), 24};
 	config->feed.bytes = 1 << 20;
-	rig->broker.random = &rig->random;
+	rig->broker.random = &rig->random.random;
 	if (plain_make(&rig->broker, "/tmp", error, sizeof(error)))
 		fail_with("plain_make", error);
 	provision_all(rig->broker.store);
