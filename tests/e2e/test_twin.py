@@ -66,6 +66,17 @@ def test_reports_arrive(tmp_path, share, options):
         assert twin.stop() == 0
 
 
+def test_answers_wait_for_the_commit(tmp_path):
+    with Twin(tmp_path, feed={"acknowledge": "commit"}) as twin:
+        fleet = fleet_of(twin, 100, "--tcp-share", 50, "--interval", 0.1, "--reports", 10,
+                         "--strict")
+        twin.start()
+        feed = twin.feed()
+        status, summary = fleet.start().wait()
+        assert status == 0, summary
+        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 13
+
+
 @pytest.mark.parametrize("manners", [
     ("--split", 7, "--merge", 3), ("--bytes", 9000, "--split", 4000), ("--merge", 32),
 ])
