@@ -87,14 +87,20 @@ def rate_of(result):
     return result["rate"]
 
 
+def half_load(result):
+    """Of the trial at half of the rate, if it was not void."""
+    latency = result["latency"]["0.5"]
+    return None if latency["verdict"] == "void" else latency
+
+
 def latency_of(name):
-    return lambda result: result["latency"]["0.5"]["clean"][name]
+    return lambda result: half_load(result)["clean"][name]
 
 
 def of_latency(found, name):
     figure = of_runs(found, "hearth-tcp", latency_of(name))
     if figure["value"] is not None:
-        stolen = maths.median(attempt(lambda r: r["latency"]["0.5"]["stolen_share"], result)
+        stolen = maths.median(attempt(lambda r: half_load(r)["stolen_share"], result)
                               for result in found.results("hearth-tcp").values())
         figure["note"] = "stolen gaps left out%s" % (
             "" if stolen is None else ", %.2f %% of the time" % (100 * stolen))
@@ -152,9 +158,20 @@ def plain_text(found):
     return "" if ratio is None else "; over plain memory, without ports: %.2f x" % ratio
 
 
-def goodput_of(result):
-    """Answered a second under three times the peak, over the peak."""
-    return result["trials"][-1]["answered_rate"] / result["rate"]
+def overload_of(result):
+    return next(trial for trial in result["trials"] if trial["purpose"] == "overload" and
+                trial["verdict"] != "void")
+
+
+def of_overload(found):
+    """Answered a second under three times the peak, over the peak; sessions that ended spoil it."""
+    figure = of_runs(found, "overload", lambda result: overload_of(result)["faults"]["goodput_of_peak"])
+    trial = attempt(overload_of, found.one("overload"))
+    if figure["value"] is not None and trial:
+        figure["note"] = "%s/s offered; %d sessions ended; dropped at the sender: %d%s" % (
+            "{:,.0f}".format(trial["rate"]), trial["disconnected"], trial["sender_drops"],
+            "; " + trial["why"] if trial["why"] else "")
+    return figure
 
 
 def of_sessions(found):
@@ -184,7 +201,7 @@ TAKERS = {
     "latency_p999_us": lambda found: of_latency(found, "p99.9"),
     "cycles_ratio": of_cycles,
     "idle_share": lambda found: of_runs(found, "idle", lambda result: result["idle"]["idle_share"]),
-    "overload_goodput": lambda found: of_runs(found, "overload", goodput_of),
+    "overload_goodput": of_overload,
 }
 
 

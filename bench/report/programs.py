@@ -15,6 +15,10 @@ CLONE_NEWNET = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Void(Exception):
+    """What was measured says nothing: others had too much of the machine."""
+
+
 class Failed(Exception):
     """Something could not be measured; the text says why, in one line."""
 
@@ -44,13 +48,15 @@ def prepare(cpus):
     return before
 
 
-def last_lines(path, count=3):
-    """How a program ended, for a note."""
+def last_words(log, program):
+    """How a program ended, for a note: its last complaint, or whatever it said last."""
     try:
-        lines = [line for line in pathlib.Path(path).read_text("utf-8", "replace").splitlines() if line]
+        lines = [line for line in pathlib.Path(log).read_text("utf-8", "replace").splitlines() if line]
     except OSError:
         return ""
-    return "; ".join(lines[-count:])[-400:]
+    name = pathlib.Path(program).name + ": "
+    complaints = [line[len(name):] for line in lines if line.startswith(name)]
+    return ((complaints or lines or [""])[-1])[:300]
 
 
 def start(command, log, cpus):
@@ -97,9 +103,9 @@ def run_json(command, directory, name, cpus, seconds):
         found = json.loads(out.read_text("utf-8"))
     except (OSError, ValueError):
         raise Failed("%s ended with %d: %s" % (
-            pathlib.Path(command[0]).name, status, last_lines(log))) from None
+            pathlib.Path(command[0]).name, status, last_words(log, command[0]))) from None
     if isinstance(found, dict):
         found["exit"] = status
         if status:
-            found["said"] = last_lines(log)
+            found["said"] = last_words(log, command[0])
     return found

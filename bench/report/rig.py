@@ -84,7 +84,7 @@ class Rig:
         for command in steps:
             if programs.run(command, log, self.cpus, 900):
                 raise programs.Failed("%d devices cannot be provisioned: %s" % (
-                    devices, programs.last_lines(log)))
+                    devices, programs.last_words(log, command[0])))
         csv.unlink()
         self.registries[devices] = registry
         return registry
@@ -120,8 +120,10 @@ class Rig:
                  "--control", self.directory / "control.sock", *options],
                 self.directory, "instrument", self.cpus, seconds)
             if not broker.alive():
-                raise programs.Failed("the broker ended: %s" % programs.last_lines(broker.log))
+                raise programs.Failed("the broker ended: %s" % programs.last_words(broker.log, self.program(name)))
             found["broker_memory_line"] = broker.said("memory:")
+        if ((found.get("search") or {}).get("outcome") or "").startswith("void"):
+            raise programs.Void(found["search"]["outcome"])
         return found
 
 
@@ -153,7 +155,7 @@ class Broker:
                 return
             time.sleep(0.05)
         raise programs.Failed("%s does not start: %s" % (
-            self.program.name, programs.last_lines(self.log)))
+            self.program.name, programs.last_words(self.log, self.program)))
 
     def alive(self):
         return self.process.poll() is None

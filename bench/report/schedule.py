@@ -5,6 +5,7 @@
 import time
 
 import maths
+import programs
 
 TRIES = 3  # of a run that was void, time permitting
 
@@ -87,12 +88,14 @@ class Schedule:
         self.watch.begin()
         try:
             record.result = step.measure()
+        except programs.Void:
+            record.void = True
         except Exception as error:  # pylint: disable=broad-except  # one step never ends the rest
             record.error = "%s" % error or type(error).__name__
         record.seconds = self.clock() - began
         record.shares = self.watch.shares()
-        record.void = record.error is None and maths.is_void(
-            record.shares["taken"], self.void_share)
+        if record.error is None and maths.is_void(record.shares["taken"], self.void_share):
+            record.void = True
         if record.error is None:
             self.took[step.key] = max(self.took.get(step.key, 0), record.seconds)
         self.records.append(record)

@@ -35,6 +35,8 @@ def test_figures_of_a_whole_run():
     assert values["cycles_ratio"] == pytest.approx(sum(sample.STAGES.values()) / 1800)
     assert "1.20 x" in report["figures"]["cycles_ratio"]["note"]
     assert values["overload_goodput"] == pytest.approx(0.95)
+    assert report["figures"]["overload_goodput"]["note"] == (
+        "3,600,000/s offered; 0 sessions ended; dropped at the sender: 7")
     assert report["figures"]["twin_ratio"]["note"] == "19000 devices"
     assert "0.02 %" in report["figures"]["latency_p99_us"]["note"]
     json.dumps(report)
@@ -85,6 +87,16 @@ def test_a_result_of_another_form_costs_its_figures_only(step, result):
     assert not figures.problems(report)
     untouched = "reports_udp" if step != "hearth-udp" else "reports_tcp"
     assert report["figures"][untouched]["value"]
+
+
+def test_a_void_latency_trial_gives_none():
+    records = sample.records()
+    for record in records:
+        if record["step"] == "hearth-tcp" and record["repetition"] != 2:
+            record["result"]["latency"]["0.5"]["verdict"] = "void"
+    figures_of = report_of(records)["figures"]
+    assert figures_of["latency_p50_us"]["runs"] == [9.5]
+    assert figures_of["reports_tcp"]["value"] == 1000000
 
 
 def test_failed_void_and_left_out_are_told_apart():

@@ -2,6 +2,7 @@
 # Copyright (c) 2026, the Hearth authors
 """Which runs are made, again, or left out: a clock that only moves when something is run."""
 
+import programs
 import schedule
 
 
@@ -75,6 +76,13 @@ def test_a_void_run_is_made_again():
     bench.plan.run_all([(bench.step("a", 5), 1)])
     assert [record.void for record in bench.kept] == [True, True, False]
     assert {record.repetition for record in bench.kept} == {1}
+
+
+def test_a_program_that_calls_its_run_void_is_believed():
+    bench = Bench(100, Watch(0.0))
+    bench.plan.run_all([(bench.step("a", 5, error=programs.Void("others had 20 %")), 1)])
+    assert bench.made == ["a"] * schedule.TRIES
+    assert all(record.void and record.error is None for record in bench.kept)
 
 
 def test_a_void_run_is_not_made_for_ever():
