@@ -17,6 +17,7 @@ PACKAGES_BUILD=(meson ninja-build gcc libc6-dev pkg-config libdpdk-dev libmbedtl
 PACKAGES_CHECK=(clang clang-format libclang-rt-14-dev liblwip-dev dpdk-dev python3-pytest python3-pytest-xdist python3-cryptography
 	strace ethtool iputils-ping)
 PACKAGES_PEERS=(redis-server mosquitto)
+PACKAGES_FULL=(valgrind) # of a full benchmark: instructions are counted
 
 say() {
 	printf '%s%s:%s %s\n' "$BOLD" "$PROGRAM" "$PLAIN" "$*"
