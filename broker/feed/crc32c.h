@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** feed_crc32c() - CRC-32C of @length bytes; SSE4.2's instruction where the CPU has it. */
+/** feed_crc32c() - CRC-32C of @length bytes; by SSE4.2's instruction and AVX-512 where the CPU
+ * has them. */
 uint32_t feed_crc32c(const void *data, size_t length);
 
 /** feed_crc32c_plain() - the same without special instructions. */

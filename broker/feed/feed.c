@@ -102,8 +102,7 @@ int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_reco
 	static const uint8_t zeros[16];
 	uint8_t *start = ring->data + ring->offset;
 	uint8_t *at = start + sizeof(*record);
-	uint64_t used = sizeof(*record) + record->device_length + record->gateway_length +
-			(uint64_t)record->payload_length;
+	uint64_t used = feed_record_used(record);
 	uint64_t length = feed_round(used, 16);
 
 	if (!feed_find_room(ring, class, used))
@@ -124,10 +123,6 @@ int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_reco
 	put(&at, payload, record->payload_length);
 	put(&at, zeros, length - used);
 	feed_copy(start, record, sizeof(*record));
-	record->checksum = feed_crc32c(start + offsetof(struct hearth_record, id),
-		used - offsetof(struct hearth_record, id));
-	feed_copy(start + offsetof(struct hearth_record, checksum), &record->checksum,
-		sizeof(record->checksum));
 
 	ring->pending += length;
 	ring->offset += length;
@@ -138,10 +133,35 @@ int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_reco
 	return 0;
 }
 
+/*
+ * The checksums of all that a turn wrote: one does not depend on the other, so that several are
+ * under way at once, where in between decisions each would be waited for.
+ */
+static void seal(struct feed_ring *ring)
+{
+	uint64_t left = ring->pending - ring->head;
+	uint8_t *at = ring->data + ring->head % ring->bytes;
+
+	while (left) {
+		const struct hearth_record *record = (const struct hearth_record *)at;
+		const uint32_t length = record->length;
+		const uint32_t checksum = feed_crc32c(at + offsetof(struct hearth_record, id),
+			feed_record_used(record) - offsetof(struct hearth_record, id));
+
+		feed_copy(
+			at + offsetof(struct hearth_record, checksum), &checksum, sizeof(checksum));
+		left -= length;
+		at += length;
+		if (at >= ring->data + ring->bytes)
+			at -= ring->bytes;
+	}
+}
+
 void feed_publish(struct feed_ring *ring)
 {
 	if (ring->head == ring->pending)
 		return;
+	seal(ring);
 	ring->head = ring->pending;
 	feed_store(&ring->cursors->head.value, ring->head);
 	if (ring->head - ring->tail > ring->bytes / COMMIT_LOOK_SHARE)

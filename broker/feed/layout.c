@@ -107,8 +107,7 @@ uint32_t feed_record_check(const uint8_t *data, uint64_t cursor, uint64_t availa
 	if (available < sizeof(*record) || record->length < sizeof(*record) ||
 		record->length > available || record->length % 16 || record->id != cursor)
 		return 0;
-	used = sizeof(*record) + record->device_length + record->gateway_length +
-	       (uint64_t)record->payload_length;
+	used = feed_record_used(record);
 	if (record->length != feed_round(used, 16))
 		return 0;
 	if (record->checksum != feed_crc32c(data + offsetof(struct hearth_record, id),

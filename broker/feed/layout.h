@@ -121,6 +121,13 @@ static inline uint64_t feed_round(uint64_t value, uint64_t step)
 	return (value + step - 1) / step * step;
 }
 
+/** feed_record_used() - bytes of a record without its padding. */
+static inline uint64_t feed_record_used(const struct hearth_record *record)
+{
+	return sizeof(*record) + record->device_length + record->gateway_length +
+	       (uint64_t)record->payload_length;
+}
+
 /** feed_file_bytes() - size of PATH. */
 static inline uint64_t feed_file_bytes(const struct feed_header *header)
 {

@@ -122,6 +122,7 @@ static void test_damaged_head(void **state)
 	struct hearth_item item;
 
 	assert_int_equal(fixture_write_small(feed_ring(feed, 0), FEED_REQUEST), 0);
+	feed_publish(feed_ring(feed, 0));
 	for (unsigned i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		const uint64_t first = 4096;
 		struct hearth_feed *reader;
