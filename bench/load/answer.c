@@ -150,8 +150,10 @@ void answer_datagram(struct load *load, uint32_t device, const uint8_t *data, ui
 
 /* ---- bursts of whole frames ---- */
 
-static const uint16_t kinds[] = {
-	[REQUEST_HEARTBEAT] = 1001, [REQUEST_LOGIN] = 1003, [REQUEST_CONNECT] = 1005};
+static const uint16_t kinds[] = {[REQUEST_HEARTBEAT] = 1001,
+	[REQUEST_LOGIN] = 1003,
+	[REQUEST_CONNECT] = 1005,
+	[REQUEST_BIND] = 2013};
 
 static bool is_code(const struct load *load, const struct slot *s, const uint8_t *digits)
 {
@@ -276,13 +278,15 @@ static bool is_expected(struct load *load, const struct arrival *arrival, struct
 	case REQUEST_REPORT:
 	case REQUEST_HEARTBEAT:
 		if (!text_is_answer(&load->identity,
-			    s->kind == REQUEST_REPORT ? s->device : UINT32_MAX, s->sequence,
+			    s->kind == REQUEST_REPORT ? s->about : UINT32_MAX, s->sequence,
 			    &load->clock, (const char *)opened->text, opened->length))
 			return false;
 		life_answered(load, slot, 0);
 		return true;
 	case REQUEST_LOGIN:
 		return is_grant(load, slot, opened);
+	case REQUEST_BIND:
+		return false;
 	case REQUEST_CONNECT:
 		break;
 	}

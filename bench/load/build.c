@@ -29,7 +29,9 @@ static unsigned padded(unsigned length)
 /* An upper bound of a request's frame. */
 static uint32_t frame_bytes(const struct load *load, const struct slot *s)
 {
-	unsigned text = s->kind == REQUEST_REPORT ? report_of(load, s)->bytes : 144;
+	unsigned text = s->kind == REQUEST_REPORT ? report_of(load, s)->bytes
+			: s->kind == REQUEST_BIND ? 192
+						  : 144;
 
 	return FRAMING + VECTOR64_LENGTH(padded(text));
 }
@@ -43,11 +45,14 @@ static unsigned write_text(struct load *load, const struct slot *s, char *out)
 	switch ((enum request_kind)s->kind) {
 	case REQUEST_REPORT:
 		return text_report(
-			report_of(load, s), s->device, s->n, digits + 6, s->sequence, out);
+			report_of(load, s), s->about, s->n, digits + 6, s->sequence, out);
 	case REQUEST_HEARTBEAT:
 		return text_heartbeat(d->token, digits + 6, s->sequence, out);
 	case REQUEST_LOGIN:
 		return text_login(&load->identity, s->device, digits + 6, s->sequence, out);
+	case REQUEST_BIND:
+		return text_bind(
+			&load->identity, s->device, s->about, digits + 6, s->sequence, out);
 	case REQUEST_CONNECT:
 		break;
 	}
@@ -69,8 +74,10 @@ static void expand(struct load *load, const struct slot *s, struct secret *secre
 	}
 }
 
-static const unsigned codes[] = {
-	[REQUEST_HEARTBEAT] = 1000, [REQUEST_LOGIN] = 1002, [REQUEST_CONNECT] = 1004};
+static const unsigned codes[] = {[REQUEST_HEARTBEAT] = 1000,
+	[REQUEST_LOGIN] = 1002,
+	[REQUEST_CONNECT] = 1004,
+	[REQUEST_BIND] = 2012};
 
 static uint32_t write_frame(const struct load *load, const struct slot *s, const uint8_t *secret,
 	uint32_t length, uint8_t *room)

@@ -62,7 +62,13 @@ struct device {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct device) == 64, "a device is a cache line");
 
-enum request_kind { REQUEST_REPORT, REQUEST_HEARTBEAT, REQUEST_LOGIN, REQUEST_CONNECT };
+enum request_kind {
+	REQUEST_REPORT,
+	REQUEST_HEARTBEAT,
+	REQUEST_LOGIN,
+	REQUEST_CONNECT,
+	REQUEST_BIND /* 2012, for a sub-device */
+};
 
 #define NO_SLOT UINT32_MAX
 
@@ -70,6 +76,7 @@ enum request_kind { REQUEST_REPORT, REQUEST_HEARTBEAT, REQUEST_LOGIN, REQUEST_CO
  * struct slot - a request under way, or a login from its first SYN on
  * @due: when it was to be sent; @sent: when it was, last
  * @n: number of a report
+ * @about: whose report it is, or who is to be bound: the device itself, or its sub-device
  * @time: Unix seconds that it carries: a repeat is the same bytes
  * @next: the device's next younger one, the youngest's leads to the oldest
  * @older, @newer: neighbours by @sent
@@ -77,7 +84,7 @@ enum request_kind { REQUEST_REPORT, REQUEST_HEARTBEAT, REQUEST_LOGIN, REQUEST_CO
  */
 struct slot {
 	uint64_t due, sent;
-	uint32_t device, n, time;
+	uint32_t device, n, about, time;
 	uint32_t next, older, newer;
 	uint16_t sequence;
 	uint8_t kind, sends;
@@ -131,7 +138,8 @@ struct figures {
 	uint64_t heartbeats, heartbeats_answered, checked;
 	uint64_t events, doubled, gone, online, offline, disconnected, relogins;
 	uint64_t wrong[LOAD_WRONG_COUNT];
-	uint64_t sent; /* reports */
+	uint64_t sent;                    /* reports */
+	uint64_t of_subdevices, bindings; /* events of 2012 */
 };
 
 /**
@@ -188,6 +196,10 @@ struct load {
 	uint32_t waiting_first, waiting_count;
 	uint32_t logging_in;
 	uint64_t login_from, login_begun;
+
+	/* the gateway's sub-devices: bound so far; one is asked for, or was refused */
+	uint32_t bound;
+	bool binding, bind_refused;
 
 	/* order */
 	uint64_t random;
@@ -295,6 +307,31 @@ void life_answered(struct load *load, uint32_t slot, uint32_t result);
 
 /** life_lost() - a device has no connection any more; it logs in again. */
 void life_lost(struct load *load, uint32_t device);
+
+/* gateway.c */
+
+/** gateway_live() - the gateway has connected: none of its sub-devices is bound. */
+void gateway_live(struct load *load);
+
+/** gateway_turn() - the next sub-device is shown to the platform. Return: something was done. */
+bool gateway_turn(struct load *load);
+
+/** gateway_answered() - that was answered: @bound or refused. */
+void gateway_answered(struct load *load, bool bound);
+
+/** gateway_about() - whose the next report of @device is. */
+uint32_t gateway_about(const struct load *load, uint32_t device);
+
+/** gateway_chosen() - is the next report one of the gateway's, by their share? @random: 64 bits */
+static inline bool gateway_chosen(const struct load *load, uint64_t random)
+{
+	return load->bound == load->config.subdevices &&
+	       (double)(random >> 11) * 0x1p-53 < load->config.gateway_share;
+}
+
+/** gateway_event() - an event about a sub-device, or that one was bound. Return: false: it is not, or
+ * a wrong one. */
+bool gateway_event(struct load *load, uint32_t device, const struct hearth_item *item);
 
 /* ring.c */
 

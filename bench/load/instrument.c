@@ -178,6 +178,8 @@ static int start_engine(struct instrument *run)
 		.in_order = scenario->order == SCENARIO_IN_ORDER,
 		.outstanding = LOAD_OUTSTANDING_MAX,
 		.prepared = scenario->prepared,
+		.subdevices = scenario->faults.hot_gateway.subdevices,
+		.gateway_share = scenario->faults.hot_gateway.share,
 		.feed = run->feed};
 	char error[ERROR] = "";
 

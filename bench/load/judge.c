@@ -199,10 +199,26 @@ static bool take_connect(struct load *load, const struct reading *reading, uint3
 	return true;
 }
 
+/* Result 0 says that the question was right; authResult, whether the sub-device is (5.4.3). */
+static bool take_bind(struct load *load, const struct reading *reading, uint32_t slot)
+{
+	char id[IDENTITY_ID];
+
+	identity_id(&load->identity, load->slots[slot].about, id);
+	if (!is_text(reading, "subDeviceId", id, sizeof(id)) ||
+		!is_text(reading, "authResult", NULL, 1))
+		return false;
+	gateway_answered(load, is_text(reading, "authResult", "0", 1));
+	slot_put(load, slot);
+	return true;
+}
+
 static void act(struct load *load, const struct reading *reading, uint32_t slot)
 {
-	static const uint16_t codes[] = {
-		[REQUEST_HEARTBEAT] = 1001, [REQUEST_LOGIN] = 1003, [REQUEST_CONNECT] = 1005};
+	static const uint16_t codes[] = {[REQUEST_HEARTBEAT] = 1001,
+		[REQUEST_LOGIN] = 1003,
+		[REQUEST_CONNECT] = 1005,
+		[REQUEST_BIND] = 2013};
 	const struct slot *s = &load->slots[slot];
 	const json_t *result = json_object_get(reading->body, "result");
 	json_int_t now = load->clock.now;
@@ -215,7 +231,7 @@ static void act(struct load *load, const struct reading *reading, uint32_t slot)
 	}
 	if (!is_between(reading, "time", now - TIME_TOLERANCE, now + TIME_TOLERANCE))
 		wrong(load, reading, LOAD_BAD_TIME);
-	identity_id(&load->identity, s->device, id);
+	identity_id(&load->identity, s->kind == REQUEST_REPORT ? s->about : s->device, id);
 	if (!json_is_integer(result))
 		good = false;
 	else if (json_integer_value(result) != 0)
@@ -224,6 +240,8 @@ static void act(struct load *load, const struct reading *reading, uint32_t slot)
 		good = take_login(load, reading, slot);
 	else if (s->kind == REQUEST_CONNECT)
 		good = take_connect(load, reading, slot);
+	else if (s->kind == REQUEST_BIND)
+		good = take_bind(load, reading, slot);
 	else if (s->kind == REQUEST_REPORT && !is_text(reading, "deviceId", id, sizeof(id)))
 		wrong(load, reading, LOAD_BAD_DEVICE);
 	else

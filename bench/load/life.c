@@ -127,6 +127,8 @@ void life_live(struct load *load, uint32_t slot)
 	load->logging_in--;
 	load->figures.connects++;
 	load->figures.relogins += d->again;
+	if (device == 0 && load->config.subdevices)
+		gateway_live(load);
 	d->again = true;
 }
 
@@ -195,6 +197,9 @@ void life_answered(struct load *load, uint32_t slot, uint32_t result)
 		load->figures.heartbeats_answered += result == 0;
 		load->figures.failures += result != 0;
 		break;
+	case REQUEST_BIND:
+		gateway_answered(load, false);
+		break;
 	case REQUEST_LOGIN:
 	case REQUEST_CONNECT:
 		life_lost(load, s->device);
@@ -258,6 +263,8 @@ bool life_turn(struct load *load)
 		begin(load, device);
 		worked = true;
 	}
+	if (load->config.subdevices)
+		worked |= gateway_turn(load);
 	return worked;
 }
 

@@ -42,6 +42,9 @@ struct load_wire;
  * @check_every: of so many answers one is checked by mbedTLS and jansson besides; 0: 1024
  * @retry_ms: without an answer for so long a request over UDP, or a login, is sent again (three
  *	sends in all); 0: 10,000
+ * @subdevices: the first device is a gateway with so many, whose indices follow the devices'; it
+ *	shows the platform their PINs after each connect
+ * @gateway_share: of all reports that are theirs, once all are bound
  * @prepared: UDP: frames are made ahead and sent as they are until answered (overload)
  * @feed: path of the event rings; NULL: nobody reads them here, lost and doubled stay 0
  */
@@ -59,6 +62,8 @@ struct load_config {
 	unsigned heartbeat_s;
 	unsigned check_every;
 	unsigned retry_ms;
+	uint32_t subdevices;
+	double gateway_share;
 	bool prepared;
 	const char *feed;
 };
@@ -169,10 +174,12 @@ const char *load_part_name(enum load_part part);
  * @late: sent more than a millisecond after they were due, though no gap of our own held them up
  * @skipped: chosen devices passed over: not live, or too many of theirs under way
  * @answered: result 0; @refused: 999999, no room; @failed: any other result
+ * @denied: any result but 0, of the warm-up's reports and of heartbeats too
  * @repeated: sent again for want of an answer
  * @unanswered: still without one after the drain; @unanswered_all: those of the warm-up too
  * @delivered: seen at the ring; @lost: not seen there after the drain; @doubled
  * @heartbeats, @heartbeats_answered: beside the reports
+ * @of_subdevices: of all that were sent, those about the gateway's; @bound: so many are bound now
  * @checked: answers that jansson and mbedTLS looked at besides, or because they differed
  * @wrong: by reason
  * @sender_drops: frames that our port or stack did not take or had no buffer for
@@ -188,9 +195,10 @@ const char *load_part_name(enum load_part part);
  */
 struct load_result {
 	uint64_t offered, sent, sent_all, late, skipped;
-	uint64_t answered, refused, failed, repeated, unanswered, unanswered_all;
+	uint64_t answered, refused, failed, denied, repeated, unanswered, unanswered_all;
 	uint64_t delivered, lost, doubled;
 	uint64_t heartbeats, heartbeats_answered;
+	uint64_t of_subdevices, bound;
 	uint64_t checked, wrong[LOAD_WRONG_COUNT];
 	uint64_t sender_drops, disconnected, relogins;
 	char first_wrong[160];

@@ -50,10 +50,21 @@ static bool fields_are_right(
 		       record->sequence == (uint16_t)(d->base + record->count));
 }
 
+/* Whose report of the gateway is it, by its own word? The gateway's, if that is nobody. */
+static uint32_t reported(
+	const struct load *load, const struct text_report *report, const char *payload)
+{
+	uint32_t about = identity_index(&load->identity, payload + report->id_at);
+	uint32_t first = load->config.devices;
+
+	return about >= first && about - first < load->config.subdevices ? about : 0;
+}
+
 static void uplink(struct load *load, const struct event *event)
 {
 	const struct hearth_record *record = event->item.record;
 	struct device *d = &load->devices[event->device];
+	uint32_t about = event->device;
 	const struct text_report *report = report_by_length(load, record->payload_length);
 	char want[TEXT_REPORT_MAX + 16], digits[16];
 	uint32_t n;
@@ -67,8 +78,11 @@ static void uplink(struct load *load, const struct event *event)
 		load_wrong(load, LOAD_BAD_PAYLOAD, event->device, "an event without a number");
 		return;
 	}
+	/* the gateway's may be about a sub-device: that one which the report's number makes it */
+	if (event->device == 0 && load->config.subdevices)
+		about = reported(load, report, event->item.payload);
 	digits16(digits, record->device_time);
-	text_report(report, event->device, n, digits + 6, record->sequence, want);
+	text_report(report, about, n, digits + 6, record->sequence, want);
 	if (memcmp(want, event->item.payload, record->payload_length) != 0) {
 		load_wrong(load, LOAD_BAD_PAYLOAD, event->device, "an event's payload");
 		return;
@@ -90,6 +104,12 @@ static void uplink(struct load *load, const struct event *event)
 
 static void look_at(struct load *load, const struct event *event)
 {
+	if (load->config.subdevices && gateway_event(load, event->device, &event->item))
+		return;
+	if (event->device >= load->config.devices) {
+		load_wrong(load, LOAD_BAD_EVENT, event->device, "an event of a sub-device");
+		return;
+	}
 	switch (event->item.record->event) {
 	case HEARTH_UPLINK:
 		uplink(load, event);
@@ -123,7 +143,8 @@ static unsigned batch(struct load *load, struct event events[BATCH])
 		event->device = event->item.record->device_length == IDENTITY_ID
 					? identity_index(&load->identity, event->item.device)
 					: UINT32_MAX;
-		if (event->device >= load->config.devices) {
+		if (event->device == UINT32_MAX ||
+			event->device >= load->config.devices + load->config.subdevices) {
 			load_wrong(load, LOAD_BAD_STRANGER, 0, "an event of a stranger");
 			continue;
 		}

@@ -14,7 +14,6 @@
 
 static const char *const transports[] = {"tcp", "udp", NULL};
 static const char *const orders[] = {"random", "sequence", NULL};
-static const char *const acknowledges[] = {"now", "delayed", NULL};
 static const char *const booleans[] = {"false", "true", NULL};
 
 /* What the broker answers by itself once the event is safe (5.4): one report, one event. */
@@ -217,7 +216,6 @@ static const struct config_field fields[] = {
 	REAL("warmup", warmup, 0, 3600, "seconds"),
 	REAL("drain", drain, 0, 600, "seconds"),
 	{.key = "latency_at", .kind = FIELD_READ, .read = read_latency_at},
-	WORD("acknowledge", acknowledge_delayed, acknowledges),
 	MAP("faults", fault_fields),
 	WORD("prepared", prepared, booleans),
 	REAL("offered", offered, 0.01, 100, "times the peak"),

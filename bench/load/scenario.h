@@ -85,7 +85,6 @@ struct scenario_faults {
  * @drain: seconds that answers are waited for after a trial, where any are missing; 0: 3, or 25
  *	where faults or overload make some of them late
  * @latency_at: shares of the found rate at which latency is measured
- * @acknowledge_delayed: TCP: a device acknowledges as hosts do, not each segment at once
  * @prepared, @offered: UDP: frames made ahead and sent @offered times as fast as the broker's peak
  * @feed, @control: the event ring's path and the control socket; owned; NULL: the command line's
  */
@@ -112,7 +111,6 @@ struct scenario {
 	double seconds, warmup, drain;
 	double latency_at[SCENARIO_LATENCIES_MAX];
 	uint32_t latencies;
-	bool acknowledge_delayed;
 	struct scenario_faults faults;
 	bool prepared;
 	double offered;

@@ -50,9 +50,6 @@ static int check_transport(
 		return config_refuse(reader, place(reader, root, "report", "bytes"),
 			"report.bytes is %u, and a datagram holds %u: less, or transport: tcp",
 			scenario_largest(scenario), SCENARIO_DATAGRAM_MOST);
-	if (scenario->transport == SCENARIO_UDP && scenario->acknowledge_delayed)
-		return config_refuse(reader, place(reader, root, "acknowledge", NULL),
-			"acknowledge is TCP's, and transport is udp: leave it out");
 	if (scenario->transport == SCENARIO_UDP && faults->slow_readers.share > 0)
 		return config_refuse(reader, place(reader, root, "faults", "slow_readers"),
 			"faults.slow_readers needs transport: tcp: nothing waits for a datagram's "

@@ -19,6 +19,8 @@ static uint32_t choose(struct load *load)
 {
 	uint32_t devices = load->config.devices;
 
+	if (load->config.subdevices && gateway_chosen(load, draw(load)))
+		return 0;
 	if (!load->config.in_order)
 		return (uint32_t)((draw(load) >> 32) * devices >> 32);
 	if (++load->order_next >= devices)
@@ -55,6 +57,7 @@ static bool send_report(struct load *load, uint64_t due, bool measured)
 		s->n = d->account.sent + 1;
 		s->sequence = (uint16_t)(d->base + d->count + 1);
 		s->time = load->clock.now;
+		s->about = load->config.subdevices ? gateway_about(load, device) : device;
 		s->measured = measured;
 		if (!build_add(load, slot)) {
 			slot_put(load, slot);
@@ -63,6 +66,7 @@ static bool send_report(struct load *load, uint64_t due, bool measured)
 		d->account.sent++;
 		d->count++;
 		load->figures.sent++;
+		load->figures.of_subdevices += load->slots[slot].about != device;
 		load->run.open++;
 		return true;
 	}

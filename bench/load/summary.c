@@ -84,6 +84,7 @@ COUNT_ROW(relogins)
 COUNT_ROW(heartbeats)
 COUNT_ROW(heartbeats_answered)
 COUNT_ROW(checked)
+COUNT_ROW(of_subdevices)
 
 static void row_wrong(const struct outcome *trial, char cell[CELL])
 {
@@ -149,6 +150,7 @@ static const struct row counts[] = {
 	{"came back", row_relogins, false},
 	{"heartbeats", row_heartbeats, false},
 	{"  answered", row_heartbeats_answered, false},
+	{"of sub-devices", row_of_subdevices, false},
 	{"checked twice", row_checked, false},
 };
 

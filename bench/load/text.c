@@ -150,6 +150,24 @@ unsigned text_connect(const char token[16], const char digits[10], uint16_t sequ
 	return finish(out, at, digits);
 }
 
+unsigned text_bind(const struct identity *identity, uint32_t index, uint32_t about,
+	const char digits[10], uint16_t sequence, char *out)
+{
+	char *at = out;
+
+	PUT(at, "{\"sequence\":\"");
+	at = put_sequence(at, sequence);
+	PUT(at, "\",\"deviceId\":\"");
+	identity_id(identity, index, at);
+	at += IDENTITY_ID;
+	PUT(at, "\",\"subDeviceId\":\"");
+	identity_id(identity, about, at);
+	at += IDENTITY_ID;
+	PUT(at, "\",\"pin\":\"");
+	identity_pin(identity, about, at);
+	return finish(out, at + IDENTITY_PIN, digits);
+}
+
 unsigned text_heartbeat(const char token[16], const char digits[10], uint16_t sequence, char *out)
 {
 	return finish(out, put_token(out, token, sequence), digits);

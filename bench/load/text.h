@@ -47,6 +47,9 @@ uint32_t text_report_number(const struct text_report *report, const char *text, 
 unsigned text_login(const struct identity *identity, uint32_t index, const char digits[10],
 	uint16_t sequence, char *out);
 unsigned text_connect(const char token[16], const char digits[10], uint16_t sequence, char *out);
+/* @about: a sub-device of @index */
+unsigned text_bind(const struct identity *identity, uint32_t index, uint32_t about,
+	const char digits[10], uint16_t sequence, char *out);
 unsigned text_heartbeat(const char token[16], const char digits[10], uint16_t sequence, char *out);
 
 /**

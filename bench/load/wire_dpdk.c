@@ -46,6 +46,7 @@ static int start_port(struct wire_dpdk *dpdk, char *error, size_t size)
 		.rss = &dpdk->rss,
 		.megabytes = config->megabytes / 2};
 	uint8_t key[RSS_KEY_BYTES];
+	size_t used;
 	int rc = eal_start(&eal, error, size);
 
 	if (rc)
@@ -54,7 +55,12 @@ static int start_port(struct wire_dpdk *dpdk, char *error, size_t size)
 		dpdk->random->fill(dpdk->random, key, sizeof(key));
 	while (rss_init(&dpdk->rss, key, 1) != 0);
 	dpdk->port = port_open(&port, error, size);
-	return dpdk->port ? 0 : -EIO;
+	if (dpdk->port)
+		return 0;
+	used = strlen(error);
+	if (strstr(config->device, "role=client"))
+		snprintf(error + used, size - used, " (is a broker running with the other end?)");
+	return -EIO;
 }
 
 /* All ports that devices may send datagrams from. */

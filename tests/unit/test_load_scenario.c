@@ -53,7 +53,7 @@ static void test_defaults(void **state)
 	assert_true(scenario.seconds == 10 && scenario.warmup == 1);
 	assert_int_equal(scenario.latencies, 2);
 	assert_true(scenario.latency_at[0] == 0.5 && scenario.latency_at[1] == 0.9);
-	assert_false(scenario.acknowledge_delayed || scenario.prepared);
+	assert_false(scenario.prepared);
 	assert_true(scenario.offered == 1);
 	assert_false(scenario_disturbed(&scenario));
 	assert_null(scenario.feed);
@@ -73,7 +73,7 @@ static void test_every_key(void **state)
 			      "heartbeat: 45\norder: sequence\n"
 			      "load:\n  search: {from: 1e3, to: 2e6, seconds: 0.5, repeat: 3, "
 			      "precision: 0.005}\n"
-			      "seconds: 30\nwarmup: 0\nlatency_at: [0.1]\nacknowledge: delayed\n"
+			      "seconds: 30\nwarmup: 0\nlatency_at: [0.1]\n"
 			      "faults:\n  hot_gateway: {subdevices: 100, share: 0.25}\n"
 			      "feed: /dev/shm/f\ncontrol: /run/c\n",
 				 NULL, 0, &scenario, error),
@@ -94,7 +94,6 @@ static void test_every_key(void **state)
 	assert_int_equal(scenario.search.repeat, 3);
 	assert_true(scenario.seconds == 30 && scenario.warmup == 0);
 	assert_int_equal(scenario.latencies, 1);
-	assert_true(scenario.acknowledge_delayed);
 	assert_int_equal(scenario.faults.hot_gateway.subdevices, 100);
 	assert_true(scenario.faults.hot_gateway.share == 0.25);
 	assert_string_equal(scenario.feed, "/dev/shm/f");
@@ -171,7 +170,6 @@ static void test_refused(void **state)
 		{GOOD "transport: udp\nreport: {bytes: 1001}\n", 4,
 			"report.bytes is 1001, and a "
 			"datagram holds 1000"},
-		{GOOD "transport: udp\nacknowledge: delayed\n", 4, "acknowledge is TCP's"},
 		{GOOD "transport: udp\nfaults: {slow_readers: {share: 1}}\n", 4,
 			"faults.slow_readers needs transport: tcp"},
 		{GOOD "prepared: true\n", 3, "prepared needs transport: udp"},
