@@ -4,6 +4,7 @@
 
 import figures
 import maths
+import tried
 
 FULL_ONLY = ("sessions", "sessions_bytes", "reports_all_sessions", "idle_share")
 
@@ -222,7 +223,7 @@ def collect(found, full):
 # ---- what holds a figure back ----
 
 def explain(collected, found):
-    """Gives each figure that misses its goal a line "holds": what the numbers say is in the way."""
+    """Gives each figure that misses its goal "holds", what the numbers say is in the way, and "tried"."""
     values = {name: one["value"] for name, one in collected.items()}
     for figure in figures.FIGURES:
         goal = figures.goal_of(figure, values)
@@ -236,6 +237,8 @@ def explain(collected, found):
                 text = attempt(logins_hold_back, found.one("hearth-tcp") or {})
             if text:
                 collected[figure.id]["holds"] = text
+            if figure.id in tried.TRIED:
+                collected[figure.id]["tried"] = tried.TRIED[figure.id]
 
 
 def holds_back(result):

@@ -109,10 +109,8 @@ def readme(report):
             figure.title, page.value_text(one["value"], figure.unit),
             "" if goal is None else page.value_text(goal, figure.unit),
             page.verdict(figure, one["value"], values)[1]))
-    notes = ["- %s: %s" % (figure.id, " ".join(part for part in (
-        report["figures"][figure.id].get("note"), report["figures"][figure.id].get("holds")) if part))
-        for figure in figures.FIGURES if report["figures"][figure.id].get("note") or
-        report["figures"][figure.id].get("holds")]
+    notes = ["- %s: %s" % (name, page.remarks(one)) for name, one in report["figures"].items()
+             if page.remarks(one)]
     return "\n".join(lines + [""] + notes) + "\n"
 
 

@@ -52,6 +52,12 @@ def value_text(value, unit):
     return "{:,.0f}".format(value) + UNITS[unit]
 
 
+def remarks(one):
+    """Of a figure: its conditions, what holds it back, what was tried."""
+    return " ".join(one[name] if one[name].endswith(".") else one[name] + "."
+                    for name in ("note", "holds", "tried") if one.get(name))
+
+
 def range_text(one, unit):
     """From the lowest to the highest run, where there are several."""
     runs = one["runs"]
@@ -74,7 +80,7 @@ def table(report):
     for figure in figures.FIGURES:
         one, goal = report["figures"][figure.id], figures.goal_of(figure, values)
         kind, word = verdict(figure, one["value"], values)
-        remark = " ".join(part for part in (one.get("note"), one.get("holds")) if part)
+        remark = remarks(one)
         rows.append(
             "<tr><td>%s%s</td><td class=n>%s</td><td class=n>%s</td><td class='%s'>%s</td></tr>" % (
                 html.escape(figure.title), note(remark),

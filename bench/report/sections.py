@@ -172,6 +172,23 @@ def cycles(report, found):
         "each stage measured alone.")
 
 
+def instructions(report, found):
+    """Counted, not timed: the same on any machine, busy or not."""
+    result = found.one("instructions")
+    if not result:
+        return ""
+    rows = "".join("<tr><td>%s<td class=n>%s<td class=n>%s<td class=n>%s</tr>" % (
+        html.escape(name), "{:,.0f}".format(part["instructions"]), part["tcp"] or "", part["udp"] or "")
+                   for name, part in result["stages"].items())
+    sums = "".join("<tr><td>%s<td class=n>%s<td class=n>%s<td class=n>%s</tr>" % (
+        name, "", "{:,.0f}".format(result[key]["tcp"]), "{:,.0f}".format(result[key]["udp"]))
+                   for name, key in (("sum of the stages", "sum"), ("whole turns", "whole")))
+    return ("<p class=note>Instructions, counted by callgrind in a build for %s, without ports; how often a "
+            "report takes a stage over TCP and UDP.</p><div class=wide><table><thead><tr><th>stage<th class=n>"
+            "instructions<th class=n>TCP<th class=n>UDP</tr></thead><tbody>%s%s</tbody></table></div>" % (
+                html.escape(result["march"]), rows, sums))
+
+
 def memory(report, found):
     return page.plot(
         plots.stacked(memory_rows(found), "Bytes per device by kind", "bytes a device"),
@@ -186,7 +203,7 @@ def scaling(report, found):
 def build(report, found, scenarios=()):
     """[(heading, [html])] for page.render()."""
     sections = [("Side by side", (side_by_side, throughput)), ("Latency", (latency,)),
-                ("Where the cycles go", (cycles,)), ("Memory", (memory,))]
+                ("Where the cycles go", (cycles, instructions)), ("Memory", (memory,))]
     if report.get("scaling"):
         sections.append(("Workers", (scaling,)))
     built = [(heading, [guarded(make, report, found) for make in parts]) for heading, parts in sections]

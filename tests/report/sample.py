@@ -71,6 +71,13 @@ def stages():
         "ratio_tcp": 1.2}}
 
 
+def instructions():
+    return {"report_bytes": 300, "march": "haswell", "sum": {"tcp": 900.0, "udp": 700.0},
+            "whole": {"tcp": 1100.0, "udp": 800.0},
+            "stages": {"json": {"instructions": 420.5, "tcp": 1, "udp": 1},
+                       "tcp_in": {"instructions": 150.0, "tcp": 1, "udp": 0}}}
+
+
 def record(step, result, repetition=1, error=None, void=False, shares=None):
     return {"step": step, "repetition": repetition, "seconds": 3.0, "shares": shares or dict(QUIET),
             "result": result, "error": error, "void": void}
@@ -89,6 +96,6 @@ def records():
     overload["trials"] = [dict(trial(3600000.0, answered=1140000.0), purpose="overload", sender_drops=7,
                                faults={"offered_times_peak": 3.0, "goodput_of_peak": 0.95})]
     return found + [
-        record("stages", stages()),
+        record("stages", stages()), record("instructions", instructions()),
         record("overload", overload), record("mosquitto-tls", peer("mosquitto-tls", 38000.0)),
         record("redis-memory", memory("redis")), record("mosquitto-memory", memory("mosquitto"))]

@@ -9,6 +9,7 @@ import collect
 import figures
 import pytest
 import sample
+import tried
 
 
 def report_of(records, left_out=None, full=False):
@@ -138,6 +139,12 @@ def test_a_figure_that_misses_its_goal_says_what_holds_it_back():
     report = report_of(records)["figures"]
     assert "97 % busy" in report["reports_tcp"]["holds"]
     assert "transmit 450" in report["reports_tcp"]["holds"]
+    assert report["reports_tcp"]["tried"] == tried.TRIED["reports_tcp"]
+    assert "tried" not in report["reports_udp"]  # it is reached
+
+
+def test_tried_is_about_figures():
+    assert set(tried.TRIED) <= set(figures.IDS)
 
 
 @pytest.mark.parametrize("spoil,problem", [

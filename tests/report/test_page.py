@@ -67,6 +67,7 @@ def test_whole_page():
         assert figure.title in "".join(checker.text)
     assert "&lt;CPU&gt;" in text and "<CPU>" not in text
     assert "reached" in text and "missed" in text and "not measured" in text
+    assert "420" in text and "by callgrind" in text
     assert "prefers-color-scheme: dark" in text
 
 
