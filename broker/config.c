@@ -202,7 +202,7 @@ static const struct config_field mc_fields[] = {
 		.kind = FIELD_MAP,
 		.fields = advertise_fields,
 		.read = config_check_advertise},
-	NUMBER("heartbeat", mc.heartbeat, 10, 3600, "(seconds)"),
+	NUMBER("heartbeat", mc.heartbeat, CONFIG_HEARTBEAT_MIN, 3600, "(seconds)"),
 	NUMBER("auth_interval", mc.auth_interval, 0, 65535, "(seconds)"),
 	NUMBER("time_window", mc.time_window, 0, 86400, "(seconds)"),
 	NUMBER("token_seconds", mc.token_seconds, 1, 31536000, "(seconds)"),

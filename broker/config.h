@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define CONFIG_WORKERS_MAX 64
+#define CONFIG_HEARTBEAT_MIN 10 /* seconds */
 #define CONFIG_PORTS_MAX 8
 #define CONFIG_ADDRESSES_MAX 8
 #define CONFIG_GATEWAYS_MAX 4

@@ -243,6 +243,9 @@ static void act(struct mc *mc, struct session_turn *turn, struct device *device)
 	}
 }
 
+_Static_assert(MC_LOGIN_SECONDS > SESSION_QUIET && 3 * CONFIG_HEARTBEAT_MIN + 10 > SESSION_QUIET,
+	"the sweep need not come by sooner");
+
 static uint32_t least(uint32_t a, int64_t b)
 {
 	return b < 0 ? 0 : b < a ? (uint32_t)b : a;

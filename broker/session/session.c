@@ -219,7 +219,7 @@ uint32_t session_login(struct session_worker *worker, uint32_t device, uint32_t 
 	slab_set(entry->seal, slab_seal(worker->table->header, entry, token_high));
 	life = life_of(life_generation(entry->life) + 1, SESSION_LOGIN, SESSION_VIA_NONE, 0, 0);
 	__atomic_store_n(&entry->life, life, __ATOMIC_RELEASE);
-	slab_look(worker, index);
+	slab_look_by(worker, index, tick + SESSION_QUIET);
 	slab_count(worker, life, 1);
 	slab_store_end(worker);
 	counter_add(&worker->counters[SESSION_LOGINS], 1);
@@ -262,6 +262,15 @@ session_handle session_handle_of(
 	       (session_handle)slab_generation(turn->generation) << 32 | turn->index;
 }
 
+/* The sweep is to see what the entry has become. */
+static void look_again(struct session_worker *worker, const struct session_turn *turn)
+{
+	if (turn->flags & SESSION_OWED || turn->state == SESSION_RESTING)
+		slab_look(worker, turn->index);
+	else if (turn->state != SESSION_FREE)
+		slab_look_by(worker, turn->index, turn->heard + SESSION_QUIET);
+}
+
 /*
  * The entry becomes what the copy says. "life" goes last: until then a kill leaves the old state.
  * The newest code goes before the progress: a request that was not answered comes again.
@@ -283,7 +292,7 @@ static void entry_store(struct session_worker *worker, const struct session_turn
 	slab_count(worker, after, 1);
 	/* all but the report tick, which only moves on */
 	if ((before ^ after) >> 16)
-		slab_look(worker, turn->index);
+		look_again(worker, turn);
 	/* The lists are those of its range: what stands on one goes home. */
 	if (!home && to != LIST_NONE)
 		session_give(worker, turn->index, turn->index / worker->table->per_worker);

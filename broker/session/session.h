@@ -348,8 +348,9 @@ void session_restore(struct session_worker *worker, const struct session_turn *t
 /*
  * The sweep. Nothing is written for it when a device is heard: for each block of entries a worker
  * keeps a time before which none of them can need a look, and steps over the block until then. What
- * is heard meanwhile only moves that further away; a change of state, flags, generation or owner
- * has the whole block looked at when the sweep next comes by, and so has session_look().
+ * is heard meanwhile only moves that further away. A change of state, flags or generation has the
+ * whole block looked at SESSION_QUIET after the device was heard; one that leaves an event owed, an
+ * end, a change of owner and session_look() when the sweep next comes by.
  *
  * Of ten million entries, swept in ten seconds, that is 16 k steps over 4 bytes a second; those of
  * a block whose devices are heard every 45 s, and may be silent for 145 s, are looked at about once
@@ -358,6 +359,10 @@ void session_restore(struct session_worker *worker, const struct session_turn *t
 
 /** Entries that are looked at together. */
 #define SESSION_BLOCK 64
+
+/** Seconds for which no protocol has anything to do for a login or a live session that was just
+ * heard: the shortest silence that ends one is of 40 s. */
+#define SESSION_QUIET 30
 
 /** As seconds left: nothing is going to be due by itself. It is looked at once in a while. */
 #define SESSION_LATER 3600

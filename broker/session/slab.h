@@ -248,6 +248,17 @@ static inline void slab_look(struct session_worker *worker, uint32_t index)
 		slab_set(*due, 0);
 }
 
+/** slab_look_by() - the same, not before @tick; its owner only. */
+static inline void slab_look_by(struct session_worker *worker, uint32_t index, uint32_t tick)
+{
+	uint32_t *due = &worker->due[index / SESSION_BLOCK], seen = slab_get(*due);
+
+	/* one that somebody else wants at once meanwhile stays */
+	if (seen && (int32_t)(seen - tick) > 0)
+		__atomic_compare_exchange_n(
+			due, &seen, tick ? tick : 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 /** slab_header_checksum() - what a header's checksum should be. */
 uint64_t slab_header_checksum(const struct slab_header *header);
 
