@@ -65,7 +65,11 @@ struct part {
 };
 
 /** A stage is a function of its own, and unlike any other: instructions are counted by it. */
+#if __has_attribute(noipa)
 #define STAGE __attribute__((noipa))
+#else
+#define STAGE __attribute__((noinline))
+#endif
 
 /** Items that are worked on at once, as by a worker. */
 #define STAGE_BATCH 64
