@@ -207,9 +207,7 @@ static bool unpad(struct opened *opened)
 
 static bool is_time(const struct load *load, const char *text)
 {
-	return (memcmp(text, load->clock.digits, 10) == 0 ||
-		       memcmp(text, load->clock.before, 10) == 0) &&
-	       text[10] == '}';
+	return text_is_now(&load->clock, text) && text[10] == '}';
 }
 
 /* {"result":0,"sequence":"S" and what follows is @next. Return: where @next ends; NULL. */

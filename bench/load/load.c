@@ -12,7 +12,7 @@
 
 #define SLOTS_LEAST 1024u
 #define SLOTS_MOST (1u << 17)
-#define CLOCK_EVERY (50 * MS_NS)
+#define CLOCK_EVERY MS_NS
 #define CALIBRATE_NS (20 * MS_NS)
 
 const char *load_wrong_name(enum load_wrong wrong)

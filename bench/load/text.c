@@ -16,6 +16,8 @@ void text_clock_set(struct text_clock *clock, uint32_t unix_seconds)
 	memcpy(clock->digits, text + 6, 10);
 	digits16(text, unix_seconds - 1);
 	memcpy(clock->before, text + 6, 10);
+	digits16(text, unix_seconds + 1);
+	memcpy(clock->after, text + 6, 10);
 }
 
 /* Fixed pieces copied with their length known; @at moves on. */
@@ -183,9 +185,10 @@ unsigned text_answer_bytes(bool report, unsigned digits)
 	       (report ? sizeof(ANSWER_ID) - 1 + IDENTITY_ID : 0);
 }
 
-static bool is_now(const struct text_clock *clock, const char *digits)
+bool text_is_now(const struct text_clock *clock, const char digits[10])
 {
-	return memcmp(digits, clock->digits, 10) == 0 || memcmp(digits, clock->before, 10) == 0;
+	return memcmp(digits, clock->digits, 10) == 0 || memcmp(digits, clock->before, 10) == 0 ||
+	       memcmp(digits, clock->after, 10) == 0;
 }
 
 bool text_is_answer(const struct identity *identity, uint32_t index, uint16_t sequence,
@@ -210,5 +213,5 @@ bool text_is_answer(const struct identity *identity, uint32_t index, uint16_t se
 	}
 	PUT(at, ANSWER_END);
 	return memcmp(text, want, (size_t)(at - want)) == 0 && text[length - 1] == '}' &&
-	       is_now(clock, text + length - 11);
+	       text_is_now(clock, text + length - 11);
 }

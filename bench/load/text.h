@@ -20,7 +20,7 @@
 /** struct text_clock - the second that texts carry: set by text_clock_set() */
 struct text_clock {
 	uint32_t now;
-	char digits[10], before[10]; /* of this second and the one before */
+	char digits[10], before[10], after[10]; /* of this second and the ones beside it */
 };
 
 /** text_clock_set() - it is @unix_seconds now. */
@@ -52,9 +52,12 @@ unsigned text_bind(const struct identity *identity, uint32_t index, uint32_t abo
 	const char digits[10], uint16_t sequence, char *out);
 unsigned text_heartbeat(const char token[16], const char digits[10], uint16_t sequence, char *out);
 
+/** text_is_now() - are these ten digits of a second that may be the platform's now? */
+bool text_is_now(const struct text_clock *clock, const char digits[10]);
+
 /**
  * text_is_answer() - is @text, of @length bytes, just what answers a report (or, with @index
- * UINT32_MAX, a heartbeat) with number @sequence and result 0 now?
+ * UINT32_MAX, a heartbeat) with number @sequence and result 0 now, within a second?
  */
 bool text_is_answer(const struct identity *identity, uint32_t index, uint16_t sequence,
 	const struct text_clock *clock, const char *text, unsigned length);

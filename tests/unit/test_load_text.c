@@ -148,16 +148,18 @@ static void test_an_answer_is_taken_only_whole_and_now(void **state)
 		assert_false(text_is_answer(&identity, index, sequence + 1, &clock, out, length));
 		assert_false(text_is_answer(&identity, index, sequence, &clock, out, length - 1));
 		for (unsigned place = 0; place < length; place++) {
-			out[place]++;
+			out[place] += 2;
 			assert_false(
 				text_is_answer(&identity, index, sequence, &clock, out, length));
-			out[place]--;
+			out[place] -= 2;
 		}
 		length = answer(out, index, sequence, 1699999999);
 		assert_true(text_is_answer(&identity, index, sequence, &clock, out, length));
 		length = answer(out, index, sequence, 1699999998);
 		assert_false(text_is_answer(&identity, index, sequence, &clock, out, length));
 		length = answer(out, index, sequence, 1700000001);
+		assert_true(text_is_answer(&identity, index, sequence, &clock, out, length));
+		length = answer(out, index, sequence, 1700000002);
 		assert_false(text_is_answer(&identity, index, sequence, &clock, out, length));
 	}
 }
