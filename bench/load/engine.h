@@ -149,6 +149,7 @@ struct figures {
  */
 struct run {
 	const struct load_trial *trial;
+	struct figures before; /* when it began */
 	bool on, reports;
 	uint64_t begin, from, to, next, first, end;
 	double interval; /* ns between two */
@@ -216,6 +217,7 @@ struct load {
 
 	/* where the cycles go */
 	double tsc_ghz;
+	uint64_t ring_at; /* when an empty ring is looked at more closely */
 	uint64_t mark, checked_at_mark;
 	uint64_t turn_cycles[LOAD_PART_COUNT], cycles[LOAD_PART_COUNT], turns;
 	uint64_t gaps, gap_total, gap_longest; /* cycles */

@@ -4,6 +4,8 @@
 #include "engine.h"
 
 #define SENDS 3
+/** While all log in, an answer is waited for so long. */
+#define LOGIN_RETRY_MS 1000u
 /** A device whose login or session failed waits so long. */
 #define AWAY_NS (100 * MS_NS)
 #define NO_ROOM 999999u
@@ -214,8 +216,10 @@ static void overdue(struct load *load, uint32_t slot)
 	struct slot *s = &load->slots[slot];
 	uint32_t device = s->device;
 
-	if (s->kind == REQUEST_LOGIN || load->devices[device].state != DEVICE_LIVE) {
+	if (load->devices[device].state != DEVICE_LIVE)
 		load->figures.retried++;
+	/* Over TCP a login that is not answered is begun anew; a datagram may just be lost. */
+	if (load->devices[device].connection && load->devices[device].state != DEVICE_LIVE) {
 		life_lost(load, device);
 		return;
 	}
@@ -223,7 +227,7 @@ static void overdue(struct load *load, uint32_t slot)
 		life_lost(load, device);
 		return;
 	}
-	load->figures.repeated++;
+	load->figures.repeated += s->kind == REQUEST_REPORT || s->kind == REQUEST_HEARTBEAT;
 	if (!build_add(load, slot))
 		slot_sent(load, slot);
 }
@@ -238,9 +242,17 @@ static bool may_begin(const struct load *load)
 	       (double)load->login_begun < rate * 1e-9 * (double)(load->now - load->login_from) + 1;
 }
 
+/* A device has its patience; that of millions which come in would only tell how long it is. */
+static uint64_t patience(const struct load *load)
+{
+	unsigned ms = load->config.retry_ms;
+
+	return (load->run.on || ms < LOGIN_RETRY_MS ? ms : LOGIN_RETRY_MS) * MS_NS;
+}
+
 bool life_turn(struct load *load)
 {
-	uint64_t retry = (uint64_t)load->config.retry_ms * MS_NS;
+	uint64_t retry = patience(load);
 	bool worked = false;
 
 	while (load->oldest != NO_SLOT && load->slots[load->oldest].sent + retry <= load->now) {

@@ -41,7 +41,7 @@ struct load_wire;
  * @heartbeat_s: every live device sends one so often, spread evenly; 0: none
  * @check_every: of so many answers one is checked by mbedTLS and jansson besides; 0: 1024
  * @retry_ms: without an answer for so long a request over UDP, or a login, is sent again (three
- *	sends in all); 0: 10,000
+ *	sends in all), a login begun anew; 0: 10,000. While load_login() runs it is a second at most.
  * @subdevices: the first device is a gateway with so many, whose indices follow the devices'; it
  *	shows the platform their PINs after each connect
  * @gateway_share: of all reports that are theirs, once all are bound

@@ -11,6 +11,7 @@
 #define BATCH 32u
 #define SLICE 4u /* batches in a turn, at most */
 #define OPEN_WAIT_MS 5000
+#define LOOK_EVERY (100 * MS_NS)
 
 /** struct event - a record of the ring and whose it is */
 struct event {
@@ -163,6 +164,12 @@ unsigned ring_turn(struct load *load)
 
 	if (!load->feed)
 		return 0;
+	/* An empty ring's file may have been replaced: that takes system calls to see. */
+	if (hearth_feed_lag(load->feed) == 0) {
+		if (load->now < load->ring_at)
+			return 0;
+		load->ring_at = load->now + LOOK_EVERY;
+	}
 	do {
 		last = batch(load, events);
 		count += last;

@@ -28,14 +28,21 @@ static uint32_t choose(struct load *load)
 	return load->order_next;
 }
 
-/* The next device in order; one that follows later is fetched from memory meanwhile. */
+/* The next device in order; meanwhile one that follows later is fetched from memory, and the
+ * connection of one that comes before that. */
 static uint32_t next_device(struct load *load)
 {
-	uint32_t device = load->ahead[load->ahead_at], later = choose(load);
+	uint32_t device = load->ahead[load->ahead_at], later = choose(load), sooner, connection;
 
 	load->ahead[load->ahead_at] = later;
 	load->ahead_at = (load->ahead_at + 1) % AHEAD;
 	__builtin_prefetch(&load->devices[later], 1);
+	if (load->wire->prefetch) {
+		sooner = load->ahead[(load->ahead_at + AHEAD / 4) % AHEAD];
+		connection = load->devices[sooner].connection;
+		if (connection)
+			load->wire->prefetch(load->wire, connection);
+	}
 	return device;
 }
 
@@ -181,7 +188,7 @@ void schedule_begin(struct load *load)
 	struct run *run = &load->run;
 	uint64_t open = run->open;
 
-	*run = (struct run){.trial = trial, .on = true, .open = open};
+	*run = (struct run){.trial = trial, .before = load->figures, .on = true, .open = open};
 	run->begin = load->now + MS_NS;
 	run->from = run->begin + trial->warmup_ms * MS_NS;
 	run->to = run->from + trial->measure_ms * MS_NS;

@@ -195,10 +195,10 @@ static double stolen(const struct load *load, const struct sample *from, const s
 	return taken > gaps && !load->wire->kernel ? taken : gaps;
 }
 
-static void fill_in(const struct load *load, const struct trial_errand *errand,
-	const struct figures *before, struct load_result *result)
+/* What is counted as it happens. */
+static void count_up(const struct load *load, struct load_result *result)
 {
-	const struct figures *after = &load->figures;
+	const struct figures *after = &load->figures, *before = &load->run.before;
 	const struct run *run = &load->run;
 
 	*result = (struct load_result){
@@ -223,26 +223,35 @@ static void fill_in(const struct load *load, const struct trial_errand *errand,
 		.checked = after->checked - before->checked,
 		.disconnected = after->disconnected - before->disconnected,
 		.relogins = after->relogins - before->relogins,
-		.seconds = (double)(errand->to.at - errand->from.at) * 1e-9,
 		.tsc_hz = (uint64_t)(load->tsc_ghz * 1e9),
-		.turns = errand->to.turns - errand->from.turns,
-		.stolen_s = stolen(load, &errand->from, &errand->to),
-		.stolen_gaps = errand->to.gaps - errand->from.gaps,
-		.stolen_longest_s = (double)load->gap_longest / (load->tsc_ghz * 1e9),
 	};
 	for (unsigned i = 0; i < LOAD_WRONG_COUNT; i++)
 		result->wrong[i] = after->wrong[i] - before->wrong[i];
-	for (unsigned i = 0; i < LOAD_PART_COUNT; i++)
-		result->cycles[i] = errand->to.cycles[i] - errand->from.cycles[i];
-	if (result->seconds > 0)
-		result->rate = (double)run->answered_in_time / result->seconds;
 	memcpy(result->first_wrong, load->first_wrong, sizeof(result->first_wrong));
+}
+
+/* What only its end tells. */
+static void fill_in(
+	const struct load *load, const struct trial_errand *errand, struct load_result *result)
+{
+	const struct sample *from = &errand->from, *to = &errand->to;
+	double hz = load->tsc_ghz * 1e9;
+
+	count_up(load, result);
+	result->seconds = (double)(to->at - from->at) * 1e-9;
+	result->turns = to->turns - from->turns;
+	result->stolen_s = stolen(load, from, to);
+	result->stolen_gaps = to->gaps - from->gaps;
+	result->stolen_longest_s = (double)load->gap_longest / hz;
+	for (unsigned i = 0; i < LOAD_PART_COUNT; i++)
+		result->cycles[i] = to->cycles[i] - from->cycles[i];
+	if (result->seconds > 0)
+		result->rate = (double)load->run.answered_in_time / result->seconds;
 }
 
 int load_trial(struct load *load, const struct load_trial *trial, struct load_result *result)
 {
 	struct trial_errand errand = {.load = load};
-	struct figures before = load->figures;
 	uint64_t drops = load->wire->drops(load->wire), lost = owed(load);
 	int rc;
 
@@ -250,7 +259,7 @@ int load_trial(struct load *load, const struct load_trial *trial, struct load_re
 	load->run.trial = trial;
 	rc = on_wire(load, trial_loop, &errand);
 	load->run.on = false;
-	fill_in(load, &errand, &before, result);
+	fill_in(load, &errand, result);
 	result->sender_drops = load->wire->drops(load->wire) - drops;
 	/* what an earlier trial had given up may have come now */
 	lost = owed(load) - lost;

@@ -46,6 +46,7 @@ struct load_up {
  * @close: @abort: by RST; else by FIN once everything is sent. Its name is void after this.
  * @reserve: room for one frame of at most @length bytes on a connection; @commit sends its first
  *	@length bytes, 0 gives it up. NULL: no room now. Several connections may have one open.
+ * @prefetch: @reserve of that connection follows soon; may be NULL
  * @datagram, @datagram_commit: the same for a datagram of @device to the connect port, from its
  *	port number @source (0..3; another one is a NAT's rebinding)
  * @drops: frames that were committed and dropped at our end since the start
@@ -66,6 +67,7 @@ struct load_wire {
 	void (*close)(struct load_wire *wire, uint32_t connection, bool abort);
 	uint8_t *(*reserve)(struct load_wire *wire, uint32_t connection, uint32_t length);
 	void (*commit)(struct load_wire *wire, uint32_t connection, uint32_t length);
+	void (*prefetch)(struct load_wire *wire, uint32_t connection);
 	uint8_t *(*datagram)(struct load_wire *wire, uint32_t device, unsigned source,
 		uint32_t length, unsigned *ticket);
 	void (*datagram_commit)(struct load_wire *wire, unsigned ticket, uint32_t length);

@@ -131,6 +131,11 @@ static void dpdk_commit(struct load_wire *wire, uint32_t connection, uint32_t le
 	tcp_commit(((struct wire_dpdk *)wire)->tcp, connection, length);
 }
 
+static void dpdk_prefetch(struct load_wire *wire, uint32_t connection)
+{
+	tcp_prefetch(((struct wire_dpdk *)wire)->tcp, connection);
+}
+
 static uint8_t *dpdk_datagram(
 	struct load_wire *wire, uint32_t device, unsigned from, uint32_t length, unsigned *ticket)
 {
@@ -157,6 +162,7 @@ void wire_dpdk_path(struct load_wire *wire)
 	wire->close = dpdk_close;
 	wire->reserve = dpdk_reserve;
 	wire->commit = dpdk_commit;
+	wire->prefetch = dpdk_prefetch;
 	wire->datagram = dpdk_datagram;
 	wire->datagram_commit = dpdk_datagram_commit;
 }

@@ -340,6 +340,9 @@ enum tcp_icmp { TCP_ICMP_UNREACHABLE, TCP_ICMP_TOO_BIG };
 void tcp_icmp_input(struct tcp *tcp, const struct tcp_tuple *tuple, uint32_t seq,
 	enum tcp_icmp kind, uint32_t mtu, uint64_t now);
 
+/** tcp_prefetch() - bring a connection's record near: something will be sent on it soon. */
+void tcp_prefetch(const struct tcp *tcp, tcp_id id);
+
 /** tcp_user() - the user's TCP_USER_BYTES of a connection; NULL if @id is no longer live. */
 void *tcp_user(struct tcp *tcp, tcp_id id);
 

@@ -134,14 +134,18 @@ void tcp_locate_connections(struct tcp *tcp, struct tcp_place *places, unsigned 
 	}
 }
 
-void tcp_bring_near(const struct tcp *tcp, const struct tcp_place *place)
+void tcp_prefetch(const struct tcp *tcp, tcp_id id)
 {
-	const struct tcp_connection *c = &tcp->connections[flow_ref_index(place->ref)];
+	const struct tcp_connection *c = &tcp->connections[id & FLOW_INDEX_MASK];
 
-	if (flow_ref_kind(place->ref) != FLOW_CONNECTION)
-		return;
 	__builtin_prefetch(c, 1);
 	__builtin_prefetch(&c->head, 1);
+}
+
+void tcp_bring_near(const struct tcp *tcp, const struct tcp_place *place)
+{
+	if (flow_ref_kind(place->ref) == FLOW_CONNECTION)
+		tcp_prefetch(tcp, flow_ref_index(place->ref));
 }
 
 struct tcp_connection *tcp_find(struct tcp *tcp, tcp_id id)
