@@ -98,7 +98,8 @@ int load_login(struct load *load, double seconds, struct load_login_result *resu
 struct sample {
 	uint64_t at, cycles[LOAD_PART_COUNT], turns;
 	uint64_t gaps, gap_total;
-	uint64_t ran; /* ns of CPU that this thread has had */
+	uint64_t ran;    /* ns of CPU that this thread has had */
+	uint64_t waited; /* of a wire through the kernel */
 };
 
 struct trial_errand {
@@ -115,7 +116,8 @@ static void take_sample(struct load *load, struct sample *sample)
 		.turns = load->turns,
 		.gaps = load->gaps,
 		.gap_total = load->gap_total,
-		.ran = (uint64_t)ran.tv_sec * SECOND_NS + (uint64_t)ran.tv_nsec};
+		.ran = (uint64_t)ran.tv_sec * SECOND_NS + (uint64_t)ran.tv_nsec,
+		.waited = load->wire->waited ? load->wire->waited(load->wire) : 0};
 	memcpy(sample->cycles, load->cycles, sizeof(sample->cycles));
 }
 
@@ -186,13 +188,16 @@ static uint64_t open_measured(const struct load *load)
 }
 
 /* Time that others had: what the kernel says was not ours, or, of a host below it, our own gaps. Where
- * frames travel through the kernel, its threads have their share of that. */
+ * frames travel through the kernel, its interrupts have their share of that: there it is what this
+ * thread waited. */
 static double stolen(const struct load *load, const struct sample *from, const struct sample *to)
 {
 	double gaps = (double)(to->gap_total - from->gap_total) / (load->tsc_ghz * 1e9);
 	double taken = (double)(to->at - from->at) * 1e-9 - (double)(to->ran - from->ran) * 1e-9;
 
-	return taken > gaps && !load->wire->kernel ? taken : gaps;
+	if (load->wire->kernel)
+		return (double)(to->waited - from->waited) * 1e-9;
+	return taken > gaps ? taken : gaps;
 }
 
 /* What is counted as it happens. */

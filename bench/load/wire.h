@@ -37,6 +37,8 @@ struct load_up {
  * @kernel: its @poll works in system calls, and the kernel's interrupts work for it on this CPU at
  *	any time (they may even be the platform's receiving): how long a step takes says nothing of
  *	what others stole, and a frame that leaves a little late nothing of a rate that is not kept
+ * @waited: with @kernel: ns that this thread was kept waiting for its CPU by others, since any fixed
+ *	moment; NULL: not known
  * @start: make room for @devices; once, before anything else. Return: 0 or -errno with @error.
  * @run: call @loop on the thread that the wire is pinned to and wait for its end; returns what it
  *	returned. NULL: the caller's thread will do.
@@ -72,6 +74,7 @@ struct load_wire {
 		uint32_t length, unsigned *ticket);
 	void (*datagram_commit)(struct load_wire *wire, unsigned ticket, uint32_t length);
 	uint64_t (*drops)(const struct load_wire *wire);
+	uint64_t (*waited)(const struct load_wire *wire);
 	void (*strangers)(struct load_wire *wire, double share);
 	void (*report)(const struct load_wire *wire, json_t *object);
 	void (*stop)(struct load_wire *wire);

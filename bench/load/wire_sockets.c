@@ -191,6 +191,20 @@ static uint64_t drops(const struct load_wire *wire)
 	return ((const struct wire_sockets *)wire)->drops;
 }
 
+/* The kernel's interrupts do not count here: their time is nobody's who waits in the run queue. */
+static uint64_t waited(const struct load_wire *wire)
+{
+	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+	unsigned long long ran, waiting = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llu %llu", &ran, &waiting) != 2)
+		waiting = 0;
+	fclose(file);
+	return waiting;
+}
+
 static void report(const struct load_wire *wire, json_t *object)
 {
 	const struct wire_sockets *sockets = (const struct wire_sockets *)wire;
@@ -242,6 +256,7 @@ static const struct load_wire calls = {.name = "kernel sockets",
 	.datagram = sockets_datagram,
 	.datagram_commit = sockets_datagram_commit,
 	.drops = drops,
+	.waited = waited,
 	.report = report,
 	.stop = stop};
 

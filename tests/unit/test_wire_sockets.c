@@ -197,6 +197,7 @@ static void test_bytes_go_both_ways(void **state)
 	UNTIL(up.length == 6);
 	assert_memory_equal(up.bytes, "answer", 6);
 	assert_int_equal(up.wire->drops(up.wire), 0);
+	assert_true(up.wire->waited(up.wire) <= up.wire->waited(up.wire)); /* it never goes back */
 	close(fd);
 	close(fd_other);
 	end();
