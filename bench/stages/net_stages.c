@@ -33,6 +33,7 @@ struct net {
 	struct rss rss;
 	struct stack *stack;
 	struct tcp *tcp; /* its */
+	struct chunk_pool *chunks;
 	void *chunk_memory;
 	size_t chunk_bytes;
 	uint64_t now;
@@ -235,7 +236,7 @@ static int start_stack(struct net *net, const struct stages_options *options)
 			.port_count = 1,
 			.flow_key = {1, 2},
 			.isn_key = {3, 4},
-			.chunks = net->chunk_memory},
+			.chunks = net->chunks},
 		.udp_ports = ports,
 		.udp_port_count = 1,
 		.neighbours = 64,
@@ -275,7 +276,7 @@ static int start(struct net *net, const struct stages_options *options)
 		wire_init(&net->wire, false))
 		return -ENOMEM;
 	memset(net->out, 0, OUT_BUFFERS * sizeof(net->out[0])); /* no page is missing later */
-	chunk_pool_init(net->chunk_memory, &chunks);
+	net->chunks = chunk_pool_init(net->chunk_memory, &chunks);
 	rc = start_stack(net, options);
 	if (rc)
 		return rc;
@@ -290,6 +291,8 @@ static int start(struct net *net, const struct stages_options *options)
 static void stop(struct net *net)
 {
 	stack_free(net->stack);
+	if (net->chunks)
+		chunk_pool_fini(net->chunks);
 	wire_fini(&net->wire);
 	memory_unmap(net->chunk_memory, net->chunk_bytes);
 	free(net->ends);
