@@ -21,7 +21,7 @@ MEGABYTES, ALL_MEGABYTES = 1400, 11500
 FAULTS = ("heartbeats", "storm", "mixed", "gateway", "slow-readers", "loss", "rebind", "hostile")
 
 # Trials of a search are short in a quick run, its precision what short trials can tell.
-QUICK = ("load.search.seconds=0.5", "load.search.repeat=1", "load.search.precision=0.03",
+QUICK = ("load.search.seconds=0.5", "load.search.repeat=1", "load.search.precision=0.04",
          "seconds=2", "warmup=0.2")
 FULL = ()
 FIRST, FIRST_TWIN = 200000, 20000  # reports/s at which the first search begins
@@ -216,7 +216,15 @@ class Steps:
         return alternating(steps, 1)
 
     def all(self):
-        return self.side_by_side() + self.singles()
+        """Every figure once, then the repetitions, then what only plots show: time may be short."""
+        return in_order(self.side_by_side(), self.singles())
+
+
+def in_order(compared, singles, figures=("stages", "overload", "sessions", "idle")):
+    return ([run for run in compared if run[1] == 1] +
+            [run for run in singles if run[0].key in figures] +
+            [run for run in compared if run[1] > 1] +
+            [run for run in singles if run[0].key not in figures])
 
 
 def complain_without_root():
