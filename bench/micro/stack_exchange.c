@@ -241,28 +241,27 @@ static void on_deadline(void *context, tcp_id id)
 
 /* ---- rounds ---- */
 
-/* One turn on what waits. Adds what it took to @cost. */
-static void turn(struct cost *cost)
+/* One turn on what waits. Return: what it took. */
+static struct cost turn(void)
 {
-	uint64_t began = __rdtsc(), received;
+	uint64_t began = __rdtsc(), received, done;
 
 	stack_receive(stack, now);
 	received = __rdtsc();
 	stack_timers(stack, now);
 	stack_transmit(stack, now);
-	cost->transmit += (double)(__rdtsc() - received);
-	cost->receive += (double)(received - began);
+	done = __rdtsc();
 	frames_out();
+	return (struct cost){(double)(received - began), (double)(done - received)};
 }
 
 static void open_all(void)
 {
-	struct cost cost = {0};
 	unsigned hosts = (options.connections - 1) / PORTS + 1;
 
 	for (uint32_t i = 0; i < hosts; i++) {
 		arp_in(htonl(THEIRS + i), false);
-		turn(&cost);
+		turn();
 	}
 	for (uint32_t from = 0; from < options.connections; from += options.burst) {
 		uint32_t to = from + options.burst;
@@ -273,10 +272,10 @@ static void open_all(void)
 			peers[i].seq = i * 7919;
 			segment_in(i, TCP_SYN, false);
 		}
-		turn(&cost);
+		turn();
 		for (uint32_t i = from; i < to; i++)
 			segment_in(i, TCP_ACK, false);
-		turn(&cost);
+		turn();
 		now += 100;
 	}
 	if (opened + refused != options.connections || refused > options.connections / 1000)
@@ -296,15 +295,26 @@ static uint32_t next_peer(void)
 	return chosen;
 }
 
-/* A turn takes as many requests as ACKs of what was answered in the turn before last. */
+static int by_sum(const void *a, const void *b)
+{
+	const struct cost *x = a, *y = b;
+	double one = x->receive + x->transmit, other = y->receive + y->transmit;
+
+	return (one > other) - (one < other);
+}
+
+/* A turn takes as many requests as ACKs of what was answered in the turn before last. Return: the
+ * middle one, by the exchange: what the host stole is in few. */
 static struct cost round_of(void)
 {
 	static uint32_t at[3][STACK_BURST];
 	static unsigned turns;
-	struct cost cost = {0};
-	uint64_t done = 0;
+	unsigned count = (options.exchanges + options.burst - 1) / options.burst;
+	struct cost *costs = calloc(count, sizeof(*costs)), middle;
 
-	while (done < options.exchanges) {
+	if (!costs)
+		bad("no memory");
+	for (unsigned t = 0; t < count; t++) {
 		uint32_t *numbers = at[turns % 3], *before = at[(turns + 1) % 3];
 
 		now += options.burst;
@@ -315,20 +325,14 @@ static struct cost round_of(void)
 			numbers[i] = next_peer();
 			segment_in(numbers[i], TCP_ACK | TCP_PSH, true);
 		}
-		turn(&cost);
-		done += options.burst;
+		costs[t] = turn();
 	}
-	cost.receive /= (double)done;
-	cost.transmit /= (double)done;
-	return cost;
-}
-
-static int by_sum(const void *a, const void *b)
-{
-	const struct cost *x = a, *y = b;
-	double one = x->receive + x->transmit, other = y->receive + y->transmit;
-
-	return (one > other) - (one < other);
+	qsort(costs, count, sizeof(*costs), by_sum);
+	middle = costs[count / 2];
+	free(costs);
+	middle.receive /= options.burst;
+	middle.transmit /= options.burst;
+	return middle;
 }
 
 /* ---- start ---- */

@@ -4,6 +4,8 @@
 
 #include "flow_table.h"
 
+#include "prefetch.h"
+
 #include <stddef.h>
 #ifdef __AVX512F__
 #include <immintrin.h>
@@ -67,7 +69,7 @@ static void line_set_passed(struct flow_line *line, unsigned passed)
 
 void flow_prefetch(const struct flow_table *table, uint64_t hash)
 {
-	__builtin_prefetch(flow_line_of(table, hash, 0));
+	prefetch_to_read(flow_line_of(table, hash, 0));
 }
 
 flow_ref flow_first(const struct flow_table *table, uint64_t hash)

@@ -8,7 +8,7 @@ COUNTER_TABLE(tcp_counter_info, TCP_COUNTERS);
 
 /* Where everything lies in tcp_init()'s memory, in bytes from its start. */
 struct tcp_layout {
-	size_t lines, connections, embryonic, time_wait, sides, due, addresses, end;
+	size_t lines, connections, embryonic, time_wait, sides, due, blocks, addresses, end;
 	uint32_t line_count;
 };
 
@@ -30,9 +30,12 @@ static void tcp_lay_out(const struct tcp_config *config, struct tcp_layout *layo
 	layout->sides =
 		layout->time_wait + round_line(config->time_wait * sizeof(struct tcp_time_wait));
 	layout->due = layout->sides + config->sides * sizeof(struct tcp_side);
-	layout->addresses =
+	layout->blocks =
 		layout->due + round_line(((size_t)config->connections + TCP_SWEEP_GROUP - 1) /
 					 TCP_SWEEP_GROUP * sizeof(uint32_t));
+	layout->addresses =
+		layout->blocks + wheel_blocks((uint64_t)config->connections + config->embryonic) *
+					 sizeof(struct wheel_block);
 	layout->end = layout->addresses;
 	if (config->ipv6)
 		layout->end += round_line(
@@ -94,7 +97,7 @@ struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now
 	slab_init(&tcp->connection_slab, config->connections, &tcp->connections->next,
 		sizeof(struct tcp_connection));
 	tcp->connection_slab.hold = TCP_FREE_HOLD;
-	slab_init(&tcp->embryonic_slab, config->embryonic, &tcp->embryonic->timer.next,
+	slab_init(&tcp->embryonic_slab, config->embryonic, &tcp->embryonic->timer.at,
 		sizeof(struct tcp_embryonic));
 	slab_init(&tcp->time_wait_slab, config->time_wait, &tcp->time_wait->next,
 		sizeof(struct tcp_time_wait));
@@ -113,7 +116,7 @@ struct tcp *tcp_init(void *memory, const struct tcp_config *config, uint64_t now
 	tcp->wheel.kinds[FLOW_CONNECTION].stride = sizeof(struct tcp_connection);
 	tcp->wheel.kinds[FLOW_EMBRYONIC].base = (uint8_t *)&tcp->embryonic->timer;
 	tcp->wheel.kinds[FLOW_EMBRYONIC].stride = sizeof(struct tcp_embryonic);
-	wheel_init(&tcp->wheel, now);
+	wheel_init(&tcp->wheel, (struct wheel_block *)(base + layout.blocks), now);
 	tcp_cookie_init(tcp);
 	return tcp;
 }

@@ -31,7 +31,7 @@ static void sent_again(
 	const struct tcp *tcp, struct tcp_connection *c, const struct tcp_options *options)
 {
 	if (options && options->has_timestamps && c->flags & TCP_TIMESTAMPS) {
-		uint32_t ms = tcp_timestamp(tcp, &c->flow) - options->echo;
+		uint32_t ms = tcp_timestamp_of(tcp, c) - options->echo;
 
 		/* Of the future, or of a time in which nothing can be in flight: a lie. */
 		if (ms <= TCP_RTO_MAX_MS)

@@ -69,23 +69,28 @@ static const char *check_numbers(const struct tcp_connection *c)
 	return NULL;
 }
 
-/* In the slot's list that its record names, and a good neighbour there. */
+/* In the slot that its record names, at the place there that it says. */
 static const char *check_node(const struct tcp *tcp, flow_ref ref)
 {
 	const struct timer_wheel *wheel = &tcp->wheel;
 	const struct timer_node *node = wheel_node(wheel, ref);
+	const struct wheel_slot *slot = &wheel->slots[node->place & (WHEEL_SLOTS - 1)];
 
 	HOLD(node->place & TIMER_FILED || !timer_armed(node), "armed timer that is not filed");
 	if (!(node->place & TIMER_FILED))
 		return NULL;
-	if (node->prev)
-		HOLD(wheel_node(wheel, node->prev)->next == ref, "timer list is broken");
-	else
-		HOLD(wheel->heads[node->place & (WHEEL_SLOTS - 1)] == ref,
-			"filed timer is not in its slot");
-	if (node->next)
-		HOLD(wheel_node(wheel, node->next)->prev == ref, "timer list is broken");
-	return NULL;
+	HOLD(node->at >> 4 && node->at >> 4 <= wheel->fresh, "filed timer in no block");
+	HOLD((node->at & 15) < WHEEL_BLOCK, "filed timer behind its block");
+	HOLD(wheel->blocks[(node->at >> 4) - 1].refs[node->at & 15] == ref,
+		"filed timer is not where it says");
+	for (uint32_t block = slot->block; block; block = wheel->blocks[block - 1].next) {
+		if (block != node->at >> 4)
+			continue;
+		HOLD((node->at & 15) < (block == slot->block ? slot->count : WHEEL_BLOCK),
+			"filed timer behind the end of its slot");
+		return NULL;
+	}
+	return "filed timer is not in its slot";
 }
 
 /* Nothing may wait for a timer that nobody has set: such a connection would hang for ever. */

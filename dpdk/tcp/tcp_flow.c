@@ -4,6 +4,8 @@
 
 #include "tcp_state.h"
 
+#include "prefetch.h"
+
 static uint64_t flow_hash(const struct tcp *tcp, const struct tcp_flow *flow, bool ipv6)
 {
 	return siphash_16(&tcp->config.flow_key,
@@ -128,9 +130,9 @@ void tcp_locate_connections(struct tcp *tcp, struct tcp_place *places, unsigned 
 		places[i].ref = ref;
 		if (!ref)
 			continue;
-		__builtin_prefetch(flow_at(tcp, ref, &ipv6), 1);
+		prefetch_to_write(flow_at(tcp, ref, &ipv6));
 		if (flow_ref_kind(ref) == FLOW_CONNECTION)
-			__builtin_prefetch(&tcp->connections[flow_ref_index(ref)].head, 1);
+			prefetch_to_write(&tcp->connections[flow_ref_index(ref)].head);
 	}
 }
 
@@ -138,8 +140,8 @@ void tcp_prefetch(const struct tcp *tcp, tcp_id id)
 {
 	const struct tcp_connection *c = &tcp->connections[id & FLOW_INDEX_MASK];
 
-	__builtin_prefetch(c, 1);
-	__builtin_prefetch(&c->head, 1);
+	prefetch_to_write(c);
+	prefetch_to_write(&c->head);
 }
 
 void tcp_bring_near(const struct tcp *tcp, const struct tcp_place *place)

@@ -221,7 +221,7 @@ uint8_t tcp_options_write(
 	uint8_t *at;
 
 	if (c->flags & TCP_TIMESTAMPS)
-		used = tcp_timestamps_write(bytes, tcp_timestamp(tcp, &c->flow), c->ts_recent);
+		used = tcp_timestamps_write(bytes, tcp_timestamp_of(tcp, c), c->ts_recent);
 	if (!c->side || !(c->flags & TCP_SACK))
 		return (uint8_t)used;
 	/* Beside text, what its segment leaves free; the timestamps' room is taken off already. */

@@ -138,8 +138,10 @@ void tcp_connection_established(struct tcp *tcp, struct tcp_connection *c, bool 
 	c->state = TCP_ESTABLISHED;
 	c->max_window = c->snd_wnd;
 	/* RFC 6691: the option of every segment comes out of its payload. */
-	if (c->flags & TCP_TIMESTAMPS)
+	if (c->flags & TCP_TIMESTAMPS) {
 		c->mss -= TCP_TIMESTAMPS_BYTES;
+		c->ts_start = tcp_timestamp(tcp, &c->flow) - tcp_ms(tcp->now);
+	}
 	if (!again && ms != UINT32_MAX)
 		tcp_rtt_sample(c, ms);
 	tcp_congestion_open(c, again);

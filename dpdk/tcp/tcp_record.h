@@ -160,6 +160,7 @@ struct tcp_connection {
 	struct timer_node timer;
 	uint32_t next; /* index + 1 on the pending list or, once freed, on the free list */
 	uint32_t ts_recent;
+	uint32_t ts_start; /* what our timestamps are ahead of our clock */
 };
 _Static_assert(sizeof(struct tcp_connection) == 128, "a connection is two cache lines");
 _Static_assert(offsetof(struct tcp_connection, head) == 64, "what is swept is the first line");
@@ -177,6 +178,7 @@ struct tcp_embryonic {
 	uint8_t challenges : 3, ipv6 : 1, timestamps : 1, sack : 1, scale : 1;
 	uint8_t shift;
 	uint32_t ts_recent;
+	uint32_t spare;
 };
 _Static_assert(sizeof(struct tcp_embryonic) == 48, "a handshake under way");
 

@@ -323,6 +323,12 @@ void tcp_options_read(const uint8_t *bytes, unsigned length, struct tcp_options 
  */
 uint32_t tcp_timestamp(const struct tcp *tcp, const struct tcp_flow *flow);
 
+/** tcp_timestamp_of() - the same of an open connection that has timestamps. */
+static inline uint32_t tcp_timestamp_of(const struct tcp *tcp, const struct tcp_connection *c)
+{
+	return c->ts_start + tcp_ms(tcp->now);
+}
+
 /** tcp_scale() - the window scale that we offer, where we offer one (RFC 7323 2.3). */
 uint8_t tcp_scale(const struct tcp *tcp);
 

@@ -335,7 +335,7 @@ static uint64_t hearth_next(const struct end *end)
 	if (tcp->pending_head || tcp->reply_count > 0 || hearth->stack->interfaces[0].queue.count)
 		return end->now + TURN_US;
 	for (; ahead <= SWEEP_TICKS; ahead++)
-		if (tcp->wheel.heads[((uint32_t)tick_now + (uint32_t)ahead) % WHEEL_SLOTS])
+		if (tcp->wheel.slots[((uint32_t)tick_now + (uint32_t)ahead) % WHEEL_SLOTS].block)
 			return ahead <= 0 ? end->now + TURN_US
 					  : (tick_now + (uint32_t)ahead) << WHEEL_TICK_SHIFT;
 	return end->now + SWEEP_US;

@@ -37,11 +37,12 @@ static void test_config(void **state)
 	memset(memory, 0, tcp_bytes(&client));
 	assert_non_null(tcp_init(memory, &client, 0));
 	free(memory);
-	/* What the design promises for 10 M connections: 128 bytes and 13.4 of flow slots each. */
+	/* What the design promises for 10 M connections: 128 bytes and 13.4 of flow slots each;
+	 * and 4.3 of blocks of the timer wheel, of which few are ever touched. */
 	good.connections = 10000000;
 	good.embryonic = 100000;
 	good.time_wait = 100000;
-	assert_true(tcp_bytes(&good) / good.connections < 143);
+	assert_true(tcp_bytes(&good) / good.connections < 147);
 	for (unsigned i = 0; i < TCP_COUNTER_COUNT; i++)
 		assert_true(tcp_counter_info[i].name && tcp_counter_info[i].help);
 }

@@ -10,10 +10,11 @@
 
 #include <cmocka.h>
 
-#define NODES 64
+#define NODES 100
 #define TICK (1ull << WHEEL_TICK_SHIFT)
 
 static struct timer_wheel *wheel;
+static struct wheel_block blocks[NODES / WHEEL_BLOCK + WHEEL_SLOTS];
 static struct timer_node nodes[NODES];
 
 static flow_ref ref_of(unsigned i)
@@ -25,9 +26,10 @@ static int wheel_start(uint64_t now)
 {
 	wheel = calloc(1, sizeof(*wheel));
 	memset(nodes, 0, sizeof(nodes));
+	memset(blocks, 0, sizeof(blocks));
 	wheel->kinds[FLOW_CONNECTION].base = (uint8_t *)nodes;
 	wheel->kinds[FLOW_CONNECTION].stride = sizeof(nodes[0]);
-	wheel_init(wheel, now);
+	wheel_init(wheel, blocks, now);
 	return 0;
 }
 
@@ -178,12 +180,28 @@ static void test_stall(void **state)
 	assert_int_equal(pop(now + 10 * SECOND + TICK), ref_of(0));
 }
 
+/* Every node that is filed stands where it says, and nothing else stands anywhere. */
+static void assert_places(void)
+{
+	unsigned filed = 0;
+
+	for (unsigned i = 0; i < NODES; i++) {
+		const struct timer_node *node = &nodes[i];
+
+		if (!(node->place & TIMER_FILED))
+			continue;
+		filed++;
+		assert_int_equal(blocks[(node->at >> 4) - 1].refs[node->at & 15], ref_of(i));
+	}
+	assert_int_equal(filed, wheel->filed);
+}
+
 /* Seeded arming, re-arming, stopping over three hours and over the tick's wrap, with an oracle. */
 static void random_run(uint64_t now)
 {
 	enum { STEPS = 60000 };
 	uint64_t due[NODES] = {0};
-	unsigned seed = 11;
+	unsigned seed = 11, free_blocks = 0;
 
 	for (unsigned step = 0; step < STEPS; step++) {
 		unsigned i = (unsigned)rand_r(&seed) % NODES;
@@ -206,7 +224,13 @@ static void random_run(uint64_t now)
 			due[i] = now + (uint64_t)rand_r(&seed) % (300 * MS);
 			timer_arm(wheel, ref_of(i), due[i]);
 			break;
+		case 4: /* so many in one slot that it takes several blocks */
+		case 5:
+			due[i] = (now / (8 * SECOND) + 1) * 8 * SECOND;
+			timer_arm(wheel, ref_of(i), due[i]);
+			break;
 		}
+		assert_places();
 		now += (uint64_t)rand_r(&seed) % (400 * MS);
 		while ((ref = pop(now))) {
 			i = flow_ref_index(ref);
@@ -220,7 +244,12 @@ static void random_run(uint64_t now)
 		timer_unlink(wheel, ref_of(i));
 	assert_int_equal(wheel->filed, 0);
 	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
-		assert_int_equal(wheel->heads[i], 0);
+		assert_int_equal(wheel->slots[i].block, 0);
+	/* All blocks are free again, and there were never more than there may be. */
+	for (uint32_t block = wheel->free; block; block = blocks[block - 1].next)
+		free_blocks++;
+	assert_int_equal(free_blocks, wheel->fresh);
+	assert_in_range(wheel->fresh, 3, wheel_blocks(NODES));
 }
 
 static void test_random(void **state)
