@@ -389,8 +389,10 @@ static inline void tcp_clock(struct tcp *tcp, uint64_t now)
 {
 	int64_t gap = (int64_t)(now - tcp->now);
 
+	/* Whole milliseconds: else what is reckoned by one clock and by the other, as the sweep
+	 * does, is a millisecond apart at times and not at others. */
 	if (gap > (int64_t)TCP_STOOD)
-		tcp->stood += (uint64_t)gap;
+		tcp->stood += (uint64_t)gap / MS * MS;
 	tcp->now = now;
 }
 
