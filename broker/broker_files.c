@@ -79,6 +79,7 @@ static int open_sessions(struct broker *broker, char *error, size_t size)
 		.workers = config->worker_count,
 		.ipv6 = config_has_ipv6(config),
 		.uncommitted = config->feed.acknowledge == ACKNOWLEDGE_COMMIT,
+		.huge = config->memory.mode != MEMORY_NO_HUGE,
 		.random = broker->random};
 
 	if (snprintf(broker->sessions_path, sizeof(broker->sessions_path), "%s.sessions",

@@ -135,7 +135,8 @@ static int start_stack(struct worker *worker, const struct worker_setup *setup, 
 	struct stack_config config;
 
 	worker->chunk_bytes = chunk_pool_bytes(&chunks);
-	worker->chunk_memory = memory_map(worker->chunk_bytes, setup->huge);
+	/* Sized for the worst, rarely used up: pages that the host reserved would lie idle. */
+	worker->chunk_memory = memory_map(worker->chunk_bytes, false);
 	if (!worker->chunk_memory)
 		return -ENOMEM;
 	worker->chunks = chunk_pool_init(worker->chunk_memory, &chunks);

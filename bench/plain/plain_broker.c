@@ -101,6 +101,7 @@ static int open_feeds(struct plain_broker *broker, char *error, size_t size)
 		.workers = config->worker_count,
 		.ipv6 = config_has_ipv6(config),
 		.uncommitted = answers,
+		.huge = broker->huge,
 		.random = broker->random};
 	struct feed_config feed = {.path = broker->ring_path,
 		.bytes = config->feed.bytes,

@@ -131,7 +131,7 @@ struct session_worker; /* one worker's range */
  * @workers: ranges; entries are rounded up to a multiple of them
  * @ipv6: devices may have IPv6 addresses: all room for them is taken at start
  * @uncommitted: keep which requests wait for the consumer's commit: 8 bytes an entry
- * @huge: advise huge pages where the file does not lie on hugetlbfs (there they come by themselves)
+ * @huge: have it in huge pages where the host can (on hugetlbfs they come by themselves)
  * @random: keys and tokens are drawn from it, by the thread that calls session_login(); each worker
  *	may be given its own with session_worker_random()
  */

@@ -308,6 +308,8 @@ int session_table_open(
 	table->header = file.header;
 	table->entries = slab_file_entries(&file);
 	table->sides = slab_file_sides(&file);
+	if (config->huge)
+		slab_file_collapse(&file, config->ipv6);
 	table->ipv6 = config->ipv6;
 	table->count = opening.entries;
 	table->per_worker = opening.per_worker;

@@ -13,6 +13,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define PAGE_HUGE ((size_t)2 << 20)
+
+/* Linux 6.1; the C library's headers of that time do not have it yet. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 void slab_file_close(struct slab_file *file)
 {
 	if (file->header)
@@ -50,20 +57,56 @@ int slab_file_take_sides(const struct slab_file *file)
 	return -posix_fallocate(file->fd, (off_t)file->sides, (off_t)(file->bytes - file->sides));
 }
 
+/* Where a file can be mapped by huge pages, whether it has any or not: at a multiple of their size.
+ * Return: address space for @bytes that is taken, or MAP_FAILED. */
+static void *aligned_room(size_t bytes)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *room;
+	size_t before;
+
+	bytes = (bytes + page - 1) & ~(page - 1); /* a damaged file may end anywhere */
+	room = mmap(NULL, bytes + PAGE_HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		-1, 0);
+	if (room == MAP_FAILED)
+		return room;
+	before = -(uintptr_t)room & (PAGE_HUGE - 1);
+	if (before)
+		munmap(room, before);
+	munmap(room + before + bytes, PAGE_HUGE - before);
+	return room + before;
+}
+
 int slab_file_map(struct slab_file *file, bool huge)
 {
-	/* what is needed of it has its room already: no huge pages are to wait for the side records */
-	void *map = mmap(
-		NULL, file->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
+	void *room = aligned_room(file->bytes), *map;
 
-	if (map == MAP_FAILED)
+	if (room == MAP_FAILED)
 		return -errno;
+	/* what is needed of it has its room already: no huge pages are to wait for the side records */
+	map = mmap(room, file->bytes, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file->fd, 0);
+	if (map == MAP_FAILED) {
+		const int rc = -errno;
+
+		munmap(room, file->bytes);
+		return rc;
+	}
 	file->header = map;
 	/* keys are in it: never in a core dump */
 	madvise(map, file->bytes, MADV_DONTDUMP);
 	if (huge)
 		madvise(map, file->bytes, MADV_HUGEPAGE);
 	return 0;
+}
+
+void slab_file_collapse(const struct slab_file *file, bool ipv6)
+{
+	const size_t taken = ipv6 ? file->bytes : file->sides;
+
+	/* Advice: in small pages, or on a kernel before 6.1, it works all the same. */
+	if (taken >= PAGE_HUGE)
+		(void)madvise(file->header, taken & ~(PAGE_HUGE - 1), MADV_COLLAPSE);
 }
 
 int slab_file_lock(const char *path, int flags, struct slab_file *file)

@@ -39,6 +39,39 @@ static void test_file(void **state)
 	assert_true(session_table_attached(f->table));
 }
 
+/* Huge pages or none: what was there stays, nothing more of the file takes room. */
+static void test_huge_pages(void **state)
+{
+	struct fixture *f = *state;
+	const struct session_config config = {.path = f->path,
+		.entries = 50000,
+		.workers = 1,
+		.huge = true,
+		.random = &source.random};
+	struct login logins[3];
+	struct stat before, after;
+
+	assert_int_equal(open_with(f, config.entries, 1), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		logins[i] = log_in(f, i, 1);
+	become(f, logins[1].index, SESSION_LIVE, SESSION_VIA_UDP, 1, 0);
+	assert_int_equal(stat(f->path, &before), 0);
+	for (unsigned round = 0; round < 2; round++) {
+		close_table(f);
+		assert_int_equal(
+			session_table_open(&f->table, &config, f->error, sizeof(f->error)), 0);
+		f->worker = session_worker(f->table, 0);
+		assert_int_equal(((uintptr_t)f->table->header) % (2 << 20), 0);
+		assert_int_equal(session_worker_attach(f->worker, 1, NULL, NULL), 3);
+		for (uint32_t i = 0; i < 3; i++)
+			assert_int_equal(find(f, logins[i].token), logins[i].index);
+		check_lists(f->worker);
+	}
+	assert_int_equal(stat(f->path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_in_range(after.st_blocks, before.st_blocks - 8, before.st_blocks + 8);
+}
+
 static void test_refused_sizes(void **state)
 {
 	struct fixture *f = *state;
@@ -377,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		row(test_file),
+		row(test_huge_pages),
 		row(test_refused_sizes),
 		row(test_foreign_file),
 		row(test_damaged_header),
