@@ -133,6 +133,12 @@ void build_flush(struct load *load)
 		const struct slot *s = &load->slots[build->slot];
 		uint32_t length = write_frame(load, s, jobs[i].out, jobs[i].length, build->room);
 
+		if (load->frames) {
+			memcpy(load->frames + (size_t)build->slot * load->frame_stride, build->room,
+				length);
+			load->frame_lengths[build->slot] = (uint16_t)length;
+		}
+
 		if (build->connection)
 			load->wire->commit(load->wire, build->connection, length);
 		else

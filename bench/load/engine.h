@@ -184,6 +184,9 @@ struct load {
 	uint32_t stride;
 	struct build builds[BURST];
 	unsigned build_count;
+	uint8_t *frames; /* prepared: each slot's, @frame_stride bytes; its length in @frame_lengths */
+	uint16_t *frame_lengths;
+	uint32_t frame_stride;
 
 	struct arrival arrivals[ARRIVALS];
 	unsigned arrival_count;
@@ -347,6 +350,15 @@ unsigned ring_turn(struct load *load);
 
 /** schedule_turn() - reports and heartbeats that are due. Return: something was done. */
 bool schedule_turn(struct load *load);
+
+/** schedule_report() - a new report of a device that is live. Return: false: no room for it now. */
+bool schedule_report(struct load *load, uint32_t device, uint64_t due, bool measured);
+
+/* prepared.c */
+
+/** prepared_turn() - overload: each device's frame is sent as it is until it is answered. Return:
+ * something was done. */
+bool prepared_turn(struct load *load);
 
 /** schedule_begin() - @load->run.trial begins now. */
 void schedule_begin(struct load *load);

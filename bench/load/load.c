@@ -13,6 +13,8 @@
 #define SLOTS_LEAST 1024u
 #define SLOTS_MOST (1u << 17)
 #define CLOCK_EVERY MS_NS
+/** Room for a datagram that is kept. */
+#define FRAME_STRIDE 1536u
 #define CALIBRATE_NS (20 * MS_NS)
 
 const char *load_wrong_name(enum load_wrong wrong)
@@ -203,6 +205,13 @@ static bool take_memory(struct load *load)
 	load->free_slots = calloc(load->slot_count, sizeof(*load->free_slots));
 	load->reports = calloc(load->config.sizes, sizeof(*load->reports));
 	load->plain = aligned_alloc(64, (size_t)BURST * load->stride);
+	if (load->config.prepared) {
+		load->frame_stride = FRAME_STRIDE;
+		load->frames = memory_map((size_t)load->slot_count * FRAME_STRIDE, true);
+		load->frame_lengths = calloc(load->slot_count, sizeof(*load->frame_lengths));
+		if (!load->frames || !load->frame_lengths)
+			return false;
+	}
 	load->aes = aes_burst_new();
 	return load->devices && load->waiting && load->secrets && load->slots && load->free_slots &&
 	       load->reports && load->plain && load->aes;
@@ -309,6 +318,9 @@ void load_free(struct load *load)
 	memory_unmap(load->devices, device_bytes(load));
 	memory_unmap(load->waiting, waiting_bytes(load));
 	memory_unmap(load->secrets, secret_bytes(load));
+	if (load->frames)
+		memory_unmap(load->frames, (size_t)load->slot_count * FRAME_STRIDE);
+	free(load->frame_lengths);
 	free(load->slots);
 	free(load->free_slots);
 	free(load->reports);

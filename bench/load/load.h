@@ -45,7 +45,9 @@ struct load_wire;
  * @subdevices: the first device is a gateway with so many, whose indices follow the devices'; it
  *	shows the platform their PINs after each connect
  * @gateway_share: of all reports that are theirs, once all are bound
- * @prepared: UDP: frames are made ahead and sent as they are until answered (overload)
+ * @prepared: UDP: overload. Devices send in order, each the same datagram again until it is answered
+ *	(@rate counts every sending; what is not new is load_result.repeated, what is answered
+ *	load_result.rate); at most 100,000 devices or so, each with one report under way
  * @feed: path of the event rings; NULL: nobody reads them here, lost and doubled stay 0
  */
 struct load_config {

@@ -46,36 +46,41 @@ static uint32_t next_device(struct load *load)
 	return device;
 }
 
+bool schedule_report(struct load *load, uint32_t device, uint64_t due, bool measured)
+{
+	struct device *d = &load->devices[device];
+	uint32_t slot = slot_get(load, device, REQUEST_REPORT, due);
+	struct slot *s;
+
+	if (slot == NO_SLOT)
+		return false;
+	s = &load->slots[slot];
+	s->n = d->account.sent + 1;
+	s->sequence = (uint16_t)(d->base + d->count + 1);
+	s->time = load->clock.now;
+	s->about = load->config.subdevices ? gateway_about(load, device) : device;
+	s->measured = measured;
+	if (!build_add(load, slot)) {
+		slot_put(load, slot);
+		return false;
+	}
+	d->account.sent++;
+	d->count++;
+	load->figures.sent++;
+	load->figures.of_subdevices += load->slots[slot].about != device;
+	load->run.open++;
+	return true;
+}
+
 static bool send_report(struct load *load, uint64_t due, bool measured)
 {
 	for (unsigned i = 0; i < TRIES; i++) {
-		uint32_t device = next_device(load), slot;
-		struct device *d = &load->devices[device];
-		struct slot *s;
+		uint32_t device = next_device(load);
+		const struct device *d = &load->devices[device];
 
-		if (d->state != DEVICE_LIVE || d->under_way >= load->config.outstanding) {
-			load->run.skipped++;
-			continue;
-		}
-		slot = slot_get(load, device, REQUEST_REPORT, due);
-		if (slot == NO_SLOT)
-			return false;
-		s = &load->slots[slot];
-		s->n = d->account.sent + 1;
-		s->sequence = (uint16_t)(d->base + d->count + 1);
-		s->time = load->clock.now;
-		s->about = load->config.subdevices ? gateway_about(load, device) : device;
-		s->measured = measured;
-		if (!build_add(load, slot)) {
-			slot_put(load, slot);
-			return false;
-		}
-		d->account.sent++;
-		d->count++;
-		load->figures.sent++;
-		load->figures.of_subdevices += load->slots[slot].about != device;
-		load->run.open++;
-		return true;
+		if (d->state == DEVICE_LIVE && d->under_way < load->config.outstanding)
+			return schedule_report(load, device, due, measured);
+		load->run.skipped++;
 	}
 	return false;
 }
@@ -177,7 +182,11 @@ bool schedule_turn(struct load *load)
 	const struct run *run = &load->run;
 	bool worked = heartbeats(load);
 
-	if (!run->on || !run->reports || load->now >= run->to)
+	if (!run->on || !run->reports)
+		return worked;
+	if (load->config.prepared)
+		return prepared_turn(load) || worked;
+	if (load->now >= run->to)
 		return worked;
 	return (run->trial->closed ? closed_loop(load) : open_loop(load)) || worked;
 }
