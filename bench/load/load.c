@@ -169,7 +169,7 @@ static void set_defaults(struct load_config *config)
 	if (config->retry_ms == 0)
 		config->retry_ms = 10000;
 	if (config->at_once == 0)
-		config->at_once = 4096;
+		config->at_once = 512;
 	if (config->at_once > SLOTS_MOST / 2)
 		config->at_once = SLOTS_MOST / 2;
 }

@@ -32,7 +32,8 @@ struct load_wire;
  * @devices: how many
  * @seed: of identities, order and contents
  * @tcp: sessions over TCP, else over UDP (logins are over TCP always)
- * @at_once: logins under way at once, at most
+ * @at_once: logins under way at once, at most; 0: 512. Each has up to three frames on their way: more
+ *	than a ring holds are lost, and more than caches hold come in more slowly
  * @login_rate: logins begun a second, at most; 0: as fast as they are answered
  * @bytes, @sizes: plain text of a report in bytes (112..8192; UDP: ..1000), in equal shares
  * @code: frame code of reports: 2006

@@ -227,7 +227,7 @@ static const struct config_field fields[] = {
 static const struct scenario defaults = {
 	.devices = 100000,
 	.seed = 1,
-	.login.at_once = 4096,
+	.login.at_once = 512,
 	.report = {.bytes = {300}, .sizes = 1, .code = 2006},
 	.search = {.seconds = 2, .repeat = 2, .precision = 0.01},
 	.seconds = 10,

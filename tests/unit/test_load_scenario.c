@@ -42,7 +42,7 @@ static void test_defaults(void **state)
 	assert_int_equal(scenario.seed, 1);
 	assert_int_equal(scenario.transport, SCENARIO_TCP);
 	assert_true(scenario.login.rate == 0);
-	assert_int_equal(scenario.login.at_once, 4096);
+	assert_int_equal(scenario.login.at_once, 512);
 	assert_int_equal(scenario.report.sizes, 1);
 	assert_int_equal(scenario.report.bytes[0], 300);
 	assert_int_equal(scenario.report.code, 2006);
