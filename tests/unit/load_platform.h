@@ -51,7 +51,8 @@ struct platform {
 	uint32_t room_of[64];
 	unsigned room_count;
 	struct feed *feed;
-	unsigned reports, bad;
+	unsigned reports, bad, repeats;
+	unsigned loses, came; /* of the reports over UDP every @loses'th is lost; 0: none */
 	void (*damage)(struct platform *platform, char *answer);
 	void (*spoil)(struct platform *platform, struct platform_frame *frame);
 	unsigned (*event)(struct platform *platform, struct hearth_record *record, char *payload);
@@ -137,11 +138,16 @@ static inline void platform_report(struct platform *p, uint32_t device, uint32_t
 	const char *sequence = json_string_value(json_object_get(body, "sequence"));
 	char answer[256];
 
-	p->count[device]++;
-	p->reports++;
-	p->bad += atoi(sequence) != (uint16_t)(p->base[device] + p->count[device]);
-	platform_event(p, device, plain, length, (uint16_t)atoi(sequence),
-		(uint32_t)json_integer_value(json_object_get(body, "time")));
+	/* a repeat is answered again, nothing else */
+	if (atoi(sequence) == (uint16_t)(p->base[device] + p->count[device])) {
+		p->repeats++;
+	} else {
+		p->count[device]++;
+		p->reports++;
+		p->bad += atoi(sequence) != (uint16_t)(p->base[device] + p->count[device]);
+		platform_event(p, device, plain, length, (uint16_t)atoi(sequence),
+			(uint32_t)json_integer_value(json_object_get(body, "time")));
+	}
 	snprintf(answer, sizeof(answer),
 		"{\"result\":0,\"sequence\":\"%s\",\"deviceId\":\"%s\",\"time\":%ld}", sequence,
 		json_string_value(json_object_get(body, "deviceId")), (long)time(NULL));
@@ -304,6 +310,8 @@ static inline uint8_t *platform_datagram(
 static inline void platform_datagram_commit(
 	struct load_wire *wire, unsigned ticket, uint32_t length)
 {
+	if (platform.loses && ++platform.came % platform.loses == 0)
+		return;
 	platform_take(&platform, platform.room_of[ticket], 0, platform.room[ticket], length);
 }
 

@@ -91,6 +91,30 @@ static void test_all_is_well_in_mixed_sizes_in_order_with_heartbeats(void **stat
 	check_good(&config);
 }
 
+/* Overload: what is lost goes again as it was, until it is answered; each report arrives once. */
+static void test_prepared_datagrams_go_until_they_are_answered(void **state)
+{
+	struct load_config config = config_of(false);
+	const struct load_trial trial = {.rate = 50000, .measure_ms = 50, .drain_ms = 20000};
+	struct load_login_result login;
+	struct load_result result;
+	struct load *load;
+
+	config.prepared = true;
+	load = platform_load(&config);
+	assert_int_equal(load_login(load, 60, &login, NULL, NULL), 0);
+	platform.loses = 3;
+	assert_int_equal(load_trial(load, &trial, &result), 0);
+	assert_int_equal(all_wrong(&result), 0);
+	assert_true(result.sent > 0);
+	assert_int_equal(result.answered, result.sent);
+	assert_int_equal(result.delivered, platform.reports);
+	assert_true(result.repeated > 0);
+	assert_int_equal(result.lost + result.doubled + result.unanswered_all, 0);
+	assert_int_equal(platform.bad, 0);
+	platform_end(load);
+}
+
 /* ---- wrong answers: number 10 of them */
 
 static unsigned nth;
@@ -345,6 +369,7 @@ int main(void)
 		T(test_all_is_well_over_tcp),
 		T(test_all_is_well_over_udp),
 		T(test_all_is_well_in_mixed_sizes_in_order_with_heartbeats),
+		T(test_prepared_datagrams_go_until_they_are_answered),
 		T(test_each_damaged_answer_is_told),
 		T(test_each_wrong_event_is_told),
 		T(test_a_refused_report_is_refused_not_lost),
