@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char alphabet[64] __attribute__((aligned(64), nonstring)) =
+static const char alphabet[65] __attribute__((aligned(64))) =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* 0x80: not in the alphabet */
