@@ -184,7 +184,8 @@ struct load {
 	uint32_t stride;
 	struct build builds[BURST];
 	unsigned build_count;
-	uint8_t *frames; /* prepared: each slot's, @frame_stride bytes; its length in @frame_lengths */
+	uint8_t *
+		frames; /* prepared: each slot's, @frame_stride bytes; its length in @frame_lengths */
 	uint16_t *frame_lengths;
 	uint32_t frame_stride;
 
