@@ -26,9 +26,6 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
-/* The members of a text that is no object are not listed: bytes whose scan costs as much. */
-#define UNLISTED 64
-
 #define WIDE                                                                                       \
 	__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi,"              \
 			      "bmi2,popcnt,pclmul")))
@@ -407,9 +404,25 @@ static bool list_members(struct json_object *object, const struct tokens *tokens
 	return true;
 }
 
+/*
+ * The members of a text that is no object cannot be listed: those of another are, as what a refused
+ * text costs must not tell what is wrong with it.
+ */
+static const uint8_t instead[] = "{\"time\":0,\"sequence\":\"0\",\"statusSerials\":[]}";
+static struct tokens instead_tokens;
+static uint32_t instead_count;
+
+static void __attribute__((constructor)) prepare_instead(void)
+{
+	if (json_masks_there())
+		instead_count =
+			(uint32_t)find_object(&instead_tokens, instead, sizeof(instead) - 1);
+}
+
 int json_masks(struct json_object *object, const uint8_t *text, uint32_t length)
 {
 	struct tokens tokens;
+	bool listed;
 	int count;
 
 	if (length > JSON_MASKS_MAX)
@@ -417,16 +430,21 @@ int json_masks(struct json_object *object, const uint8_t *text, uint32_t length)
 	count = find_object(&tokens, text, length);
 	if (count == -ENOTSUP)
 		return count;
-	object->text = text;
+	object->text = tokens.wrong ? instead : text;
 	object->length = length;
 	object->count = 0;
 	object->reached = 0;
-	/* members of a text that is cut off, too: that is the work which stands for all that is
-	 * refused unseen (mc_silence.c) */
-	if (!tokens.wrong && list_members(object, &tokens, (uint32_t)count) && !tokens.cut)
+	/* of a text that is only cut off, too: such a one is scanned in place of all that cannot be
+	 * text (mc_silence.c) */
+	if (tokens.wrong)
+		listed = list_members(object, &instead_tokens, instead_count);
+	else
+		listed = list_members(object, &tokens, (uint32_t)count);
+	if (listed && !tokens.wrong && !tokens.cut)
 		return 0;
-	object->reached = tokens.wrong && length > 2 * UNLISTED ? length - UNLISTED : length;
+	object->text = text;
 	object->count = 0;
+	object->reached = length;
 	return -EINVAL;
 }
 

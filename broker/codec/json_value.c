@@ -60,20 +60,27 @@ bool json_string_is(const struct json_object *object, const struct json_member *
 		       bytes, length);
 }
 
+/* So many digits at most make a number that 64 bits hold in any case. */
+#define DIGITS_SURE 19
+
 /* Plain digits without leading zeros, at most @max. */
 static int plain_digits(const uint8_t *digits, uint32_t length, uint64_t max, uint64_t *value)
 {
 	uint64_t sum = 0;
+	bool bad = length == 0 || length > DIGITS_SURE + 1 || (length > 1 && digits[0] == '0');
 
-	if (length == 0 || (length > 1 && digits[0] == '0'))
+	if (bad)
 		return -EINVAL;
 	for (uint32_t i = 0; i < length; i++) {
-		uint64_t digit = (uint64_t)digits[i] - '0';
+		const uint64_t digit = (uint64_t)digits[i] - '0';
 
-		if (digit > 9 || sum > max / 10 || sum * 10 > max - digit || digit > max)
-			return -EINVAL;
+		bad |= digit > 9;
+		if (i == DIGITS_SURE)
+			bad |= sum > (UINT64_MAX - digit) / 10;
 		sum = sum * 10 + digit;
 	}
+	if (bad || sum > max)
+		return -EINVAL;
 	*value = sum;
 	return 0;
 }
@@ -96,6 +103,8 @@ int json_decimal(const struct json_object *object, const struct json_member *mem
 		*was_string = member->kind == JSON_STRING;
 	if (member->kind != JSON_STRING)
 		return json_uint(object, member, max, value);
+	if (!member->value_escaped)
+		return plain_digits(object->text + member->value, member->value_length, max, value);
 	length = json_string(object, member, digits, sizeof(digits));
 	if (length < 0)
 		return -EINVAL;

@@ -11,6 +11,9 @@ COUNTER_TABLE(feed_counter_info, FEED_COUNTERS);
 /* Once this share of a ring lies behind the commit that was last seen, publishing looks again. */
 #define COMMIT_LOOK_SHARE 8
 
+/* Records begin at multiples of it. */
+#define RECORD_STEP 16
+
 /* Life-cycle events have 1/64 of the ring, 64 KiB at least; a small ring gives a quarter. */
 static uint64_t reserve_of(uint64_t bytes)
 {
@@ -99,11 +102,11 @@ static void put(uint8_t **at, const void *bytes, size_t length)
 int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_record *record,
 	const void *device, const void *gateway, const void *payload)
 {
-	static const uint8_t zeros[16];
+	static const uint8_t zeros[RECORD_STEP];
 	uint8_t *start = ring->data + ring->offset;
 	uint8_t *at = start + sizeof(*record);
 	uint64_t used = feed_record_used(record);
-	uint64_t length = feed_round(used, 16);
+	uint64_t length = feed_round(used, RECORD_STEP);
 
 	if (!feed_find_room(ring, class, used))
 		return -ENOSPC;
@@ -118,10 +121,11 @@ int feed_write(struct feed_ring *ring, enum feed_class class, struct hearth_reco
 	record->length = (uint32_t)length;
 	record->id = ring->pending;
 	memset(record->reserved, 0, sizeof(record->reserved));
+	/* the padding first, all that there can be: what comes before it is written over it */
+	feed_copy(start + length - RECORD_STEP, zeros, RECORD_STEP);
 	put(&at, device, record->device_length);
 	put(&at, gateway, record->gateway_length);
 	put(&at, payload, record->payload_length);
-	put(&at, zeros, length - used);
 	feed_copy(start, record, sizeof(*record));
 
 	ring->pending += length;

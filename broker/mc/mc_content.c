@@ -3,65 +3,67 @@
 /* mc_content.c - the decrypted object: padding, UTF-8 and JSON, the members that decisions need */
 #include "mc.h"
 
+#include "codec/json_plain.h"
 #include "codec/utf8.h"
 
+#include <immintrin.h>
 #include <string.h>
 
-/* Sorted by length, as enum mc_name is, so that a key is compared with those of its length only. */
-static const char *const names[MC_NAME_COUNT] = {
-	[MC_NAME_NONE] = "",
-	[MC_NAME_PIN] = "pin",
-	[MC_NAME_TIME] = "time",
-	[MC_NAME_TOKEN] = "token",
-	[MC_NAME_MODEL] = "model",
-	[MC_NAME_ALARM] = "alarm",
-	[MC_NAME_ERROR] = "error",
-	[MC_NAME_EVENT] = "event",
-	[MC_NAME_RESULT] = "result",
-	[MC_NAME_ON_LINE] = "onLine",
-	[MC_NAME_DEVICE] = "device",
-	[MC_NAME_STATUS] = "status",
-	[MC_NAME_VERSION] = "version",
-	[MC_NAME_SEQUENCE] = "sequence",
-	[MC_NAME_DEVICE_ID] = "deviceId",
-	[MC_NAME_TTS_PARAM] = "ttsParam",
-	[MC_NAME_CTRL_PARAM] = "ctrlParam",
-	[MC_NAME_DEV_VERSION] = "devVersion",
-	[MC_NAME_SUB_DEVICE_ID] = "subDeviceId",
-	[MC_NAME_STATUS_SERIALS] = "statusSerials",
-	[MC_NAME_RESOURCE_SERIALS] = "resourceSerials",
-};
 #define NAME_BYTES_MAX 15
 
-/* The first name of each length; those of length n end where those of n + 1 begin. */
-static const uint8_t first_of[NAME_BYTES_MAX + 2] = {
-	[0] = MC_NAME_PIN,
-	[1] = MC_NAME_PIN,
-	[2] = MC_NAME_PIN,
-	[3] = MC_NAME_PIN,
-	[4] = MC_NAME_TIME,
-	[5] = MC_NAME_TOKEN,
-	[6] = MC_NAME_RESULT,
-	[7] = MC_NAME_VERSION,
-	[8] = MC_NAME_SEQUENCE,
-	[9] = MC_NAME_CTRL_PARAM,
-	[10] = MC_NAME_DEV_VERSION,
-	[11] = MC_NAME_SUB_DEVICE_ID,
-	[12] = MC_NAME_STATUS_SERIALS,
-	[13] = MC_NAME_STATUS_SERIALS,
-	[14] = MC_NAME_RESOURCE_SERIALS,
-	[15] = MC_NAME_RESOURCE_SERIALS,
-	[16] = MC_NAME_COUNT,
-};
-
+/* A key is compared with the names of its length only, a word or two each. */
 static enum mc_name name_of(const uint8_t *key, uint32_t length)
 {
-	if (length > NAME_BYTES_MAX)
-		return MC_NAME_NONE;
-	for (unsigned i = first_of[length]; i < first_of[length + 1]; i++) {
-		if (!memcmp(names[i], key, length))
-			return i;
+#define NAME(text, name)                                                                           \
+	do {                                                                                       \
+		if (!memcmp(key, text, sizeof(text) - 1))                                          \
+			return name;                                                               \
+	} while (0)
+	switch (length) {
+	case 3:
+		NAME("pin", MC_NAME_PIN);
+		break;
+	case 4:
+		NAME("time", MC_NAME_TIME);
+		break;
+	case 5:
+		NAME("token", MC_NAME_TOKEN);
+		NAME("model", MC_NAME_MODEL);
+		NAME("alarm", MC_NAME_ALARM);
+		NAME("error", MC_NAME_ERROR);
+		NAME("event", MC_NAME_EVENT);
+		break;
+	case 6:
+		NAME("result", MC_NAME_RESULT);
+		NAME("onLine", MC_NAME_ON_LINE);
+		NAME("device", MC_NAME_DEVICE);
+		NAME("status", MC_NAME_STATUS);
+		break;
+	case 7:
+		NAME("version", MC_NAME_VERSION);
+		break;
+	case 8:
+		NAME("sequence", MC_NAME_SEQUENCE);
+		NAME("deviceId", MC_NAME_DEVICE_ID);
+		NAME("ttsParam", MC_NAME_TTS_PARAM);
+		break;
+	case 9:
+		NAME("ctrlParam", MC_NAME_CTRL_PARAM);
+		break;
+	case 10:
+		NAME("devVersion", MC_NAME_DEV_VERSION);
+		break;
+	case 11:
+		NAME("subDeviceId", MC_NAME_SUB_DEVICE_ID);
+		break;
+	case 13:
+		NAME("statusSerials", MC_NAME_STATUS_SERIALS);
+		break;
+	case NAME_BYTES_MAX:
+		NAME("resourceSerials", MC_NAME_RESOURCE_SERIALS);
+		break;
 	}
+#undef NAME
 	return MC_NAME_NONE;
 }
 
@@ -107,13 +109,8 @@ static void work_on(struct mc *mc, uint32_t length, uint32_t done)
 
 bool mc_id_valid(const uint8_t *id, uint32_t length)
 {
-	if (!length || length > DEVICE_ID_MAX)
-		return false;
-	for (uint32_t i = 0; i < length; i++) {
-		if (id[i] < 0x20 || id[i] > 0x7e || id[i] == '"' || id[i] == '\\')
-			return false;
-	}
-	return true;
+	return length && length <= DEVICE_ID_MAX && json_plain(id, length) &&
+	       !memchr(id, 0x7f, length);
 }
 
 /* A member that is a string, its escapes resolved; one of more than DEVICE_ID_MAX bytes with
@@ -192,14 +189,16 @@ static struct mc_text trim(const uint8_t *text, uint32_t length)
 /* In constant time: which byte was wrong, or how many there are, must not show. */
 uint32_t mc_padding(const uint8_t block[AES_BLOCK])
 {
-	uint32_t count = block[AES_BLOCK - 1];
+	const __m128i from_end =
+		_mm_setr_epi8(16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1);
+	const __m128i bytes = _mm_loadu_si128((const __m128i *)block);
+	const uint32_t count = block[AES_BLOCK - 1];
+	const __m128i counts = _mm_set1_epi8((char)count);
+	const __m128i inside = _mm_cmpeq_epi8(_mm_min_epu8(from_end, counts), from_end);
 	uint32_t wrong = (count - 1) >> 4; /* not 0 unless 1..16 */
 
-	for (uint32_t i = 0; i < AES_BLOCK; i++) {
-		uint32_t inside = 0 - (uint32_t)(AES_BLOCK - 1 - i < count);
-
-		wrong |= (block[i] ^ count) & inside;
-	}
+	wrong |= (uint32_t)_mm_movemask_epi8(
+		_mm_andnot_si128(_mm_cmpeq_epi8(bytes, counts), inside));
 	return wrong ? 0 : count;
 }
 
