@@ -3,6 +3,8 @@
 /* mc_answer.c - answers: their members, in the order of the text */
 #include "mc.h"
 
+#include "mc_number.h"
+
 #include "codec/base64.h"
 
 #include <string.h>
@@ -14,32 +16,31 @@ _Static_assert(2 * MC_HOST_MAX + 256 <= MC_ANSWER_MAX, "the longest answer, 1003
 _Static_assert(MC_OUT_FRAMING + BASE64_ENCODED(2 * DEVICE_ID_MAX + 192) <= 1200,
 	"the longest answer of a session fits any datagram");
 
+_Static_assert(sizeof("\"time\":4294967295}") <= sizeof(((struct mc_time_text *)0)->text),
+	"the time has room in its text");
+
 /* A small writer: bounds are known from the sizes above. */
 struct writer {
 	uint8_t *start, *at;
 };
 
-static void put(struct writer *w, const void *bytes, uint32_t length)
+static inline void put(struct writer *w, const void *bytes, uint32_t length)
 {
 	memcpy(w->at, bytes, length);
 	w->at += length;
 }
+
+/* A constant: its length is known to the compiler. */
+#define PUT(w, text) put(w, text, sizeof(text) - 1)
 
 static void put_text(struct writer *w, const char *text)
 {
 	put(w, text, strlen(text));
 }
 
-static void put_number(struct writer *w, uint32_t number)
+static inline void put_number(struct writer *w, uint32_t number)
 {
-	uint8_t digits[10];
-	unsigned n = sizeof(digits);
-
-	do {
-		digits[--n] = '0' + number % 10;
-		number /= 10;
-	} while (number);
-	put(w, digits + n, sizeof(digits) - n);
+	w->at = mc_put_number(w->at, number);
 }
 
 /* {"result":R,"sequence":S, - the sequence in the form it came. */
@@ -48,11 +49,15 @@ static struct writer begin_with(struct mc *mc, uint32_t result, uint16_t sequenc
 	uint8_t *room = mc_out_room(mc, MC_ANSWER_MAX);
 	struct writer w = {room, room};
 
-	put_text(&w, "{\"result\":");
+	PUT(&w, "{\"result\":");
 	put_number(&w, result);
-	put_text(&w, text ? ",\"sequence\":\"" : ",\"sequence\":");
+	PUT(&w, ",\"sequence\":");
+	if (text)
+		*w.at++ = '"';
 	put_number(&w, sequence);
-	put_text(&w, text ? "\"," : ",");
+	if (text)
+		*w.at++ = '"';
+	*w.at++ = ',';
 	return w;
 }
 
@@ -61,13 +66,24 @@ static struct writer begin(struct mc *mc, const struct mc_frame *frame, uint32_t
 	return begin_with(mc, result, frame->content.sequence, frame->content.sequence_text);
 }
 
-/* "time":T} and the answer is complete. Return: its length. */
+/* "time":T} and the answer is complete: the same for all of a second. Return: its length. */
 static uint32_t end_with(struct mc *mc, struct writer *w)
 {
-	put_text(w, "\"time\":");
-	put_number(w, mc_now(mc));
-	put_text(w, "}");
-	return w->at - w->start;
+	struct mc_time_text *time = &mc->time_text;
+	const uint32_t now = mc_now(mc);
+
+	if (time->second != now || !time->length) {
+		struct writer to = {time->text, time->text};
+
+		PUT(&to, "\"time\":");
+		put_number(&to, now);
+		PUT(&to, "}");
+		time->second = now;
+		time->length = (uint32_t)(to.at - to.start);
+	}
+	memcpy(w->at, time->text, sizeof(time->text)); /* there is room for it at any length */
+	w->at += time->length;
+	return (uint32_t)(w->at - w->start);
 }
 
 static void end(struct mc *mc, const struct mc_frame *frame, struct writer *w)
@@ -81,15 +97,15 @@ void mc_answer_login(
 	const struct config *config = mc->host->config;
 	struct writer w = begin(mc, frame, MC_DONE);
 
-	put_text(&w, "\"sessionKey\":\"");
+	PUT(&w, "\"sessionKey\":\"");
 	put(&w, key, SESSION_KEY_BYTES);
-	put_text(&w, "\",\"tcpHost\":\"");
+	PUT(&w, "\",\"tcpHost\":\"");
 	put_text(&w, config->mc.advertise_tcp);
-	put_text(&w, "\",\"udpHost\":\"");
+	PUT(&w, "\",\"udpHost\":\"");
 	put_text(&w, config->mc.advertise_udp);
-	put_text(&w, "\",\"token\":\"");
+	PUT(&w, "\",\"token\":\"");
 	put(&w, token, SESSION_TOKEN_CHARS);
-	put_text(&w, "\",");
+	PUT(&w, "\",");
 	end(mc, frame, &w);
 }
 
@@ -99,11 +115,11 @@ void mc_answer_connect(struct mc *mc, const struct mc_frame *frame, uint32_t res
 	const struct config *config = mc->host->config;
 	struct writer w = begin(mc, frame, result);
 
-	put_text(&w, "\"heartBeat\":");
+	PUT(&w, "\"heartBeat\":");
 	put_number(&w, config->mc.heartbeat);
-	put_text(&w, ",\"authInterval\":");
+	PUT(&w, ",\"authInterval\":");
 	put_number(&w, config->mc.auth_interval);
-	put_text(&w, ",");
+	PUT(&w, ",");
 	end(mc, frame, &w);
 }
 
@@ -137,12 +153,12 @@ static void count_result(struct mc *mc, uint32_t result)
 	}
 }
 
-static void put_id(struct writer *w, const char *name, const void *id, uint32_t length)
+/* An id and what ends its member. */
+static inline void put_id(struct writer *w, struct mc_text id)
 {
-	put_text(w, name);
-	if (length)
-		put(w, id, length);
-	put_text(w, "\",");
+	if (id.length)
+		put(w, id.at, id.length);
+	PUT(w, "\",");
 }
 
 /* Error answers carry the same members as good ones (specs, Device requests). */
@@ -152,10 +168,14 @@ static uint32_t build_reply(struct mc *mc, const struct mc_reply *reply)
 	struct writer w = begin_with(mc, reply->result, reply->sequence, reply->sequence_text);
 
 	count_result(mc, reply->result);
-	if (reply->code != MC_HEARTBEAT)
-		put_id(&w, "\"deviceId\":\"", reply->device.at, reply->device.length);
-	if (kind && kind->subdevice)
-		put_id(&w, "\"subDeviceId\":\"", reply->subdevice.at, reply->subdevice.length);
+	if (reply->code != MC_HEARTBEAT) {
+		PUT(&w, "\"deviceId\":\"");
+		put_id(&w, reply->device);
+	}
+	if (kind && kind->subdevice) {
+		PUT(&w, "\"subDeviceId\":\"");
+		put_id(&w, reply->subdevice);
+	}
 	if (kind && kind->auth)
 		put_text(&w, reply->authentic ? "\"authResult\":\"0\"," : "\"authResult\":\"1\",");
 	if (kind && kind->voice)

@@ -3,6 +3,8 @@
 /* mc_command.c - platform requests on a session: queue, numbers, sends, answers, outcomes
  * (specs, Mc, Platform requests) */
 #include "mc.h"
+
+#include "mc_number.h"
 #include "mc_subdevice.h"
 #include "mc_voice.h"
 
@@ -161,18 +163,6 @@ static uint8_t *put(uint8_t *at, const char *text)
 	return (uint8_t *)mempcpy(at, text, strlen(text));
 }
 
-static uint8_t *put_number(uint8_t *at, uint32_t number)
-{
-	uint8_t digits[10];
-	unsigned n = sizeof(digits);
-
-	do {
-		digits[--n] = '0' + number % 10;
-		number /= 10;
-	} while (number);
-	return (uint8_t *)mempcpy(at, digits + n, sizeof(digits) - n);
-}
-
 /* What stands between the braces of the object that was scanned. */
 static struct mc_text members(const struct json_object *object)
 {
@@ -226,7 +216,7 @@ static void transmit(struct mc *mc, const struct session_turn *turn, uint32_t in
 		return;
 	body = members(&mc->object);
 	at = put(at, "{\"sequence\":\"");
-	at = put_number(at, slot->life.sequence);
+	at = mc_put_number(at, slot->life.sequence);
 	at = put(at, "\",");
 	if (!json_find(&mc->object, "deviceId")) {
 		at = put(at, "\"deviceId\":\"");
@@ -235,7 +225,7 @@ static void transmit(struct mc *mc, const struct session_turn *turn, uint32_t in
 	}
 	at = mempcpy(at, body.at, body.length);
 	at = put(at, body.length ? ",\"time\":" : "\"time\":");
-	at = put_number(at, mc_now(mc));
+	at = mc_put_number(at, mc_now(mc));
 	at = put(at, "}");
 	mc_out_session(mc, turn, text.code, at - room);
 	mc_count(mc, MC_COMMAND_SENDS);

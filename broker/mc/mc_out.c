@@ -3,6 +3,8 @@
 /* mc_out.c - frames to devices: padding, one AES burst, Base64, into the packet (section 5.2) */
 #include "mc.h"
 
+#include "mc_number.h"
+
 #include "codec/base64.h"
 
 #include <string.h>
@@ -93,18 +95,6 @@ static uint8_t *put(uint8_t *at, const char *text, size_t length)
 	return (uint8_t *)mempcpy(at, text, length);
 }
 
-static uint8_t *put_number(uint8_t *at, uint32_t number)
-{
-	uint8_t digits[10];
-	unsigned n = sizeof(digits);
-
-	do {
-		digits[--n] = '0' + number % 10;
-		number /= 10;
-	} while (number);
-	return (uint8_t *)mempcpy(at, digits + n, sizeof(digits) - n);
-}
-
 /* One frame into the room that its transport has for it. */
 static void send(struct mc *mc, const struct mc_out *out)
 {
@@ -114,7 +104,7 @@ static void send(struct mc *mc, const struct mc_out *out)
 	if (!room)
 		return; /* counted by the worker; whoever waits for it asks or is told again */
 	at = put(room, HEAD, sizeof(HEAD) - 1);
-	at = put_number(at, out->code);
+	at = mc_put_number(at, out->code);
 	at = put(at, DATA, sizeof(DATA) - 1);
 	at += base64_encode(at, out->plain, out->length);
 	at = put(at, TAIL, TAIL_BYTES);

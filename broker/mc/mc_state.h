@@ -143,6 +143,12 @@ struct mc_out {
 	uint8_t *plain;
 };
 
+/** struct mc_time_text - how every answer of a second ends */
+struct mc_time_text {
+	uint32_t second, length;
+	uint8_t text[24];
+};
+
 /**
  * struct mc - a worker's state
  *
@@ -168,6 +174,7 @@ struct mc {
 	/* what is to be sent: of this batch, or of the slices behind it */
 	unsigned out_count, out_key_count;
 	uint32_t out_used;
+	struct mc_time_text time_text;
 	struct mc_out out[MC_OUT_MAX];
 	struct mc_key out_keys[MC_OUT_KEYS];
 	uint32_t
