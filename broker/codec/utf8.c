@@ -102,6 +102,22 @@ static bool is_well_formed(const uint8_t *text, uint32_t length)
 
 #ifdef __AVX512BW__
 
+/* Nothing but ASCII without any control character, as most texts are that devices send? */
+static bool is_plain(const uint8_t *text, uint32_t length)
+{
+	const __m512i spaces = _mm512_set1_epi8(' ');
+	__m512i least = spaces;
+
+	/* signed: what is not ASCII is less than a space, too */
+	for (uint32_t at = 0; at < length; at += 64) {
+		const uint64_t there =
+			length - at < 64 ? ~(~UINT64_C(0) << (length - at)) : ~UINT64_C(0);
+
+		least = _mm512_min_epi8(least, _mm512_mask_loadu_epi8(spaces, there, text + at));
+	}
+	return _mm512_cmpeq_epi8_mask(least, spaces) == ~UINT64_C(0);
+}
+
 /* Control characters but for white space; @beyond: is there anything that is not ASCII? */
 static bool has_controls(const uint8_t *text, uint32_t length, bool *beyond)
 {
@@ -124,6 +140,16 @@ static bool has_controls(const uint8_t *text, uint32_t length, bool *beyond)
 }
 
 #else
+
+static bool is_plain(const uint8_t *text, uint32_t length)
+{
+	const __m256i spaces = _mm256_set1_epi8(' ');
+	__m256i least = _mm256_min_epi8(spaces, last_block(text, length));
+
+	for (uint32_t at = 0; at < (length & ~31u); at += 32)
+		least = _mm256_min_epi8(least, _mm256_loadu_si256((const __m256i *)(text + at)));
+	return _mm256_movemask_epi8(_mm256_cmpeq_epi8(least, spaces)) == -1;
+}
 
 static inline __m256i controls(__m256i text)
 {
@@ -152,8 +178,12 @@ static bool has_controls(const uint8_t *text, uint32_t length, bool *beyond)
 
 bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
 {
-	bool beyond, right = !has_controls(text, length, &beyond);
+	const bool plain = is_plain(text, length);
+	bool beyond, right;
 
+	if (plain && !even)
+		return true;
+	right = !has_controls(text, length, &beyond);
 	if (even || beyond)
 		right &= is_well_formed(text, length);
 	return right;
@@ -161,8 +191,9 @@ bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
 
 void utf8_even(const uint8_t *text, uint32_t length)
 {
-	bool right = is_well_formed(text, length);
+	bool beyond, right = !has_controls(text, length, &beyond);
 
+	right &= is_well_formed(text, length);
 	__asm__ volatile("" : : "r"(right)); /* work that nobody needs */
 }
 
