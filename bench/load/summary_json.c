@@ -39,10 +39,11 @@ static const char *outcome(const struct summary *summary)
 static json_t *search_json(const struct summary *summary)
 {
 	const struct scenario_search *search = &summary->scenario->search;
-	json_t *steps = json_array();
+	json_t *steps;
 
 	if (summary->scenario->load != SCENARIO_SEARCH)
 		return json_null();
+	steps = json_array();
 	for (unsigned i = 0; i < summary->step_count; i++)
 		json_array_append_new(steps, outcome_json(&summary->steps[i]));
 	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:i, s:o}", "outcome",

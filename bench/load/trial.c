@@ -121,12 +121,13 @@ static void take_sample(struct load *load, struct sample *sample)
 	memcpy(sample->cycles, load->cycles, sizeof(sample->cycles));
 }
 
-/* Everything answered, and nothing new at the ring for a while? */
+/* Everything answered, everybody back, and nothing new at the ring for a while? */
 static bool drained(struct load *load, uint64_t *quiet_since, uint64_t *events)
 {
 	bool asked = load->run.trial->heartbeats_only && load->oldest != NO_SLOT;
+	bool away = load->live < load->config.devices;
 
-	if (*events != load->figures.events || load->run.open > 0 || asked) {
+	if (*events != load->figures.events || load->run.open > 0 || asked || away) {
 		*events = load->figures.events;
 		*quiet_since = load->now;
 	}
