@@ -36,11 +36,9 @@ class Found:
 
     def why_not(self, step):
         """One line about a step that no figure came of."""
-        if step in self.left_out:
-            return self.left_out[step]
         mine = [record for record in self.records if record["step"] == step]
         if not mine:
-            return "%s was not run" % step
+            return self.left_out.get(step, "%s was not run" % step)
         failed = [record["error"] for record in mine if record["error"] is not None]
         if failed:
             return "%s failed: %s" % (step, failed[-1])
