@@ -40,6 +40,7 @@ struct port {
 	unsigned queue_count; /* the first workers'; the others send through these */
 	uint16_t rx_descriptors, tx_descriptors, mtu;
 	uint64_t buffers;
+	uint64_t patience; /* TSC cycles */
 	struct rte_ether_addr mac;
 	struct rte_eth_conf conf;
 	struct rte_eth_dev_info info;
@@ -262,6 +263,7 @@ static int open_queue(struct port *port, unsigned number, char *error, size_t si
 	queue->port = port->number;
 	queue->number = (uint16_t)(number % port->queue_count);
 	queue->hashes = port->hardware_rss;
+	queue->patience = port->patience;
 	init_link(port, queue);
 	queue->tx_pool = make_pool(port, "tx", number, tx_buffers(port), socket);
 	if (!queue->tx_pool)
@@ -395,6 +397,7 @@ struct port *port_open(const struct port_config *config, char *error, size_t siz
 	memset(port, 0, bytes);
 	port->number = number;
 	port->worker_count = config->workers;
+	port->patience = config->patience_us * (rte_get_tsc_hz() / 1000000);
 	memcpy(port->name, name, sizeof(port->name));
 	if (rte_eth_dev_info_get(number, &port->info) != 0 ||
 		rte_eth_macaddr_get(number, &port->mac) != 0) {

@@ -104,10 +104,22 @@ static void fill_in(struct rte_mbuf *mbuf, const struct frame *frame)
 							      : RTE_MBUF_F_TX_TCP_CKSUM;
 }
 
+/* May what the queue did not take be tried again? @until: when that ends; 0: it begins now. */
+static bool may_wait(const struct port_queue *queue, uint64_t *until)
+{
+	if (queue->patience == 0)
+		return false;
+	if (*until == 0)
+		*until = rte_rdtsc() + queue->patience;
+	rte_pause();
+	return rte_rdtsc() < *until;
+}
+
 /* Sends in order; one that the port cannot prepare is skipped, one it cannot take ends it. */
 unsigned port_transmit(struct port_queue *queue, struct rte_mbuf **mbufs, unsigned count)
 {
 	unsigned at = 0, sent = 0;
+	uint64_t until = 0;
 
 	while (at < count) {
 		uint16_t ready = (uint16_t)(count - at), taken;
@@ -117,8 +129,11 @@ unsigned port_transmit(struct port_queue *queue, struct rte_mbuf **mbufs, unsign
 		taken = rte_eth_tx_burst(queue->port, queue->number, mbufs + at, ready);
 		sent += taken;
 		at += taken;
-		if (taken < ready)
+		if (taken < ready) {
+			if (may_wait(queue, &until))
+				continue;
 			break;
+		}
 		if (at < count && queue->link.offload)
 			rte_pktmbuf_free(mbufs[at++]);
 	}

@@ -16,6 +16,7 @@
 
 /**
  * struct port_queue - a worker's link, and the queue pair that it has or shares
+ * @patience: TSC cycles that a full queue is waited for
  * @received: what the last receive() handed out
  * @reserved: buffers handed out by reserve(), in order
  * @relay: of a link without a queue pair of its own: what waits for the worker of queue @number
@@ -29,6 +30,7 @@ struct port_queue {
 	struct rte_mempool *rx_pool, *tx_pool;
 	struct rte_ring *relay;
 	struct port_queue *next;
+	uint64_t patience;
 	unsigned received_count, reserved_count;
 	struct rte_mbuf *received[PORT_BURST];
 	struct rte_mbuf *reserved[LINK_RESERVED_MAX];

@@ -17,6 +17,8 @@
 #define UNUSED_FEED "none"
 /* Longer runs send heartbeats by themselves; sessions end after 3 of them and 10 s. */
 #define HEARTBEAT_SECONDS 45
+/* Longer than a broker stands still between two turns, shorter than TCP's first retransmission. */
+#define PATIENCE_US 100000
 
 static struct load *running;
 static volatile sig_atomic_t stops;
@@ -111,6 +113,7 @@ static struct load_wire *dpdk_wire(const struct instrument *run, char *error)
 		.megabytes = options->megabytes,
 		.pages = options->pages,
 		.loss = run->scenario.faults.loss,
+		.patience_us = run->scenario.prepared ? 0 : PATIENCE_US,
 		.strangers = run->scenario.faults.hostile.share > 0,
 		.seed = run->scenario.seed};
 

@@ -88,6 +88,7 @@ struct load_wire {
  * @connect: the connect ports' address and port; NULL: @login's with the port after it
  * @cpu: the polling thread's; @megabytes, @pages ("auto", "huge", "no-huge"): DPDK's memory
  * @loss: share of frames lost in each direction, 0..1
+ * @patience_us: how long a full port is waited for, as a host's own queue would; 0: its drops are wanted
  * @strangers: others send on this port, too: IPv4 only, with the last addresses of the subnet
  * @seed: of the losses, and of what strangers send
  */
@@ -96,6 +97,7 @@ struct wire_dpdk_config {
 	unsigned cpu, megabytes;
 	const char *pages;
 	double loss;
+	uint32_t patience_us;
 	bool strangers;
 	uint64_t seed;
 };

@@ -44,7 +44,8 @@ static int start_port(struct wire_dpdk *dpdk, char *error, size_t size)
 		.workers = 1,
 		.queues = 1,
 		.rss = &dpdk->rss,
-		.megabytes = config->megabytes / 2};
+		.megabytes = config->megabytes / 2,
+		.patience_us = config->patience_us};
 	uint8_t key[RSS_KEY_BYTES];
 	size_t used;
 	int rc = eal_start(&eal, error, size);
