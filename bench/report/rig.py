@@ -49,7 +49,7 @@ class Rig:
         (self.directory / "pid").write_text("%d" % os.getpid(), "ascii")
         os.environ["TMPDIR"] = str(self.directory)  # of programs that keep things: they go with us
         self.ring = pathlib.Path("/dev/shm", self.directory.name)
-        self.rsize = 14
+        self.rsize = 11  # small enough to stay in the caches; a full one is waited for
         self.memory = 256
         self.registries = {}
 
