@@ -5,6 +5,7 @@
 #include "kernel.h"
 
 #include "memory.h"
+#include "prefetch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -85,8 +86,7 @@ static unsigned socket_event(struct stack *stack, unsigned socket)
 static void prefetch(const struct stack *stack)
 {
 	for (unsigned i = 0; i < stack->event_count; i++)
-		__builtin_prefetch(
-			&stack->tcp.connections[stack->events[i].data.u64 & 0xffffff], 1);
+		prefetch_to_write(&stack->tcp.connections[stack->events[i].data.u64 & 0xffffff]);
 }
 
 /*

@@ -6,6 +6,7 @@
 
 #include "crypto/siphash.h"
 #include "memory.h"
+#include "prefetch.h"
 #include "registry/registry.h"
 
 #include <errno.h>
@@ -108,7 +109,7 @@ struct device *registry_find_hashed(
 
 void registry_prefetch(const struct registry *registry, uint64_t hash)
 {
-	__builtin_prefetch(bucket_of(registry, hash));
+	prefetch_to_read(bucket_of(registry, hash));
 }
 
 void registry_prefetch_device(const struct registry *registry, uint64_t hash)
@@ -117,14 +118,14 @@ void registry_prefetch_device(const struct registry *registry, uint64_t hash)
 
 	if (!at)
 		return;
-	__builtin_prefetch(&registry->devices[at - 1]);
-	__builtin_prefetch(&registry->pins[at - 1]);
+	prefetch_to_read(&registry->devices[at - 1]);
+	prefetch_to_read(&registry->pins[at - 1]);
 }
 
 void registry_prefetch_at(const struct registry *registry, uint32_t number)
 {
 	if (number < registry->limit)
-		__builtin_prefetch(&registry->devices[number]);
+		prefetch_to_read(&registry->devices[number]);
 }
 
 struct device *registry_find(struct registry *registry, const void *id, uint32_t length)

@@ -4,6 +4,8 @@
 
 #include "session/slab.h"
 
+#include "prefetch.h"
+
 /* One entry is stored in some ten nanoseconds: a worker that runs needs far fewer looks. */
 #define PEEK_LOOKS 256
 
@@ -70,8 +72,8 @@ void session_prefetch(const struct session_table *table, uint32_t index)
 {
 	const uint8_t *entry = (const uint8_t *)&table->entries[index];
 
-	__builtin_prefetch(entry);
-	__builtin_prefetch(entry + sizeof(struct slab_entry) - 1);
+	prefetch_to_read(entry);
+	prefetch_to_read(entry + sizeof(struct slab_entry) - 1);
 }
 
 uint32_t session_device(const struct session_table *table, uint32_t index)
