@@ -21,7 +21,8 @@ static unsigned receive(struct link *link, struct frame *frames, unsigned max)
 	struct wire *wire = (struct wire *)link;
 	unsigned count = wire->rx_count < max ? wire->rx_count : max;
 
-	memcpy(frames, wire->rx, count * sizeof(frames[0]));
+	if (count)
+		memcpy(frames, wire->rx, count * sizeof(frames[0]));
 	wire->rx += count;
 	wire->rx_count -= count;
 	return count;

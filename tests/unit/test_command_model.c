@@ -245,9 +245,11 @@ static void remove_or_add(struct model *m)
 		m->removals++;
 		assert_int_equal(store_remove(w->store, m->a.id, &record), 0);
 		assert_int_equal(registry_remove(w->host.registry, m->a.id), 0);
-		if (draw(m, 2) && now.state != SESSION_FREE) /* else the sweep finds out */
+		if (draw(m, 2) && now.state != SESSION_FREE)
 			mc_protocol.control(
 				w->mc, CONTROL_REMOVED, session_handle_of(w->host.sessions, &now));
+		else /* as when the worker's mailbox is full: the sweep finds out */
+			session_look(w->host.table, now.index);
 		m->live = false;
 	} else {
 		provision(w->store, m->a.id, m->a.pin);
