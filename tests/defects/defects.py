@@ -296,7 +296,7 @@ defect("answered-probes-end-the-connection", "tcp/tcp_timer.c",
 defect("shut-window-kept-for-ever", "tcp/tcp_persist.c",
        "	return tcp->shut_limit && waits >= tcp->shut_limit;", "	return false;",
        "tcp_persist")
-defect("window-update-missing", "tcp/tcp_timer.c",
+defect("window-update-missing", "tcp/tcp_sweep.c",
        "		c->flags &= (uint16_t)~TCP_WINDOW_CLOSED;\n		tcp_owe_ack(tcp, c);",
        "		c->flags &= (uint16_t)~TCP_WINDOW_CLOSED;", "tcp_loss")
 
@@ -446,7 +446,7 @@ defect("id-used-again", "tcp/tcp_record.c",
 defect("handshake-record-leaked", "tcp/tcp_record.c",
        "	slab_put(&tcp->embryonic_slab, flow_ref_index(ref));\n}",
        "}", "tcp_open", "tcp")
-defect("idle-never-ends", "tcp/tcp_timer.c",
+defect("idle-never-ends", "tcp/tcp_sweep.c",
        "	if (silent >= tcp->config.idle_us / MS) {", "	if (0) {", "tcp")
 defect("one-keepalive-unanswered-is-death", "tcp/tcp_keepalive.c",
        "TCP_KEEPALIVE_PROBES * interval(tcp)", "1 * interval(tcp)", "tcp_keepalive")
@@ -545,8 +545,8 @@ defect("udp-without-checksum-over-ipv6", "net/udp.c",
        "", "stack_ipv6")
 defect("udp-sends-checksum-0", "net/udp.c",
        "	if (header->checksum == 0)\n		header->checksum = 0xffff;\n", "", "stack_udp")
-defect("echo-ports-answered", "stack_receive.c",
-       " || udp_is_echo_like(udp.source_port))", ")", "stack_udp")
+defect("echo-ports-answered", "stack_private.h",
+       " && !udp_is_echo_like(source_port);", ";", "stack_udp")
 defect("port-0-accepted", "net/segment.c",
        "	if (header->source_port == 0 || header->destination_port == 0)\n"
        "		return SEGMENT_MALFORMED;\n", "", "stack_tcp")
@@ -561,7 +561,7 @@ defect("tcp-checksum-without-addresses", "net/segment.c",
        "		sum = checksum_pseudo(\n			&packet->source, &packet->source, "
        "PROTOCOL_TCP, packet->length);", "stack_tcp")
 defect("checksum-loses-odd-byte", "net/checksum.c",
-       "		memcpy(&last, bytes, 1);\n", "", "stack_udp", "stack_tcp")
+       "		memcpy(&last, bytes, 1);\n", "", "checksum")
 
 # Ethernet, VLAN, ARP, neighbour discovery, ICMP.
 
@@ -672,7 +672,7 @@ defect("forwarded-to-the-wrong-worker", "stack_forward.c",
        "	if (!put_frame(stack, link, owner, FORWARD_PACKET,",
        "	if (!put_frame(stack, link, (owner + 1) % stack->rss->workers == stack->worker ? owner :\n"
        "		    (owner + 1) % stack->rss->workers, FORWARD_PACKET,", "stack_forward")
-defect("wrong-worker-keeps-the-packet", "stack_receive.c",
+defect("wrong-worker-keeps-the-packet", "stack_private.h",
        "		*owner = rss_worker(stack->rss, frame->hash);\n		return *owner != stack->worker;",
        "		*owner = rss_worker(stack->rss, frame->hash);\n		return false;",
        "stack_forward")
@@ -749,8 +749,8 @@ defect("keepalive-beside-data", "tcp/tcp_keepalive.c",
        "	if (c->snd_una == c->snd_end && !timer_armed(&c->timer) && !tcp_closing(c))",
        "	if (!tcp_closing(c))", "tcp_keepalive")
 defect("refused-end-is-told", "tcp/tcp_in.c",
-       "		c->flags |= TCP_WINDOW_CLOSED;\n		up->events &= (uint8_t)~TCP_UP_FINISHED;",
-       "		c->flags |= TCP_WINDOW_CLOSED;", "tcp_loss", "tcp_reassembly", "stack_tcp")
+       "		tcp_sweep_within(tcp, c, 0);\n		up->events &= (uint8_t)~TCP_UP_FINISHED;",
+       "		tcp_sweep_within(tcp, c, 0);", "tcp_loss", "tcp_reassembly", "stack_tcp")
 defect("timer-beyond-the-wheel", "tcp/timer_wheel.c",
        "	if (ahead > (int32_t)(WHEEL_SLOTS - 1))\n		ahead = WHEEL_SLOTS - 1;\n", "",
        "tcp_timer")
