@@ -172,8 +172,9 @@ def measure(options, rig, out):
 def main():
     options = arguments()
     steps.complain_without_root()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(130))
+    # SIGINT, too: a shell lets what it starts in the background ignore that.
+    for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+        signal.signal(number, lambda *_: sys.exit(130))
     leftovers.remove()
     rig = rigs.Rig(options.build, say)
     try:
