@@ -119,29 +119,38 @@ static inline void lanes_word(struct siphash_lanes *s, const lanes *word)
 	s->v0 ^= *word;
 }
 
+/* Of a full set of lanes @bytes is a constant: copies are loads and stores then. */
+static inline void lanes_16(const struct siphash_state *begin, const uint64_t *word0,
+	const uint64_t *word1, uint64_t *hashes, size_t bytes)
+{
+	const lanes last = (lanes){0} + ((uint64_t)16 << 56);
+	struct siphash_lanes s = {.v0 = (lanes){0} + begin->v0,
+		.v1 = (lanes){0} + begin->v1,
+		.v2 = (lanes){0} + begin->v2,
+		.v3 = (lanes){0} + begin->v3};
+	lanes first = {0}, second = {0};
+
+	memcpy(&first, word0, bytes);
+	memcpy(&second, word1, bytes);
+	lanes_word(&s, &first);
+	lanes_word(&s, &second);
+	lanes_word(&s, &last);
+	s.v2 ^= 0xff;
+	for (int i = 0; i < 4; i++)
+		lanes_round(&s);
+	first = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+	memcpy(hashes, &first, bytes);
+}
+
 void siphash_16_many(const struct siphash_key *key, const uint64_t *word0, const uint64_t *word1,
 	uint64_t *hashes, unsigned count)
 {
 	const struct siphash_state begin = siphash_init(key);
-	const lanes last = (lanes){0} + ((uint64_t)16 << 56);
+	unsigned at = 0;
 
-	for (unsigned at = 0; at < count; at += LANES) {
-		const size_t bytes = (count - at < LANES ? count - at : LANES) * sizeof(uint64_t);
-		struct siphash_lanes s = {.v0 = (lanes){0} + begin.v0,
-			.v1 = (lanes){0} + begin.v1,
-			.v2 = (lanes){0} + begin.v2,
-			.v3 = (lanes){0} + begin.v3};
-		lanes first = {0}, second = {0};
-
-		memcpy(&first, word0 + at, bytes);
-		memcpy(&second, word1 + at, bytes);
-		lanes_word(&s, &first);
-		lanes_word(&s, &second);
-		lanes_word(&s, &last);
-		s.v2 ^= 0xff;
-		for (int i = 0; i < 4; i++)
-			lanes_round(&s);
-		first = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
-		memcpy(hashes + at, &first, bytes);
-	}
+	for (; count - at >= LANES; at += LANES)
+		lanes_16(&begin, word0 + at, word1 + at, hashes + at, sizeof(lanes));
+	if (at < count)
+		lanes_16(&begin, word0 + at, word1 + at, hashes + at,
+			(count - at) * sizeof(uint64_t));
 }
