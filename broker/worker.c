@@ -366,7 +366,8 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	worker_end_connections(worker);
 	busy |= slices(worker);
 
-	/* The crash order: records readable, sessions stored, both marked, and only then answers. */
+	/* The crash order: records readable, sessions stored, both marked, and only then
+	 * answers. */
 	stages_enter(&worker->stages, STAGE_PUBLISH);
 	feed_publish(worker->host.feed);
 	command_commit(worker->host.pool);

@@ -100,7 +100,8 @@ void host_bind(struct host *host, uint32_t connection, session_handle handle)
 	c->handle = handle;
 	if (!handle)
 		return;
-	/* The time to find a session is over; what is under way behind the connect began just now. */
+	/* The time to find a session is over; what is under way behind the connect began just
+	 * now. */
 	host_deadline(host, connection, stream_pending(&c->stream) ? WORKER_FRAME_SECONDS : 0);
 }
 

@@ -161,7 +161,8 @@ static void choose_offloads(struct port *port)
 	port->conf.txmode.offloads = tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	if ((tx & TX_L4_CHECKSUMS) == TX_L4_CHECKSUMS)
 		port->conf.txmode.offloads |= TX_L4_CHECKSUMS;
-	/* Every buffer of a queue comes from one pool and has one owner, if only its worker sends. */
+	/* Every buffer of a queue comes from one pool and has one owner, if only its worker
+	 * sends. */
 	if (port->worker_count == port->queue_count)
 		port->conf.txmode.offloads |= tx & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 }

@@ -18,8 +18,8 @@
  * @rss: the ownership function; in force in the port where it can do that
  * @mtu: largest IP packet, at most LINK_MTU_MAX; 0: what the port says, at most that
  * @megabytes: memory for the port's buffers, at most
- * @patience_us: how long a sender waits for a full queue to take its frames before they are dropped; 0, as
- *	on any worker: not
+ * @patience_us: how long a sender waits for a full queue to take its frames before they are
+ *	dropped; 0, as on any worker: not
  *	at all. A load generator waits as a host's own queue would.
  */
 struct port_config {

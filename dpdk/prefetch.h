@@ -4,8 +4,8 @@
 #pragma once
 
 /*
- * GCC takes a function that does nothing but prefetch for one without any effect, and drops calls of
- * it (seen with 12.2, within a file and, optimising whole programs, between them). An empty
+ * GCC takes a function that does nothing but prefetch for one without any effect, and drops calls
+ * of it (seen with 12.2, within a file and, optimising whole programs, between them). An empty
  * assembler statement is an effect that costs nothing.
  */
 

@@ -179,7 +179,8 @@ void stack_free(struct stack *stack)
 tcp_id stack_connect(
 	struct stack *stack, uint8_t link, const struct tcp_tuple *tuple, const void *user)
 {
-	/* RFC 9293 3.9.1.1: an error for "an invalid remote IP address (e.g., broadcast or multicast)" */
+	/* RFC 9293 3.9.1.1: an error for "an invalid remote IP address (e.g., broadcast or
+	 * multicast)" */
 	if (link >= stack->interface_count || !ip_is_unicast(&tuple->remote) ||
 		ip_is_v4(&tuple->remote) != ip_is_v4(&tuple->local) ||
 		stack_is_broadcast(&stack->interfaces[link], &tuple->remote)) {

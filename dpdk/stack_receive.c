@@ -133,8 +133,8 @@ enum stack_counter stack_tcp_input(
 	return STACK_TAKEN;
 }
 
-/* After the passes that parsed, and brought flows and their connections near: segments and datagrams
- * are handed up. */
+/* After the passes that parsed, and brought flows and their connections near: segments and
+ * datagrams are handed up. */
 static void hand_up(struct stack *stack)
 {
 	struct stack_arrivals *arrivals = &stack->arrivals;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* build.c - requests made in bursts: texts, one burst of AES, Base64 straight into the wire's room */
+/* build.c - requests made in bursts: texts, one burst of AES, Base64 straight into the wire's
+ * room */
 #include "engine.h"
 
 #include "digits.h"

@@ -184,8 +184,7 @@ struct load {
 	uint32_t stride;
 	struct build builds[BURST];
 	unsigned build_count;
-	uint8_t *
-		frames; /* prepared: each slot's, @frame_stride bytes; its length in @frame_lengths */
+	uint8_t *frames; /* prepared: @frame_stride bytes a slot, so long as @frame_lengths */
 	uint16_t *frame_lengths;
 	uint32_t frame_stride;
 
@@ -335,8 +334,8 @@ static inline bool gateway_chosen(const struct load *load, uint64_t random)
 	       (double)(random >> 11) * 0x1p-53 < load->config.gateway_share;
 }
 
-/** gateway_event() - an event about a sub-device, or that one was bound. Return: false: it is not, or
- * a wrong one. */
+/** gateway_event() - an event about a sub-device, or that one was bound. Return: false: it is not,
+ * or a wrong one. */
 bool gateway_event(struct load *load, uint32_t device, const struct hearth_item *item);
 
 /* ring.c */

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define MS_NS UINT64_C(1000000)
-/* Devices of a storm that are thrown out in a millisecond: more SYNs than a memif's ring holds would
- * be lost in our own port. A storm of 20,000 takes 80 ms to break out. */
+/* Devices of a storm that are thrown out in a millisecond: more SYNs than a memif's ring holds
+ * would be lost in our own port. A storm of 20,000 takes 80 ms to break out. */
 #define THROWN_AT_ONCE 256u
 
 struct outcome_rules faults_rules(const struct scenario *scenario)

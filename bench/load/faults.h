@@ -47,6 +47,6 @@ void faults_begin(struct faults *faults, const struct scenario *scenario, struct
 /** faults_turn() - from the trial's turns, about once a millisecond. */
 void faults_turn(struct faults *faults, struct load *load, uint64_t now);
 
-/** faults_end() - everybody reads again; a storm's answers join the others'. Sets what was done, and
- * what strangers heard, in @outcome. */
+/** faults_end() - everybody reads again; a storm's answers join the others'. Sets what was done,
+ * and what strangers heard, in @outcome. */
 void faults_end(struct faults *faults, struct load *load, struct outcome *outcome);

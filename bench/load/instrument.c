@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* instrument.c - one run of a scenario: what it needs is brought up, and told where it is not there */
+/* instrument.c - one run of a scenario: what it needs is brought up, and told where it is not
+ * there */
 #include "instrument.h"
 
 #include "identity.h"

@@ -29,6 +29,6 @@ struct instrument_options {
 	bool quiet;
 };
 
-/** instrument_run() - Return: the exit status: 0 all was kept, 1 it was not, or nothing connected, 2
- * it could not begin; with one line on stderr. */
+/** instrument_run() - Return: the exit status: 0 all was kept, 1 it was not, or nothing connected,
+ * 2 it could not begin; with one line on stderr. */
 int instrument_run(const struct instrument_options *options);

@@ -24,7 +24,8 @@ struct load_wire;
 
 /** Sizes that reports may have at once, in equal shares. */
 #define LOAD_SIZES_MAX 8
-/** Reports of one device under way at once, at most (a repeat may be up to 32 behind the newest). */
+/** Reports of one device under way at once, at most (a repeat may be up to 32 behind the
+ * newest). */
 #define LOAD_OUTSTANDING_MAX 16
 
 /**
@@ -32,8 +33,8 @@ struct load_wire;
  * @devices: how many
  * @seed: of identities, order and contents
  * @tcp: sessions over TCP, else over UDP (logins are over TCP always)
- * @at_once: logins under way at once, at most; 0: 512. Each has up to three frames on their way: more
- *	than a ring holds are lost, and more than caches hold come in more slowly
+ * @at_once: logins under way at once, at most; 0: 512. Each has up to three frames on their way:
+ *	more than a ring holds are lost, and more than caches hold come in more slowly
  * @login_rate: logins begun a second, at most; 0: as fast as they are answered
  * @bytes, @sizes: plain text of a report in bytes (112..8192; UDP: ..1000), in equal shares
  * @code: frame code of reports: 2006
@@ -42,13 +43,14 @@ struct load_wire;
  * @heartbeat_s: every live device sends one so often, spread evenly; 0: none
  * @check_every: of so many answers one is checked by mbedTLS and jansson besides; 0: 1024
  * @retry_ms: without an answer for so long a request over UDP, or a login, is sent again (three
- *	sends in all), a login begun anew; 0: 10,000. While load_login() runs it is a second at most.
+ *	sends in all), a login begun anew; 0: 10,000. While load_login() runs it is a second at
+ *	most.
  * @subdevices: the first device is a gateway with so many, whose indices follow the devices'; it
  *	shows the platform their PINs after each connect
  * @gateway_share: of all reports that are theirs, once all are bound
- * @prepared: UDP: overload. Devices send in order, each the same datagram again until it is answered
- *	(@rate counts every sending; what is not new is load_result.repeated, what is answered
- *	load_result.rate); at most 100,000 devices or so, each with one report under way
+ * @prepared: UDP: overload. Devices send in order, each the same datagram again until it is
+ *	answered (@rate counts every sending; what is not new is load_result.repeated, what is
+ *	answered load_result.rate); at most 100,000 devices or so, each with one report under way
  * @feed: path of the event rings; NULL: nobody reads them here, lost and doubled stay 0
  */
 struct load_config {
@@ -190,8 +192,8 @@ const char *load_part_name(enum load_part part);
  * @first_wrong: one line about the first wrong thing, "" if there was none
  * @seconds: the measured time; @rate: reports answered in it, a second
  * @cycles: by part; @tsc_hz: cycles a second; @turns
- * @stolen_s: of the measured time, what others had of our core; @stolen_gaps: gaps in our own turns of
- *	50 us more than their work explains; @stolen_longest_s
+ * @stolen_s: of the measured time, what others had of our core; @stolen_gaps: gaps in our own turns
+ *	of 50 us more than their work explains; @stolen_longest_s
  *
  * The counts cover every report that was due in the measured time, and what else went wrong from
  * the warm-up's begin to the drain's end.
@@ -214,8 +216,8 @@ struct load_result {
 /** load_trial() - run one. Return: 0, -EINTR after load_stop(), -ENOLINK (not all devices live). */
 int load_trial(struct load *load, const struct load_trial *trial, struct load_result *result);
 
-/** load_progress() - what the trial under way has counted, from its @turn: reports, heartbeats, wrong
- * ones; @unanswered are those under way. The rest of @counts is 0. */
+/** load_progress() - what the trial under way has counted, from its @turn: reports, heartbeats,
+ * wrong ones; @unanswered are those under way. The rest of @counts is 0. */
 void load_progress(const struct load *load, struct load_result *counts);
 
 /** load_kept() - was nothing lost, doubled, wrong, refused, unanswered or dropped, and the rate
@@ -231,8 +233,9 @@ void load_stop(struct load *load);
  * itself in load_trial(). */
 void load_drop(struct load *load, uint32_t device, bool abort);
 
-/** load_resume() - TCP: a device is at another address all of a sudden. Its connection is left behind
- * without a word, what was under way on it stays unanswered, and it connects anew with its token. */
+/** load_resume() - TCP: a device is at another address all of a sudden. Its connection is left
+ * behind without a word, what was under way on it stays unanswered, and it connects anew with its
+ * token. */
 void load_resume(struct load *load, uint32_t device);
 
 /** load_rebind() - UDP: from now on a device sends from another port. */

@@ -77,8 +77,8 @@ double outcome_busy(const struct load_result *result);
  * outcome_judge() - was it kept, lost, or does it say nothing?
  *
  * Sets @trial's busy, stolen, verdict and why from the rest. A trial is void when others had more
- * than OUTCOME_STOLEN_MOST of a core, whatever else it found - but for wrong answers, events that came
- * twice and reports that were acknowledged and then lost: those no lack of time explains.
+ * than OUTCOME_STOLEN_MOST of a core, whatever else it found - but for wrong answers, events that
+ * came twice and reports that were acknowledged and then lost: those no lack of time explains.
  */
 void outcome_judge(struct outcome *trial, const struct outcome_rules *rules);
 

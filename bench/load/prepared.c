@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* prepared.c - overload: more datagrams than any platform takes, each sent as it is until answered */
+/* prepared.c - overload: more datagrams than any platform takes, each sent as it is until
+ * answered */
 #include "engine.h"
 
 /* Datagrams in a turn, at most: a link has room for 224. */

@@ -159,7 +159,8 @@ static bool heartbeats(struct load *load)
 	unsigned done = 0;
 	uint64_t due;
 
-	/* a trial of heartbeats ends as one of reports: what was asked is answered, then it is over */
+	/* a trial of heartbeats ends as one of reports: what was asked is answered, then it is
+	 * over */
 	if (period == 0 ||
 		(load->run.on && load->run.trial->heartbeats_only && load->now >= load->run.to))
 		return false;

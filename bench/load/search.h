@@ -65,9 +65,9 @@ typedef int (*search_trial)(
 /**
  * search_run() - find it
  *
- * Return: 0; -ENOENT: every rate failed, down to SEARCH_FLOOR of the first; -EBUSY: trials were void
- * SEARCH_VOIDS_MOST times in a row; -E2BIG: no rate held within SEARCH_TRIALS_MOST; or what @trial
- * returned. @result->steps are filled in whatever is returned.
+ * Return: 0; -ENOENT: every rate failed, down to SEARCH_FLOOR of the first; -EBUSY: trials were
+ * void SEARCH_VOIDS_MOST times in a row; -E2BIG: no rate held within SEARCH_TRIALS_MOST; or what
+ * @trial returned. @result->steps are filled in whatever is returned.
  */
 int search_run(const struct search_config *config, search_trial trial, void *context,
 	struct search_result *result);

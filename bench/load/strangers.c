@@ -51,7 +51,8 @@ static uint32_t stranger(struct strangers *strangers)
 	return htonl(strangers->first + (uint32_t)draw(strangers) % STRANGERS_ADDRESSES);
 }
 
-/* A port that clients use: from those of servers a stack takes no datagram, lest two of them echo. */
+/* A port that clients use: from those of servers a stack takes no datagram, lest two of them
+ * echo. */
 static uint16_t any_port(struct strangers *strangers)
 {
 	return htons((uint16_t)(49152 + draw(strangers) % 16384));

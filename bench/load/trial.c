@@ -188,9 +188,9 @@ static uint64_t open_measured(const struct load *load)
 	return count;
 }
 
-/* Time that others had: what the kernel says was not ours, or, of a host below it, our own gaps. Where
- * frames travel through the kernel, its interrupts have their share of that: there it is what this
- * thread waited. */
+/* Time that others had: what the kernel says was not ours, or, of a host below it, our own gaps.
+ * Where frames travel through the kernel, its interrupts have their share of that: there it is what
+ * this thread waited. */
 static double stolen(const struct load *load, const struct sample *from, const struct sample *to)
 {
 	double gaps = (double)(to->gap_total - from->gap_total) / (load->tsc_ghz * 1e9);

@@ -110,7 +110,8 @@ VBMI static uint32_t encode_vbmi(char *out, const uint8_t *in, uint32_t length)
 
 VBMI static int32_t decode_vbmi(uint8_t *out, const char *in, uint32_t length)
 {
-	/* each 32-bit lane holds 24 bits, the first byte on top: lanes are packed and turned round */
+	/* each 32-bit lane holds 24 bits, the first byte on top: lanes are packed and turned
+	 * round */
 	const __m512i pack = _mm512_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61,
 		62, 56, 57, 58, 52, 53, 54, 48, 49, 50, 44, 45, 46, 40, 41, 42, 36, 37, 38, 32, 33,
 		34, 28, 29, 30, 24, 25, 26, 20, 21, 22, 16, 17, 18, 12, 13, 14, 8, 9, 10, 4, 5, 6,

@@ -37,8 +37,8 @@ struct load_up {
  * @kernel: its @poll works in system calls, and the kernel's interrupts work for it on this CPU at
  *	any time (they may even be the platform's receiving): how long a step takes says nothing of
  *	what others stole, and a frame that leaves a little late nothing of a rate that is not kept
- * @waited: with @kernel: ns that this thread was kept waiting for its CPU by others, since any fixed
- *	moment; NULL: not known
+ * @waited: with @kernel: ns that this thread was kept waiting for its CPU by others, since any
+ *	fixed moment; NULL: not known
  * @start: make room for @devices; once, before anything else. Return: 0 or -errno with @error.
  * @run: call @loop on the thread that the wire is pinned to and wait for its end; returns what it
  *	returned. NULL: the caller's thread will do.
@@ -52,8 +52,8 @@ struct load_up {
  * @datagram, @datagram_commit: the same for a datagram of @device to the connect port, from its
  *	port number @source (0..3; another one is a NAT's rebinding)
  * @drops: frames that were committed and dropped at our end since the start
- * @strangers: from now on this share (0..1) of all frames that leave is others', hostile ones; their
- *	counters are in @report. NULL: this wire has none.
+ * @strangers: from now on this share (0..1) of all frames that leave is others', hostile ones;
+ *	their counters are in @report. NULL: this wire has none.
  * @report: adds counters to a JSON object; may be NULL
  * @stop: after load_free()
  */
@@ -88,7 +88,8 @@ struct load_wire {
  * @connect: the connect ports' address and port; NULL: @login's with the port after it
  * @cpu: the polling thread's; @megabytes, @pages ("auto", "huge", "no-huge"): DPDK's memory
  * @loss: share of frames lost in each direction, 0..1
- * @patience_us: how long a full port is waited for, as a host's own queue would; 0: its drops are wanted
+ * @patience_us: how long a full port is waited for, as a host's own queue would; 0: its drops are
+ *	wanted
  * @strangers: others send on this port, too: IPv4 only, with the last addresses of the subnet
  * @seed: of the losses, and of what strangers send
  */

@@ -152,7 +152,8 @@ static int wait_for_link(struct wire_dpdk *dpdk, char *error, size_t size)
 	return 0;
 }
 
-/* The platform's next hop is asked for now: a SYN that waited for it would cost a second. */
+/* The next hop is asked for before the first SYN, which would be lost meanwhile and cost a
+ * second. */
 static int find_next_hop(struct wire_dpdk *dpdk, char *error, size_t size)
 {
 	struct load_wire *wire = &dpdk->wire;

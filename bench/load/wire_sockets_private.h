@@ -44,8 +44,8 @@ struct sockets_rest {
 /**
  * struct sockets_connection - one TCP connection; its index is its descriptor
  * @out: bytes that the kernel did not take; @in: that the engine did not
- * @first, @last: messages to be sent (struct sockets_slot), 0: none; @open: the last one is reserved
- *	and not yet committed
+ * @first, @last: messages to be sent (struct sockets_slot), 0: none; @open: the last one is
+ *	reserved and not yet committed
  */
 struct sockets_connection {
 	uint32_t device;

@@ -189,7 +189,8 @@ static bool keep_rest(
 }
 
 /* A connection that is broken is read from, too: there its end is found. What the kernel does not
- * take, of up to MESSAGES messages, is kept; others behind it are lost with the connection's pace. */
+ * take, of up to MESSAGES messages, is kept; others behind it are lost with the connection's
+ * pace. */
 static unsigned send_all(struct wire_sockets *sockets, struct sockets_connection *c)
 {
 	struct iovec at[MESSAGES];

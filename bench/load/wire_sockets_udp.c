@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* wire_sockets_udp.c - the instrument's datagrams: a socket per port, a device per address and port */
+/* wire_sockets_udp.c - the instrument's datagrams: a socket per port, a device per address and
+ * port */
 #include "wire_sockets_private.h"
 
 #include <errno.h>

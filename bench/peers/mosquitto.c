@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* mosquitto.c - a report published with QoS 1 under its device's topic, and one subscriber of all */
+/* mosquitto.c - a report published with QoS 1 under its device's topic, and one subscriber of
+ * all */
 #include "mqtt.h"
 #include "payload.h"
 #include "peers.h"

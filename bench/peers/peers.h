@@ -154,9 +154,8 @@ struct result {
 	struct trial trial;
 	struct counts counts;
 	double acknowledged, consumed; /* reports/s within the measured time */
-	uint64_t
-		behind; /* due when the measured time ended, and not sent for want of a connection */
-	uint64_t lost;  /* sent and not consumed, or not answered */
+	uint64_t behind;          /* due when the time ended, not sent for want of a connection */
+	uint64_t lost;            /* sent and not consumed, or not answered */
 	double busy, server_busy; /* shares of one CPU's time; server_busy < 0: not known */
 	bool kept; /* nothing lost, doubled, wrong or refused, and the rate was kept */
 	struct histogram latency;

@@ -45,7 +45,8 @@ static const struct result *try_rate(struct run *run, struct plan *plan, double 
 	return result;
 }
 
-/* Between half of the closed loop's rate and a little more than all of it (RFC 2544 section 26.1). */
+/* Between half of the closed loop's rate and a little more than all of it (RFC 2544 section
+ * 26.1). */
 static int search(struct run *run, struct plan *plan, double closed)
 {
 	double low = closed / 2 + 1, high = closed * 1.1 + 2; /* 0 is no rate */

@@ -21,7 +21,8 @@ int tls_init(const char *identity, const uint8_t *key, size_t length);
 /** tls_new() - a client's side over @fd, which stays the caller's; NULL: no memory. */
 struct tls *tls_new(int fd);
 
-/** tls_handshake() - Return: 0 once it is done, -EAGAIN to be called again, -EPROTO if it failed. */
+/** tls_handshake() - Return: 0 once it is done, -EAGAIN to be called again, -EPROTO if it
+ * failed. */
 int tls_handshake(struct tls *tls);
 
 /** tls_read() - as recv(2), with -errno; 0: the other side is gone. */

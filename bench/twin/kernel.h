@@ -10,10 +10,10 @@
 #include <sys/socket.h>
 
 /*
- * The twin is hearthd with its lowest layer exchanged: these files implement stack.h, what worker*.c
- * uses of tcp.h, port.h and eal.h on kernel sockets, epoll and threads. All above - worker, protocol,
- * sessions, registry, crypto, rings, control - is the same object code, so that what differs between
- * the two programs is what bypassing the kernel brings, and nothing else.
+ * The twin is hearthd with its lowest layer exchanged: these files implement stack.h, what
+ * worker*.c uses of tcp.h, port.h and eal.h on kernel sockets, epoll and threads. All above -
+ * worker, protocol, sessions, registry, crypto, rings, control - is the same object code, so that
+ * what differs between the two programs is what bypassing the kernel brings, and nothing else.
  */
 
 /** One recv() at most; longer runs of bytes take turns with the other connections. */
@@ -26,8 +26,8 @@
 #define KERNEL_DATAGRAMS_OUT 1024
 /** Connections accepted in a turn. */
 #define KERNEL_ACCEPTS STACK_BURST
-/** Room for a datagram, one more than the longest that a frame may be; an odd number of cache lines,
- * so that the buffers' beginnings share no sets. */
+/** Room for a datagram, one more than the longest that a frame may be; an odd number of cache
+ * lines, so that the buffers' beginnings share no sets. */
 #define KERNEL_DATAGRAM_BYTES 1600
 /** Listening and datagram sockets. */
 #define KERNEL_SOCKETS 64

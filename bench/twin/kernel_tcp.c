@@ -45,7 +45,8 @@ static uint32_t seconds(const struct tcp *tcp)
 
 /* ---- begin and end ---- */
 
-/* Return: descriptors that we may have: @wanted, or what a process that must not raise its limit has. */
+/* Return: descriptors that we may have: @wanted, or what a process that must not raise its limit
+ * has. */
 static rlim_t more_files(rlim_t wanted)
 {
 	struct rlimit files;
@@ -284,7 +285,8 @@ bool kernel_tcp_again(struct tcp *tcp)
 }
 
 /*
- * A read that does not fill its room has emptied the socket, unless a FIN came behind: epoll says so.
+ * A read that does not fill its room has emptied the socket, unless a FIN came behind: epoll says
+ * so.
  */
 static void read_stream(struct tcp *tcp, struct kernel_connection *c, bool ending)
 {

@@ -34,7 +34,8 @@ extern const uint8_t base64_alphabet[64];
 static inline uint32_t base64_decode_wide(
 	uint8_t *out, const uint8_t *in, uint32_t length, bool *bad)
 {
-	/* each 32-bit lane holds 24 bits, the first byte on top: lanes are packed and turned round */
+	/* each 32-bit lane holds 24 bits, the first byte on top: lanes are packed and turned
+	 * round */
 	const __m512i pack = _mm512_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61,
 		62, 56, 57, 58, 52, 53, 54, 48, 49, 50, 44, 45, 46, 40, 41, 42, 36, 37, 38, 32, 33,
 		34, 28, 29, 30, 24, 25, 26, 20, 21, 22, 16, 17, 18, 12, 13, 14, 8, 9, 10, 4, 5, 6,

@@ -282,7 +282,8 @@ static uint32_t visit(void *context, uint32_t index)
 	struct session_turn now, *turn;
 	enum hearth_reason reason;
 
-	/* A copy is looked at first: most sessions need nothing, and a turn can touch only so many. */
+	/* A copy is looked at first: most sessions need nothing, and a turn can touch only so
+	 * many. */
 	if (!session_peek(mc->host->table, index, &now))
 		return 0;
 	if (!(now.flags & SESSION_OWED) &&

@@ -247,8 +247,8 @@ uint32_t session_sought(const struct session_table *table, const struct session_
 /** session_prefetch() - bring an entry's lines near. */
 void session_prefetch(const struct session_table *table, uint32_t index);
 
-/** session_device() - the device number that stands in an entry, for whoever brings its record near;
- * any thread. */
+/** session_device() - the device number that stands in an entry, for whoever brings its record
+ * near; any thread. */
 uint32_t session_device(const struct session_table *table, uint32_t index);
 
 /** session_key() - the 16 bytes of the session key of an entry of this worker's own. */

@@ -83,7 +83,8 @@ int slab_file_map(struct slab_file *file, bool huge)
 
 	if (room == MAP_FAILED)
 		return -errno;
-	/* what is needed of it has its room already: no huge pages are to wait for the side records */
+	/* what is needed of it has its room already: no huge pages are to wait for the side
+	 * records */
 	map = mmap(room, file->bytes, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file->fd, 0);
 	if (map == MAP_FAILED) {

@@ -36,8 +36,8 @@ int slab_file_lock(const char *path, int flags, struct slab_file *file);
 /** slab_file_map() - map a locked file; excluded from core dumps, as keys are in it. */
 int slab_file_map(struct slab_file *file, bool huge);
 
-/** slab_file_collapse() - have what is taken of a mapped file in huge pages, also on a tmpfs that is
- * mounted without; where that cannot be, nothing is changed. Copies all of it. @ipv6: the side
+/** slab_file_collapse() - have what is taken of a mapped file in huge pages, also on a tmpfs that
+ * is mounted without; where that cannot be, nothing is changed. Copies all of it. @ipv6: the side
  * records are taken, too */
 void slab_file_collapse(const struct slab_file *file, bool ipv6);
 

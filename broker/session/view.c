@@ -27,7 +27,8 @@ bool session_peek(const struct session_table *table, uint32_t index, struct sess
 {
 	if (index >= table->count)
 		return false;
-	/* bounded: a worker that lost its core in the middle of a store must not hold up the reader */
+	/* bounded: a worker that lost its core in the middle of a store must not hold up the
+	 * reader */
 	for (unsigned look = 1;
 		!slab_peek(table->workers[session_owner(table, index)], index, copy) &&
 		look < PEEK_LOOKS;

@@ -4,7 +4,8 @@
 
 #include "tcp_state.h"
 
-/* So many are hashed before the first slot is asked for: as many as siphash_16_many() does at once. */
+/* So many are hashed before the first slot is asked for: as many as siphash_16_many() does at
+ * once. */
 #define GROUP 8
 
 void tcp_locate_flows(struct tcp *tcp, const struct tcp_segment *segments, struct tcp_place *places,

@@ -58,7 +58,8 @@ struct wheel_block {
 };
 _Static_assert(sizeof(struct wheel_block) == 64, "a block is a cache line");
 
-/** struct wheel_slot - the nodes of a tick: the first block has @count of them, the others are full */
+/** struct wheel_slot - the nodes of a tick: the first block has @count of them, the others are
+ * full */
 struct wheel_slot {
 	uint32_t block, count;
 };
@@ -98,8 +99,8 @@ static inline struct timer_node *wheel_node(const struct timer_wheel *wheel, flo
 				     (uint64_t)flow_ref_index(ref) * wheel->kinds[kind].stride);
 }
 
-/** wheel_init() - start at @now; @wheel is zeroed, its kinds are set by the caller. @blocks: zeroed,
- * wheel_blocks() of them for all nodes of all kinds. */
+/** wheel_init() - start at @now; @wheel is zeroed, its kinds are set by the caller. @blocks:
+ * zeroed, wheel_blocks() of them for all nodes of all kinds. */
 void wheel_init(struct timer_wheel *wheel, struct wheel_block *blocks, uint64_t now);
 
 /** timer_arm() - have @ref come out of wheel_pop() once @at (us) has passed; later calls win. */

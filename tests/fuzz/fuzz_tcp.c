@@ -159,7 +159,8 @@ static void out_one(const struct tcp_out *out)
 		return;
 	if (out->flags & TCP_SYN) {
 		flow->irs = out->seq;
-		/* A new life of the flow; of several SYNs the peer goes on with the one answered. */
+		/* A new life of the flow; of several SYNs the peer goes on with the one
+		 * answered. */
 		if (out->flags & TCP_ACK && !flow->id) {
 			flow->iss = out->ack - 1;
 			flow->sent = flow->acked = flow->written = flow->heard = 0;

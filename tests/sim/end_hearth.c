@@ -185,8 +185,9 @@ static void user_opened(void *context, tcp_id id, const struct tcp_tuple *tuple)
 	}
 	*number = talk->index + 1;
 	side = &talk->sides[hearth->end.who];
-	/* A cookie says only that its sender once heard us: what is left of a burst opens again what
-	 * the user has just reset. RFC 4987 section 3.6 knows no remedy; the peer's RST ends it. */
+	/* A cookie says only that its sender once heard us: what is left of a burst opens again
+	 * what the user has just reset. RFC 4987 section 3.6 knows no remedy; the peer's RST ends
+	 * it. */
 	if (talk_over(side) && tcp_counters(tcp)[TCP_COOKIE_ACCEPTED] > 0) {
 		tcp_abort(tcp, id);
 		return;

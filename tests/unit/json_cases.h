@@ -4,9 +4,9 @@
 #pragma once
 
 /*
- * TAKE, REFUSE: the grammar leaves no choice. CHOOSE_TAKE, CHOOSE_REFUSE: it does; the comment above
- * says why so. Then how jansson differs, if it does. A value stands in an object, {"v":...}, as
- * nothing else is scanned.
+ * TAKE, REFUSE: the grammar leaves no choice. CHOOSE_TAKE, CHOOSE_REFUSE: it does; the comment
+ * above says why so. Then how jansson differs, if it does. A value stands in an object, {"v":...},
+ * as nothing else is scanned.
  */
 static const struct json_case json_cases[] = {
 	/* clang-format off */
@@ -232,8 +232,12 @@ static const struct json_case json_cases[] = {
 	TAKE(ALIKE, "{\"v\":123.456789}"),
 	TAKE(ALIKE, "{\"v\":1.5E+3}"),
 	TAKE(ALIKE, "{\"v\":-1.5e-3}"),
-	TAKE(ALIKE, "{\"v\":0.000000000000000000000000000000000000000000000000000000000000000000000000000001}"),
-	TAKE(ALIKE, "{\"v\":-0.000000000000000000000000000000000000000000000000000000000000000000000000000001}"),
+	TAKE(ALIKE,
+		"{\"v\":0.0000000000000000000000000000000000000000"
+		"00000000000000000000000000000000000001}"),
+	TAKE(ALIKE,
+		"{\"v\":-0.000000000000000000000000000000000000000"
+		"000000000000000000000000000000000000001}"),
 	TAKE(ALIKE, "{\"v\":9007199254740993}"),
 	TAKE(ALIKE, "{\"v\":2147483648}"),
 	TAKE(ALIKE, "{\"v\":4294967296}"),
@@ -337,13 +341,16 @@ static const struct json_case json_cases[] = {
 	/* jansson overlooks a NUL behind a number */
 	REFUSE(NUL, "{\"v\":1\000}"),
 	REFUSE(NUL, "{\"v\":1.5\000}"),
-	/* Numbers of any size are well-formed; who reads one checks its range (jansson refuses at once) */
+	/* Numbers of any size are well-formed; who reads one checks its range (jansson refuses at
+	 * once) */
 	CHOOSE_TAKE(RANGE, "{\"v\":1e400}"),
 	CHOOSE_TAKE(RANGE, "{\"v\":-1e400}"),
 	CHOOSE_TAKE(RANGE, "{\"v\":1.5e+9999}"),
 	CHOOSE_TAKE(RANGE, "{\"v\":123123e100000}"),
 	CHOOSE_TAKE(RANGE, "{\"v\":-123123e100000}"),
-	CHOOSE_TAKE(RANGE, "{\"v\":0.4e00669999999999999999999999999999999999999999999999999999999999999999999969999999006}"),
+	CHOOSE_TAKE(RANGE,
+		"{\"v\":0.4e00669999999999999999999999999999999999"
+		"999999999999999999999999999999999969999999006}"),
 	CHOOSE_TAKE(RANGE, "{\"v\":1e5000}"),
 	CHOOSE_TAKE(RANGE, "{\"v\":9223372036854775808}"),
 	CHOOSE_TAKE(RANGE, "{\"v\":-9223372036854775809}"),
@@ -605,7 +612,8 @@ static const struct json_case json_cases[] = {
 	CHOOSE_REFUSE(ALIKE, "{\200:1}"),
 	CHOOSE_REFUSE(ALIKE, "{\"a\":\300\256}"),
 	CHOOSE_REFUSE(ALIKE, "{\"a\355\240\200\":1}"),
-	/* The same name twice, however it is written: nobody can say which one counts (jansson takes one) */
+	/* The same name twice, however it is written: nobody can say which one counts (jansson
+	 * takes one) */
 	CHOOSE_REFUSE(TWICE, "{\"a\":1,\"a\":1}"),
 	CHOOSE_REFUSE(TWICE, "{\"a\":1,\"a\":2}"),
 	CHOOSE_REFUSE(TWICE, "{\"a\":1,\"b\":2,\"a\":3}"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_load_engine.c - the instrument against a platform of mbedTLS and jansson: all is counted, and
- * every kind of wrong is told */
+/* test_load_engine.c - the instrument against a platform of mbedTLS and jansson: all is counted,
+ * and every kind of wrong is told */
 #include "load_platform.h"
 
 #include "histogram.h"

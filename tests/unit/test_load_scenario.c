@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_load_scenario.c - scenario files: what they default to, and what is refused, with its line */
+/* test_load_scenario.c - scenario files: what they default to, and what is refused, with its
+ * line */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_load_strangers.c - what strangers send behind our own frames, and that we do not hear them */
+/* test_load_strangers.c - what strangers send behind our own frames, and that we do not hear
+ * them */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_load_text.c - what the instrument's devices say, read by jansson; what they take as answers */
+/* test_load_text.c - what the instrument's devices say, read by jansson; what they take as
+ * answers */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -98,7 +98,8 @@ static void clock_steps(struct world *w, int64_t seconds)
 	expect_event(w, &udp, HEARTH_ONLINE, MC_CONNECT);
 	good_request(w, &udp, 2006, 0);
 	expect_event(w, &udp, HEARTH_UPLINK, 2006);
-	/* a clock that went back: what was before is not after its connect, until the device logs in */
+	/* a clock that went back: what was before is not after its connect, until the device logs
+	 * in */
 	log_in(w, &tcp);
 	reconnected(w, &tcp, on_tcp(tcp_open(w)));
 	good_request(w, &tcp, 2006, 0);

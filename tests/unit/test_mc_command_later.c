@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_mc_command_later.c - platform requests that outlive the broker, and outcomes that find no room
- * in the ring (K23) */
+/* test_mc_command_later.c - platform requests that outlive the broker, and outcomes that find no
+ * room in the ring (K23) */
 #include "mc_command.h"
 #include "mc_ring.h"
 

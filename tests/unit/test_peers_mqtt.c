@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_peers_mqtt.c - what the load says to an MQTT broker, byte for byte, and what it takes from it */
+/* test_peers_mqtt.c - what the load says to an MQTT broker, byte for byte, and what it takes from
+ * it */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* test_peers_payload.c - the report that peers get is JSON of the length asked for, and knows itself */
+/* test_peers_payload.c - the report that peers get is JSON of the length asked for, and knows
+ * itself */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -36,7 +36,8 @@ struct row {
 	int64_t number;
 };
 
-/* Each reply, cut everywhere: nothing is taken before its last byte is there, and no byte behind. */
+/* Each reply, cut everywhere: nothing is taken before its last byte is there, and no byte
+ * behind. */
 static void test_replies(void **state)
 {
 	static const struct row rows[] = {

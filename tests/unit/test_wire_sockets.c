@@ -94,7 +94,8 @@ static int serve(int type, uint16_t port)
 	return fd;
 }
 
-/* Addresses of the loopback network for this process alone: 64 for devices, one for the platform. */
+/* Addresses of the loopback network for this process alone: 64 for devices, one for the
+ * platform. */
 static void begin(bool tcp, const char *prefix)
 {
 	struct wire_sockets_config config = {.address = up.range, .login = up.login, .tcp = tcp};
