@@ -3,7 +3,7 @@
 /* transport_dpdk.c - a port of DPDK and a stack of our own for the whole fleet: start and end */
 #include "transport_dpdk.h"
 
-#include "eal.h"
+#include "dpdk_host.h"
 #include "memory.h"
 #include "options.h"
 
@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINK_WAIT (10 * SECOND)
 #define LINK_LINGER (1 * SECOND)
 #define CLOSE_WAIT (1 * SECOND)
 #define NEIGHBOURS 64 /* the platform's hosts or a router: few */
@@ -41,27 +40,12 @@ static int start_port(struct fleet *fleet, char *error, size_t size)
 		.queues = options->queues,
 		.rss = &dpdk->port_rss,
 		.megabytes = options->megabytes / 2};
-	uint8_t key[RSS_KEY_BYTES];
-	size_t used;
-	int rc;
 
 	_Static_assert((int)MEMORY_AUTO == EAL_MEMORY_AUTO && (int)MEMORY_HUGE == EAL_MEMORY_HUGE &&
 			       (int)MEMORY_NO_HUGE == EAL_MEMORY_NO_HUGE,
 		"--pages are EAL's modes");
-	rc = eal_start(&eal, error, size);
-	if (rc)
-		return rc;
-	do
-		dpdk->random->fill(dpdk->random, key, sizeof(key));
-	while (rss_init(&dpdk->rss, key, 1) != 0);
-	rss_init(&dpdk->port_rss, key, options->queues);
-	dpdk->port = port_open(&port, error, size);
-	if (dpdk->port)
-		return 0;
-	used = strlen(error);
-	if (strstr(options->device, "role=client"))
-		snprintf(error + used, size - used, " (is a broker running with the other end?)");
-	return -EIO;
+	return dpdk_host_open(
+		&eal, &port, dpdk->random, &dpdk->rss, &dpdk->port_rss, &dpdk->port, error, size);
 }
 
 /* A row of addresses ends before its subnet's last one, within the last word of an IPv6 address. */
@@ -81,16 +65,6 @@ static bool addresses_fit(const struct fleet *fleet, char *error, size_t size)
 		"more than %llu from there",
 		source_addresses(fleet->count), fleet->count, (unsigned long long)(end - first));
 	return false;
-}
-
-/* All ports that devices may send datagrams from. */
-static unsigned bound_ports(uint16_t *ports)
-{
-	unsigned count = 0;
-
-	for (unsigned port = SOURCE_PORT_FIRST; port <= UINT16_MAX; port++)
-		ports[count++] = htons((uint16_t)port);
-	return count;
 }
 
 static void size_stack(const struct fleet *fleet, struct stack_config *config)
@@ -137,7 +111,7 @@ static int start_stack(struct fleet *fleet, char *error, size_t size)
 
 	size_stack(fleet, &config);
 	config.udp_ports = ports;
-	config.udp_port_count = bound_ports(ports);
+	config.udp_port_count = dpdk_host_ports(ports);
 	dpdk_user(fleet, &config.user);
 	dpdk->random->fill(dpdk->random, &config.tcp.flow_key, sizeof(config.tcp.flow_key));
 	dpdk->random->fill(dpdk->random, &config.tcp.isn_key, sizeof(config.tcp.isn_key));
@@ -163,26 +137,6 @@ static int start_stack(struct fleet *fleet, char *error, size_t size)
 	return 0;
 }
 
-/* A memif has a carrier once the broker has taken it. */
-static int wait_for_link(struct fleet *fleet, char *error, size_t size)
-{
-	struct dpdk *dpdk = dpdk_of(fleet);
-	uint64_t until = clock_now() + LINK_WAIT;
-
-	while (!port_is_up(dpdk->port)) {
-		if (clock_now() > until) {
-			snprintf(error, size,
-				"port %s has no carrier after %u s: is the broker running, with "
-				"the other end of it, and with as many queues?",
-				port_name(dpdk->port), (unsigned)(LINK_WAIT / SECOND));
-			return -ENETDOWN;
-		}
-		usleep(1000);
-	}
-	dpdk->up_since = clock_now();
-	return 0;
-}
-
 static int dpdk_start(struct fleet *fleet)
 {
 	struct dpdk *dpdk = calloc(1, sizeof(*dpdk));
@@ -200,7 +154,9 @@ static int dpdk_start(struct fleet *fleet)
 	if (!rc)
 		rc = start_stack(fleet, error, sizeof(error));
 	if (!rc)
-		rc = wait_for_link(fleet, error, sizeof(error));
+		rc = dpdk_host_link(dpdk->port, error, sizeof(error));
+	if (!rc)
+		dpdk->up_since = clock_now();
 	if (rc)
 		fprintf(stderr, "hearth-fleet: %s\n", error);
 	else if (!fleet->options.quiet)
@@ -251,31 +207,9 @@ static void dpdk_stop(struct fleet *fleet)
 	fleet->carrier = NULL;
 }
 
-/** struct errand - what the polling thread is sent to do */
-struct errand {
-	struct fleet *fleet;
-	int (*loop)(void *);
-	bool done;
-};
-
-static int do_errand(void *argument)
-{
-	struct errand *errand = argument;
-	int rc = errand->loop(errand->fleet);
-
-	__atomic_store_n(&errand->done, true, __ATOMIC_RELEASE);
-	return rc;
-}
-
-/* eal_wait() spins: on a small machine that would cost the others a CPU. */
 static int dpdk_run(struct fleet *fleet, int (*loop)(void *))
 {
-	struct errand errand = {fleet, loop, false};
-	int rc = eal_launch(0, do_errand, &errand);
-
-	while (rc == 0 && !__atomic_load_n(&errand.done, __ATOMIC_ACQUIRE))
-		usleep(10000);
-	return rc ? rc : eal_wait();
+	return dpdk_host_run(loop, fleet);
 }
 
 static uint64_t dpdk_cycles(const struct fleet *fleet)
@@ -306,15 +240,6 @@ static const char *dpdk_explain(const struct fleet *fleet)
 	return NULL;
 }
 
-static void add_counters(
-	json_t *object, const struct counter_info *info, const uint64_t *values, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (values[i])
-			json_object_set_new(
-				object, info[i].name, json_integer((json_int_t)values[i]));
-}
-
 static void dpdk_report(const struct fleet *fleet, json_t *summary)
 {
 	static const struct counter_info info[] = {DPDK_COUNTERS(COUNTER_TABLE_ROW)};
@@ -323,11 +248,11 @@ static void dpdk_report(const struct fleet *fleet, json_t *summary)
 	json_t *counters = json_object();
 
 	port_counters(dpdk->port, port);
-	add_counters(counters, info, dpdk->counters, DPDK_COUNTER_COUNT);
-	add_counters(counters, port_counter_info, port, PORT_COUNTER_COUNT);
-	add_counters(
+	dpdk_host_counters(counters, info, dpdk->counters, DPDK_COUNTER_COUNT);
+	dpdk_host_counters(counters, port_counter_info, port, PORT_COUNTER_COUNT);
+	dpdk_host_counters(
 		counters, stack_counter_info, stack_counters(dpdk->stack), STACK_COUNTER_COUNT);
-	add_counters(counters, tcp_counter_info, tcp_counters(dpdk->tcp), TCP_COUNTER_COUNT);
+	dpdk_host_counters(counters, tcp_counter_info, tcp_counters(dpdk->tcp), TCP_COUNTER_COUNT);
 	json_object_set_new(summary, "counters", counters);
 }
 

@@ -3,7 +3,7 @@
 /* wire_dpdk.c - the instrument on a DPDK port and a stack of ours: start and end */
 #include "wire_dpdk.h"
 
-#include "eal.h"
+#include "dpdk_host.h"
 #include "memory.h"
 #include "net/ipv4.h"
 
@@ -46,32 +46,9 @@ static int start_port(struct wire_dpdk *dpdk, char *error, size_t size)
 		.rss = &dpdk->rss,
 		.megabytes = config->megabytes / 2,
 		.patience_us = config->patience_us};
-	uint8_t key[RSS_KEY_BYTES];
-	size_t used;
-	int rc = eal_start(&eal, error, size);
 
-	if (rc)
-		return rc;
-	do
-		dpdk->random->fill(dpdk->random, key, sizeof(key));
-	while (rss_init(&dpdk->rss, key, 1) != 0);
-	dpdk->port = port_open(&port, error, size);
-	if (dpdk->port)
-		return 0;
-	used = strlen(error);
-	if (strstr(config->device, "role=client"))
-		snprintf(error + used, size - used, " (is a broker running with the other end?)");
-	return -EIO;
-}
-
-/* All ports that devices may send datagrams from. */
-static unsigned bound_ports(uint16_t *ports)
-{
-	unsigned count = 0;
-
-	for (unsigned port = SOURCE_PORT_FIRST; port <= UINT16_MAX; port++)
-		ports[count++] = htons((uint16_t)port);
-	return count;
+	return dpdk_host_open(
+		&eal, &port, dpdk->random, &dpdk->rss, &dpdk->rss, &dpdk->port, error, size);
 }
 
 static void size_stack(struct wire_dpdk *dpdk, struct stack_config *config)
@@ -113,7 +90,7 @@ static int start_stack(struct wire_dpdk *dpdk, char *error, size_t size)
 	struct chunk_pool_config chunks = {.count = {65536, 16384, 2048, 256}, .poison = true};
 
 	size_stack(dpdk, &config);
-	config.udp_port_count = bound_ports(ports);
+	config.udp_port_count = dpdk_host_ports(ports);
 	wire_dpdk_user(dpdk, &config.user);
 	dpdk->random->fill(dpdk->random, &config.tcp.flow_key, sizeof(config.tcp.flow_key));
 	dpdk->random->fill(dpdk->random, &config.tcp.isn_key, sizeof(config.tcp.isn_key));
@@ -133,22 +110,6 @@ static int start_stack(struct wire_dpdk *dpdk, char *error, size_t size)
 		return -errno;
 	}
 	dpdk->tcp = stack_tcp(dpdk->stack);
-	return 0;
-}
-
-/* A memif has a carrier once the broker has taken it. */
-static int wait_for_link(struct wire_dpdk *dpdk, char *error, size_t size)
-{
-	for (unsigned waited = 0; !port_is_up(dpdk->port); waited++) {
-		if (waited == LINK_WAIT_MS) {
-			snprintf(error, size,
-				"port %s has no carrier after 10 s: is the broker running, with "
-				"the other end of it?",
-				port_name(dpdk->port));
-			return -ENETDOWN;
-		}
-		usleep(1000);
-	}
 	return 0;
 }
 
@@ -208,7 +169,7 @@ static int dpdk_start(struct load_wire *wire, uint32_t devices, char *error, siz
 	if (!rc)
 		rc = start_stack(dpdk, error, size);
 	if (!rc)
-		rc = wait_for_link(dpdk, error, size);
+		rc = dpdk_host_link(dpdk->port, error, size);
 	if (!rc)
 		rc = find_next_hop(dpdk, error, size);
 	return rc;
@@ -231,31 +192,9 @@ static void dpdk_stop(struct load_wire *wire)
 	dpdk->random = NULL;
 }
 
-/** struct errand - what the polling thread is sent to do */
-struct errand {
-	int (*loop)(void *argument);
-	void *argument;
-	bool done;
-};
-
-static int do_errand(void *argument)
-{
-	struct errand *errand = argument;
-	int rc = errand->loop(errand->argument);
-
-	__atomic_store_n(&errand->done, true, __ATOMIC_RELEASE);
-	return rc;
-}
-
-/* eal_wait() spins: on a small machine that would cost the others a CPU. */
 static int dpdk_run(struct load_wire *wire, int (*loop)(void *argument), void *argument)
 {
-	struct errand errand = {loop, argument, false};
-	int rc = eal_launch(0, do_errand, &errand);
-
-	while (rc == 0 && !__atomic_load_n(&errand.done, __ATOMIC_ACQUIRE))
-		usleep(10000);
-	return rc ? rc : eal_wait();
+	return dpdk_host_run(loop, argument);
 }
 
 static uint64_t dpdk_drops(const struct load_wire *wire)
@@ -272,26 +211,18 @@ static void dpdk_strangers(struct load_wire *wire, double share)
 	strangers_share(&((struct wire_dpdk *)wire)->strangers, share);
 }
 
-static void add_counters(
-	json_t *object, const struct counter_info *info, const uint64_t *values, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (values[i])
-			json_object_set_new(
-				object, info[i].name, json_integer((json_int_t)values[i]));
-}
-
 static void dpdk_report(const struct load_wire *wire, json_t *object)
 {
 	const struct wire_dpdk *dpdk = (const struct wire_dpdk *)wire;
 	uint64_t port[PORT_COUNTER_COUNT];
 
 	port_counters(dpdk->port, port);
-	add_counters(object, port_counter_info, port, PORT_COUNTER_COUNT);
-	add_counters(
+	dpdk_host_counters(object, port_counter_info, port, PORT_COUNTER_COUNT);
+	dpdk_host_counters(
 		object, strangers_counter_info, dpdk->strangers.counters, STRANGERS_COUNTER_COUNT);
-	add_counters(object, stack_counter_info, stack_counters(dpdk->stack), STACK_COUNTER_COUNT);
-	add_counters(object, tcp_counter_info, tcp_counters(dpdk->tcp), TCP_COUNTER_COUNT);
+	dpdk_host_counters(
+		object, stack_counter_info, stack_counters(dpdk->stack), STACK_COUNTER_COUNT);
+	dpdk_host_counters(object, tcp_counter_info, tcp_counters(dpdk->tcp), TCP_COUNTER_COUNT);
 }
 
 static bool read_config(struct wire_dpdk *dpdk, char *error, size_t size)
