@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* costs.c - cycles per report and bytes per session, the fleet's own and the broker's */
 #include "control.h"
+#include "own_memory.h"
 #include "transport.h"
 
 #include <string.h>
@@ -9,23 +10,6 @@
 
 /* Where more of the time than this went to others, cycles tell nothing. */
 #define TAKEN_AWAY_MOST 0.05
-
-/* What this process occupies, huge pages included, in bytes. */
-static uint64_t own_memory(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	unsigned long long kilobytes, sum = 0;
-	char line[128], field[32];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%31s %llu kB", field, &kilobytes) == 2 &&
-			(!strcmp(field, "VmRSS:") || !strcmp(field, "HugetlbPages:")))
-			sum += kilobytes;
-	}
-	if (file)
-		fclose(file);
-	return sum * 1024;
-}
 
 static uint64_t integer_at(const json_t *object, const char *name)
 {

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* main.c - cycles of whole turns of a worker, over a link of plain memory: a report with its event,
  * its answer and the answer's ACK; a login and connect; nothing at all */
+#include "own_memory.h"
 #include "traffic.h"
 
 #include <getopt.h>
@@ -179,23 +180,6 @@ static json_t *measure_idle(struct traffic *traffic)
 		(double)idle.taken / (double)idle.wall);
 }
 
-/* What this process occupies, huge pages included: the broker's tables and the devices' own. */
-static double resident_bytes(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	unsigned long long kilobytes, sum = 0;
-	char line[128], field[32];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%31s %llu kB", field, &kilobytes) == 2 &&
-			(!strcmp(field, "VmRSS:") || !strcmp(field, "HugetlbPages:")))
-			sum += kilobytes;
-	}
-	if (file)
-		fclose(file);
-	return (double)sum * 1024;
-}
-
 /* Every login, report and answer has to be there, and nothing else. */
 static void check(const struct traffic *traffic)
 {
@@ -351,7 +335,7 @@ int main(int argc, char **argv)
 	result = conditions(traffic);
 	json_object_set_new(result, "login", log_in(traffic));
 	check(traffic);
-	resident = resident_bytes();
+	resident = (double)own_memory();
 	printf("%.0f bytes a session, the devices' own %zu included\n",
 		resident / options.traffic.sessions, sizeof(struct bench_device));
 	if (traffic_totals(traffic).refused)
