@@ -44,6 +44,8 @@ enum device_state {
  * @connection: the wire's name of its TCP connection, 0: none
  * @tail: slot of its youngest request under way plus 1, whose @next is the oldest; 0: none
  * @base: sequence of its connect; @count: requests since then
+ * @spare: answers that may come besides, over UDP: each of several sendings may be answered, and a
+ *	request that was given up
  */
 struct device {
 	uint8_t key[16];
@@ -52,7 +54,7 @@ struct device {
 	uint32_t tail;
 	uint32_t count;
 	struct account account;
-	uint16_t base;
+	uint16_t base, spare;
 	uint8_t under_way;
 	uint8_t state : 3;
 	uint8_t source : 2;  /* UDP: which of its ports */
@@ -216,7 +218,8 @@ struct load {
 	struct hearth_feed *feed;
 	struct figures figures;
 	struct run run;
-	char first_wrong[160];
+	char first_wrong[160]; /* since the last trial's end, as: */
+	uint64_t told[LOAD_WRONG_COUNT];
 
 	/* where the cycles go */
 	double tsc_ghz;
@@ -247,6 +250,9 @@ uint32_t slot_get(struct load *load, uint32_t device, enum request_kind kind, ui
 
 /** slot_sent() - it was sent (again) now. */
 void slot_sent(struct load *load, uint32_t slot);
+
+/** slot_later() - its answer is waited for from now on. */
+void slot_later(struct load *load, uint32_t slot);
 
 /** slot_put() - done with; @slot is one of its device's. */
 void slot_put(struct load *load, uint32_t slot);
@@ -309,6 +315,12 @@ void life_live(struct load *load, uint32_t slot);
 
 /** life_answered() - a report or heartbeat has its answer: result 0 or another */
 void life_answered(struct load *load, uint32_t slot, uint32_t result);
+
+/** life_spare() - one more answer to @device may come than its slots say. */
+static inline void life_spare(struct device *device)
+{
+	device->spare += device->spare < UINT16_MAX;
+}
 
 /** life_lost() - a device has no connection any more; it logs in again. */
 void life_lost(struct load *load, uint32_t device);

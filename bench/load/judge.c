@@ -116,19 +116,28 @@ static bool read_body(struct load *load, struct reading *reading)
 	return false;
 }
 
+/* Of a request that was sent more than once each sending may be answered; one that was given up may
+ * be, later. But it is one that this session has asked. */
+static bool is_spare(struct device *d, uint16_t sequence)
+{
+	if (d->spare == 0 || (uint16_t)(sequence - d->base) > d->count)
+		return false;
+	d->spare--;
+	return true;
+}
+
 /* The request that it answers. */
 static uint32_t read_sequence(struct load *load, const struct reading *reading)
 {
 	const char *text = json_string_value(json_object_get(reading->body, "sequence"));
-	const struct device *d = &load->devices[reading->arrival->device];
+	struct device *d = &load->devices[reading->arrival->device];
 	char *end = NULL;
 	unsigned long value = text && *text ? strtoul(text, &end, 10) : 0;
 	uint32_t slot = NO_SLOT;
 
 	if (end && *end == '\0' && *text >= '0' && *text <= '9' && value <= UINT16_MAX)
 		slot = slot_find(load, d, (uint16_t)value);
-	/* Of a request that was sent more than once each may be answered. */
-	if (slot == NO_SLOT && load->figures.repeated == 0)
+	if (slot == NO_SLOT && !(end && *end == '\0' && is_spare(d, (uint16_t)value)))
 		wrong(load, reading, LOAD_BAD_SEQUENCE);
 	return slot;
 }

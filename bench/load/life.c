@@ -9,6 +9,7 @@
 /** A device whose login or session failed waits so long. */
 #define AWAY_NS (100 * MS_NS)
 #define NO_ROOM 999999u
+#define OUT_OF_ORDER 200003u
 
 static void wait_for_login(struct load *load, uint32_t device, uint64_t at)
 {
@@ -29,6 +30,8 @@ static void forget_requests(struct load *load, struct device *d)
 			load->run.open--;
 			load->run.unanswered += s->measured;
 		}
+		if (s->sends)
+			life_spare(d);
 		slot_put(load, slot);
 	}
 }
@@ -101,6 +104,9 @@ void life_granted(struct load *load, uint32_t slot, const char key[16], const ch
 
 	memcpy(d->key, key, 16);
 	memcpy(d->token, token, 16);
+	/* what is still to come has another key */
+	d->spare = 0;
+	d->count = 0;
 	load->figures.logins++;
 	load->wire->close(load->wire, d->connection, false);
 	d->connection = 0;
@@ -188,6 +194,7 @@ static void report_answered(struct load *load, const struct slot *s, uint32_t re
 void life_answered(struct load *load, uint32_t slot, uint32_t result)
 {
 	const struct slot *s = &load->slots[slot];
+	uint32_t device = s->device;
 
 	switch ((enum request_kind)s->kind) {
 	case REQUEST_REPORT:
@@ -204,10 +211,13 @@ void life_answered(struct load *load, uint32_t slot, uint32_t result)
 		break;
 	case REQUEST_LOGIN:
 	case REQUEST_CONNECT:
-		life_lost(load, s->device);
+		life_lost(load, device);
 		return;
 	}
 	slot_put(load, slot);
+	/* Its session has ended (5.2.4). Over TCP its connection does, too, and tells it. */
+	if (result == OUT_OF_ORDER && !load->devices[device].connection)
+		life_lost(load, device);
 }
 
 /* No answer came in time: the same again, or the device gives up. */
@@ -232,9 +242,12 @@ static void overdue(struct load *load, uint32_t slot)
 		life_lost(load, device);
 		return;
 	}
-	load->figures.repeated += s->kind == REQUEST_REPORT || s->kind == REQUEST_HEARTBEAT;
+	/* It leaves with its burst, but is no longer the one that has waited longest. */
+	slot_later(load, slot);
 	if (!build_add(load, slot))
-		slot_sent(load, slot);
+		return;
+	load->figures.repeated += s->kind == REQUEST_REPORT || s->kind == REQUEST_HEARTBEAT;
+	life_spare(&load->devices[device]);
 }
 
 static bool may_begin(const struct load *load)

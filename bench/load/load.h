@@ -186,7 +186,7 @@ const char *load_part_name(enum load_part part);
  * @heartbeats, @heartbeats_answered: beside the reports
  * @of_subdevices: of all that were sent, those about the gateway's; @bound: so many are bound now
  * @checked: answers that jansson and mbedTLS looked at besides, or because they differed
- * @wrong: by reason
+ * @wrong: by reason, also what was while devices came in before
  * @sender_drops: frames that our port or stack did not take or had no buffer for
  * @disconnected: sessions that ended; @relogins: devices that came back
  * @first_wrong: one line about the first wrong thing, "" if there was none

@@ -10,7 +10,7 @@
 /** After the measured time what is unanswered goes again so often, all devices together. */
 #define DRAIN_NS 5000u
 
-static void send_again(struct load *load, const struct device *d, uint32_t slot)
+static void send_again(struct load *load, struct device *d, uint32_t slot)
 {
 	const struct slot *s = &load->slots[slot];
 	uint32_t length = load->frame_lengths[slot];
@@ -23,12 +23,13 @@ static void send_again(struct load *load, const struct device *d, uint32_t slot)
 		return;
 	memcpy(room, load->frames + (size_t)slot * load->frame_stride, length);
 	load->wire->datagram_commit(load->wire, ticket, length);
+	life_spare(d);
 }
 
 /* The turn of one device: what it has sent already, else something new. */
 static void device_turn(struct load *load, uint32_t device, uint64_t due, bool fresh, bool measured)
 {
-	const struct device *d = &load->devices[device];
+	struct device *d = &load->devices[device];
 	uint32_t slot = slot_first(load, d);
 
 	if (d->state != DEVICE_LIVE)

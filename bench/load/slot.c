@@ -56,8 +56,13 @@ uint32_t slot_get(struct load *load, uint32_t device, enum request_kind kind, ui
 
 void slot_sent(struct load *load, uint32_t slot)
 {
-	load->slots[slot].sent = load->now;
 	load->slots[slot].sends++;
+	slot_later(load, slot);
+}
+
+void slot_later(struct load *load, uint32_t slot)
+{
+	load->slots[slot].sent = load->now;
 	if (load->newest == slot)
 		return;
 	by_time_take(load, slot);

@@ -232,7 +232,7 @@ static void count_up(const struct load *load, struct load_result *result)
 		.tsc_hz = (uint64_t)(load->tsc_ghz * 1e9),
 	};
 	for (unsigned i = 0; i < LOAD_WRONG_COUNT; i++)
-		result->wrong[i] = after->wrong[i] - before->wrong[i];
+		result->wrong[i] = after->wrong[i] - load->told[i];
 	memcpy(result->first_wrong, load->first_wrong, sizeof(result->first_wrong));
 }
 
@@ -261,7 +261,6 @@ int load_trial(struct load *load, const struct load_trial *trial, struct load_re
 	uint64_t drops = load->wire->drops(load->wire), lost = owed(load);
 	int rc;
 
-	load->first_wrong[0] = '\0';
 	load->run.trial = trial;
 	rc = on_wire(load, trial_loop, &errand);
 	load->run.on = false;
@@ -273,6 +272,8 @@ int load_trial(struct load *load, const struct load_trial *trial, struct load_re
 	/* no longer of any trial */
 	for (uint32_t slot = load->oldest; slot != NO_SLOT; slot = load->slots[slot].newer)
 		load->slots[slot].measured = false;
+	memcpy(load->told, load->figures.wrong, sizeof(load->told));
+	load->first_wrong[0] = '\0';
 	return rc;
 }
 

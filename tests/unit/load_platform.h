@@ -30,6 +30,10 @@ struct platform_frame {
  * struct platform
  * @wire: what the engine is given
  * @keys, @base, @count: of each device's session
+ * @loses: of the reports over UDP every so manieth is lost; 0: none
+ * @lose: says of each datagram whether it is lost; NULL: none is
+ * @mute_until: what goes to devices over UDP waits until then
+ * @strict: a gap in a device's numbers ends its session, as it must (5.2.4); @ended: these
  * @damage: called for each report's answer (plain text) before it is encrypted, @spoil for its
  *	frame; @event: for its event: how often it is written
  */
@@ -52,7 +56,10 @@ struct platform {
 	unsigned room_count;
 	struct feed *feed;
 	unsigned reports, bad, repeats;
-	unsigned loses, came; /* of the reports over UDP every @loses'th is lost; 0: none */
+	unsigned loses, came;
+	bool (*lose)(struct platform *platform, uint32_t device);
+	uint64_t mute_until;
+	bool strict, ended[PLATFORM_DEVICES];
 	void (*damage)(struct platform *platform, char *answer);
 	void (*spoil)(struct platform *platform, struct platform_frame *frame);
 	unsigned (*event)(struct platform *platform, struct hearth_record *record, char *payload);
@@ -136,21 +143,26 @@ static inline void platform_report(struct platform *p, uint32_t device, uint32_t
 	const json_t *body, const char *plain, unsigned length)
 {
 	const char *sequence = json_string_value(json_object_get(body, "sequence"));
+	uint16_t ahead = (uint16_t)(atoi(sequence) - p->base[device] - p->count[device]);
+	unsigned result = 0;
 	char answer[256];
 
 	/* a repeat is answered again, nothing else */
-	if (atoi(sequence) == (uint16_t)(p->base[device] + p->count[device])) {
+	if (ahead == 0) {
 		p->repeats++;
+	} else if (ahead > 1 && p->strict) {
+		result = 200003;
+		p->ended[device] = true;
 	} else {
 		p->count[device]++;
 		p->reports++;
-		p->bad += atoi(sequence) != (uint16_t)(p->base[device] + p->count[device]);
+		p->bad += ahead != 1;
 		platform_event(p, device, plain, length, (uint16_t)atoi(sequence),
 			(uint32_t)json_integer_value(json_object_get(body, "time")));
 	}
 	snprintf(answer, sizeof(answer),
-		"{\"result\":0,\"sequence\":\"%s\",\"deviceId\":\"%s\",\"time\":%ld}", sequence,
-		json_string_value(json_object_get(body, "deviceId")), (long)time(NULL));
+		"{\"result\":%u,\"sequence\":\"%s\",\"deviceId\":\"%s\",\"time\":%ld}", result,
+		sequence, json_string_value(json_object_get(body, "deviceId")), (long)time(NULL));
 	if (p->damage)
 		p->damage(p, answer);
 	platform_send(p, device, connection, 2007, p->keys[device], p->keys[device], answer);
@@ -201,6 +213,7 @@ static inline void platform_take(struct platform *p, uint32_t device, uint32_t c
 	} else if (code == 1004) {
 		p->base[device] = (uint16_t)atoi(sequence);
 		p->count[device] = 0;
+		p->ended[device] = false;
 		snprintf(answer, sizeof(answer),
 			"{\"result\":0,\"sequence\":\"%s\",\"heartBeat\":45,\"authInterval\":600,"
 			"\"time\":%ld}",
@@ -246,7 +259,9 @@ static inline unsigned platform_poll(struct load_wire *wire, uint64_t now)
 	for (unsigned i = 0; i < count; i++) {
 		struct platform_frame *f = &frames[i];
 
-		if (f->connection)
+		if (!f->connection && now < p->mute_until)
+			p->frames[p->frame_count++] = *f;
+		else if (f->connection)
 			wire->up->bytes(wire->load, f->device, f->connection,
 				(const uint8_t *)f->bytes, f->length);
 		else
@@ -310,9 +325,16 @@ static inline uint8_t *platform_datagram(
 static inline void platform_datagram_commit(
 	struct load_wire *wire, unsigned ticket, uint32_t length)
 {
+	uint32_t device = platform.room_of[ticket];
+
 	if (platform.loses && ++platform.came % platform.loses == 0)
 		return;
-	platform_take(&platform, platform.room_of[ticket], 0, platform.room[ticket], length);
+	if (platform.lose && platform.lose(&platform, device))
+		return;
+	/* its token is void: until it connects anew nobody hears it */
+	if (platform.ended[device] && !memmem(platform.room[ticket], 16, ":1004", 5))
+		return;
+	platform_take(&platform, device, 0, platform.room[ticket], length);
 }
 
 static inline uint64_t platform_drops(const struct load_wire *wire)
