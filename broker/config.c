@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* config.c - the configuration's keys: their ranges, their defaults and what must fit together */
 #include "config_net.h"
+#include "config_table.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,36 +11,12 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define KIB ((uint64_t)1 << 10)
-#define MIB ((uint64_t)1 << 20)
-#define GIB ((uint64_t)1 << 30)
 #define CPU_MAX 1023
 #define SESSIONS_MAX ((1 << 30) - 1) /* a token's index has 30 bits */
 #define DEVICES_MAX (1 << 28)
 #define SUBDEVICES 65536         /* unless told otherwise, or there are fewer devices */
 #define CONNECTIONS_MAX 16777215 /* a connection's number has 24 bits */
 #define COMMANDS_MAX (1u << 20)  /* COMMAND_BLOCKS_MAX */
-
-/* A number's place in struct config. */
-#define AT(member)                                                                                 \
-	.width = sizeof(((struct config *)0)->member), .offset = offsetof(struct config, member)
-#define NUMBER(name, member, low, high, of)                                                        \
-	{                                                                                          \
-		.key = name, .kind = FIELD_NUMBER, AT(member), .minimum = low, .maximum = high,    \
-		.unit = of                                                                         \
-	}
-#define BYTES(name, member, low, high)                                                             \
-	{                                                                                          \
-		.key = name, .kind = FIELD_BYTES, AT(member), .minimum = low, .maximum = high      \
-	}
-#define WORD(name, member, list)                                                                   \
-	{                                                                                          \
-		.key = name, .kind = FIELD_WORD, AT(member), .words = list                         \
-	}
-#define MAP(name, table)                                                                           \
-	{                                                                                          \
-		.key = name, .kind = FIELD_MAP, .fields = table                                    \
-	}
 
 static int check_limits(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
@@ -125,18 +102,18 @@ static const char *const unanswered[] = {[UNANSWERED_IF_SILENT] = "if-silent",
 static const char *const subdevices[] = {"lenient", "strict", NULL};
 
 static const struct config_field memory_fields[] = {
-	WORD("mode", memory.mode, memory_modes),
-	NUMBER("megabytes", memory.megabytes, 64, 1048576, ""),
+	WORD("mode", memory.mode, memory_modes, FIELD_START),
+	NUMBER("megabytes", memory.megabytes, 64, 1048576, "", FIELD_START),
 	{.key = NULL},
 };
 
 static const struct config_field limits_fields[] = {
-	NUMBER("devices", limits.devices, 1, DEVICES_MAX, ""),
-	NUMBER("sessions", limits.sessions, 1, SESSIONS_MAX, ""),
-	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, ""),
-	NUMBER("pending_logins", limits.pending_logins, 1, SESSIONS_MAX, ""),
-	NUMBER("commands", limits.commands, 64, COMMANDS_MAX, ""),
-	NUMBER("subdevices", limits.subdevices, 1, DEVICES_MAX, ""),
+	NUMBER("devices", limits.devices, 1, DEVICES_MAX, "", FIELD_BOUND),
+	NUMBER("sessions", limits.sessions, 1, SESSIONS_MAX, "", FIELD_BOUND),
+	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, "", FIELD_BOUND),
+	NUMBER("pending_logins", limits.pending_logins, 1, SESSIONS_MAX, "", FIELD_BOUND),
+	NUMBER("commands", limits.commands, 64, COMMANDS_MAX, "", FIELD_BOUND),
+	NUMBER("subdevices", limits.subdevices, 1, DEVICES_MAX, "", FIELD_BOUND),
 	{.key = NULL},
 };
 
@@ -151,40 +128,46 @@ static const struct config_field login_fields[] = {
 };
 
 static const struct config_field connect_fields[] = {
-	NUMBER("tcp", mc.connect_tcp, 1, 65535, ""),
-	NUMBER("udp", mc.connect_udp, 1, 65535, ""),
+	NUMBER("tcp", mc.connect_tcp, 1, 65535, "", FIELD_START),
+	NUMBER("udp", mc.connect_udp, 1, 65535, "", FIELD_START),
 	{.key = NULL},
 };
 
 static const struct config_field advertise_fields[] = {
-	{.key = "tcp", .kind = FIELD_TEXT, .offset = offsetof(struct config, mc.advertise_tcp)},
-	{.key = "udp", .kind = FIELD_TEXT, .offset = offsetof(struct config, mc.advertise_udp)},
+	{.key = "tcp",
+		.kind = FIELD_TEXT,
+		.offset = offsetof(struct config, mc.advertise_tcp),
+		.when = FIELD_RUN_TIME},
+	{.key = "udp",
+		.kind = FIELD_TEXT,
+		.offset = offsetof(struct config, mc.advertise_udp),
+		.when = FIELD_RUN_TIME},
 	{.key = NULL},
 };
 
 static const struct config_field frame_fields[] = {
-	BYTES("tcp", mc.frame_tcp, 512, 64 * KIB),
-	BYTES("udp", mc.frame_udp, 512, 1472),
+	BYTES("tcp", mc.frame_tcp, 512, 64 * KIB, FIELD_START),
+	BYTES("udp", mc.frame_udp, 512, 1472, FIELD_START),
 	{.key = NULL},
 };
 
 static const struct config_field flap_fields[] = {
-	NUMBER("connects", mc.flap_connects, 0, 250, "(0: not watched)"),
-	NUMBER("seconds", mc.flap_seconds, 1, 3600, "(seconds)"),
-	NUMBER("hold", mc.flap_hold, 1, 3600, "(seconds)"),
+	NUMBER("connects", mc.flap_connects, 0, 250, "(0: not watched)", FIELD_RUN_TIME),
+	NUMBER("seconds", mc.flap_seconds, 1, 3600, "(seconds)", FIELD_RUN_TIME),
+	NUMBER("hold", mc.flap_hold, 1, 3600, "(seconds)", FIELD_RUN_TIME),
 	{.key = NULL},
 };
 
 static const struct config_field budget_fields[] = {
-	NUMBER("failures", mc.budget_failures, 0, 1000, "(0: not counted)"),
-	NUMBER("per_seconds", mc.budget_seconds, 1, 3600, "(seconds)"),
+	NUMBER("failures", mc.budget_failures, 0, 1000, "(0: not counted)", FIELD_RUN_TIME),
+	NUMBER("per_seconds", mc.budget_seconds, 1, 3600, "(seconds)", FIELD_RUN_TIME),
 	{.key = NULL},
 };
 
 static const struct config_field command_fields[] = {
-	NUMBER("sends", mc.command_sends, 1, 10, ""),
-	NUMBER("queue", mc.command_queue, 1, 1024, ""),
-	WORD("unanswered", mc.unanswered, unanswered),
+	NUMBER("sends", mc.command_sends, 1, 10, "", FIELD_RUN_TIME),
+	NUMBER("queue", mc.command_queue, 1, 1024, "", FIELD_RUN_TIME),
+	WORD("unanswered", mc.unanswered, unanswered, FIELD_RUN_TIME),
 	{.key = NULL},
 };
 
@@ -202,16 +185,16 @@ static const struct config_field mc_fields[] = {
 		.kind = FIELD_MAP,
 		.fields = advertise_fields,
 		.read = config_check_advertise},
-	NUMBER("heartbeat", mc.heartbeat, CONFIG_HEARTBEAT_MIN, 3600, "(seconds)"),
-	NUMBER("auth_interval", mc.auth_interval, 0, 65535, "(seconds)"),
-	NUMBER("time_window", mc.time_window, 0, 86400, "(seconds)"),
-	NUMBER("token_seconds", mc.token_seconds, 1, 31536000, "(seconds)"),
+	NUMBER("heartbeat", mc.heartbeat, CONFIG_HEARTBEAT_MIN, 3600, "(seconds)", FIELD_RUN_TIME),
+	NUMBER("auth_interval", mc.auth_interval, 0, 65535, "(seconds)", FIELD_RUN_TIME),
+	NUMBER("time_window", mc.time_window, 0, 86400, "(seconds)", FIELD_RUN_TIME),
+	NUMBER("token_seconds", mc.token_seconds, 1, 31536000, "(seconds)", FIELD_RUN_TIME),
 	MAP("frame_bytes", frame_fields),
-	NUMBER("udp_gap", mc.udp_gap, 0, 31, ""),
+	NUMBER("udp_gap", mc.udp_gap, 0, 31, "", FIELD_RUN_TIME),
 	MAP("flap", flap_fields),
 	MAP("login_budget", budget_fields),
 	MAP("commands", command_fields),
-	WORD("subdevices", mc.subdevices_strict, subdevices),
+	WORD("subdevices", mc.subdevices_strict, subdevices, FIELD_RUN_TIME),
 	{.key = NULL},
 };
 
@@ -258,6 +241,12 @@ static const struct config_field root_fields[] = {
 	MAP("registry", registry_fields),
 	MAP("feed", feed_fields),
 	MAP("control", control_fields),
+	{.key = "http", .kind = FIELD_MAP, .fields = config_http_fields, .read = config_check_http},
+	MAP("log", config_log_fields),
+	MAP("capture", config_capture_fields),
+	WORD("idle", idle.adaptive, config_idle_words, FIELD_RUN_TIME),
+	NUMBER("idle_wake_us", idle.wake_us, 50, 100000, "(microseconds)", FIELD_RUN_TIME),
+	MAP("drain", config_drain_fields),
 	{.key = NULL},
 };
 
@@ -286,6 +275,7 @@ static void set_defaults(struct config *config)
 	config->mc.unanswered = UNANSWERED_IF_SILENT;
 	config->feed.bytes = 64 * MIB;
 	config->feed.acknowledge = ACKNOWLEDGE_RING;
+	config_operate_defaults(config);
 }
 
 /* What follows from other values where it was left out. */
@@ -374,6 +364,7 @@ void config_free(struct config *config)
 	free(config->registry_path);
 	free(config->feed.path);
 	free(config->control_socket);
+	config_operate_free(config);
 	free(config->file);
 	free(config);
 }

@@ -18,6 +18,8 @@
 enum config_memory { MEMORY_AUTO, MEMORY_HUGE, MEMORY_NO_HUGE };
 enum config_acknowledge { ACKNOWLEDGE_RING, ACKNOWLEDGE_COMMIT };
 enum config_unanswered { UNANSWERED_IF_SILENT, UNANSWERED_END, UNANSWERED_NEVER };
+enum config_log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum config_log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JOURNALD, LOG_FORMAT_JSON };
 
 /** struct config_address - an address with its prefix */
 struct config_address {
@@ -45,8 +47,8 @@ struct config_port {
 	uint16_t queues; /* queue pairs; 0: one per worker, of a memif one in all */
 };
 
-/** struct config - every member has a value; paths are absolute or relative to the working
- * directory (those in the file are relative to the file) */
+/** struct config - every member has a value unless NULL is said to mean something; paths are absolute
+ * or relative to the working directory (those in the file are relative to the file) */
 struct config {
 	char *file;
 	struct {
@@ -80,6 +82,29 @@ struct config {
 		enum config_acknowledge acknowledge;
 	} feed;
 	char *control_socket;
+	struct {
+		char *listen; /* "ADDRESS:PORT"; NULL: nothing is served over HTTP */
+		struct ip_address address;
+		uint16_t port;    /* host order */
+		char *token_file; /* NULL: none; then @address is a loopback one */
+		bool actions;     /* changes are taken, of whoever shows the token */
+	} http;
+	struct {
+		enum config_log_level level;
+		enum config_log_format format;
+		char *audit; /* NULL: none is kept */
+	} log;
+	struct {
+		bool allow, decrypted;
+		uint64_t bytes; /* of one file */
+	} capture;
+	struct {
+		bool adaptive;    /* else a worker polls for ever */
+		uint32_t wake_us; /* the longest sleep */
+	} idle;
+	struct {
+		uint32_t rate; /* sessions ended per second */
+	} drain;
 };
 
 /**

@@ -39,6 +39,13 @@ enum field_kind {
 	FIELD_READ    /* whatever @read makes of it */
 };
 
+/** enum field_when - when a changed value takes effect, for files that are read again */
+enum field_when {
+	FIELD_START,    /* at the next start */
+	FIELD_BOUND,    /* at once, up to the value of the start, which fixed the memory for it */
+	FIELD_RUN_TIME, /* at once */
+};
+
 /**
  * struct config_field - one key of a mapping
  * @key: NULL ends a table
@@ -46,6 +53,7 @@ enum field_kind {
  * @minimum, @maximum, @least, @most: the range, of FIELD_REAL the latter two
  * @unit: what a number counts, for messages
  * @required: what to write when it is missing; NULL if it may be
+ * @when: of all but FIELD_MAP
  *
  * The fields of a mapping are read in the order of their table, not of the file: a later one may
  * rely on an earlier one.
@@ -63,6 +71,7 @@ struct config_field {
 	int (*read)(struct config_reader *reader, const char *name, const yaml_node_t *node,
 		void *object);
 	const char *required;
+	enum field_when when;
 };
 
 /**

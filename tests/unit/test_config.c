@@ -50,6 +50,18 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->feed.bytes, 64 << 20);
 	assert_int_equal(config->feed.acknowledge, ACKNOWLEDGE_RING);
 	assert_string_equal(config->control_socket, "/run/hearth/control.sock");
+	assert_null(config->http.listen);
+	assert_null(config->http.token_file);
+	assert_true(config->http.actions);
+	assert_int_equal(config->log.level, LOG_LEVEL_INFO);
+	assert_int_equal(config->log.format, LOG_FORMAT_AUTO);
+	assert_null(config->log.audit);
+	assert_true(config->capture.allow);
+	assert_false(config->capture.decrypted);
+	assert_int_equal(config->capture.bytes, 256 << 20);
+	assert_false(config->idle.adaptive);
+	assert_int_equal(config->idle.wake_us, 1000);
+	assert_int_equal(config->drain.rate, 1000);
 }
 
 static void test_sample(void **state)
@@ -112,7 +124,13 @@ static void test_every_key(void **state)
 		"  subdevices: lenient\n"
 		"registry: { path: var/devices }\n"
 		"feed: { path: ring, bytes: 1052672, acknowledge: commit }\n"
-		"control: { socket: /tmp/c.sock }\n";
+		"control: { socket: /tmp/c.sock }\n"
+		"http: { actions: false, token_file: token, listen: \"0.0.0.0:65535\" }\n"
+		"log: { level: debug, format: json, audit: audit.log }\n"
+		"capture: { allow: false, decrypted: true, bytes: 1MiB }\n"
+		"idle: adaptive\n"
+		"idle_wake_us: 50\n"
+		"drain: { rate: 1000000 }\n";
 	char error[512], path[96];
 	struct config *config = load(text, error);
 
@@ -168,7 +186,55 @@ static void test_every_key(void **state)
 	assert_string_equal(config->feed.path, path);
 	assert_int_equal(config->feed.bytes, 1052672);
 	assert_string_equal(config->control_socket, "/tmp/c.sock");
+	assert_string_equal(config->http.listen, "0.0.0.0:65535");
+	assert_address(config->http.address, "0.0.0.0");
+	assert_int_equal(config->http.port, 65535);
+	snprintf(path, sizeof(path), "%s/token", directory);
+	assert_string_equal(config->http.token_file, path);
+	assert_false(config->http.actions);
+	assert_int_equal(config->log.level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config->log.format, LOG_FORMAT_JSON);
+	snprintf(path, sizeof(path), "%s/audit.log", directory);
+	assert_string_equal(config->log.audit, path);
+	assert_false(config->capture.allow);
+	assert_true(config->capture.decrypted);
+	assert_int_equal(config->capture.bytes, 1 << 20);
+	assert_true(config->idle.adaptive);
+	assert_int_equal(config->idle.wake_us, 50);
+	assert_int_equal(config->drain.rate, 1000000);
 	config_free(config);
+}
+
+/* Of both families; only what nobody else can reach goes without a token. */
+static void test_http(void **state)
+{
+	static const struct {
+		const char *text, *address;
+		unsigned warnings;
+	} rows[] = {
+		{"{ listen: 127.0.0.1:9464 }", "127.0.0.1", 0},
+		{"{ listen: \"127.9.9.9:9464\", actions: false }", "127.9.9.9", 0},
+		{"{ listen: \"[::1]:9464\" }", "::1", 0},
+		{"{ listen: \"[0:0:0:0:0:0:0:1]:9464\", actions: true }", "::1", 1},
+		{"{ listen: 127.0.0.1:9464, token_file: /t, actions: true }", "127.0.0.1", 0},
+		{"{ listen: 198.18.0.9:9464, token_file: /t }", "198.18.0.9", 0},
+		{"{ listen: \"[::]:9464\", token_file: /t }", "::", 0},
+		{"{ listen: \"[fd77::1]:9464\", token_file: /t }", "fd77::1", 0},
+	};
+	char text[512], error[512];
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *config;
+
+		snprintf(text, sizeof(text), "%shttp: %s\n", GOOD, rows[i].text);
+		config = load(text, error);
+		if (!config)
+			fail_msg("%s", error);
+		assert_address(config->http.address, rows[i].address);
+		assert_int_equal(config->http.port, 9464);
+		assert_int_equal(warning_count, rows[i].warnings);
+		config_free(config);
+	}
 }
 
 /* IPv6 alone, every length of prefix, next hops on the subnet and on the link. */
@@ -280,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_advertise_ipv6),
 		cmocka_unit_test(test_working_directory),
