@@ -140,7 +140,8 @@ struct control *control_open(struct broker_view *view, char *error, size_t size)
 		control->clients[i] =
 			(struct control_client){.socket = -1, .file = -1, .output_file = -1};
 	control->path = strdup(view->config->control_socket);
-	if (!control->path)
+	control->asks = control_asks_new();
+	if (!control->path || !control->asks)
 		goto fail;
 	rc = listen_at(control, error, size);
 	if (rc < 0)
@@ -160,6 +161,8 @@ void control_close(struct control *control)
 
 	if (!control)
 		return;
+	if (control->asks)
+		control_ask_end(control);
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		client_close(control, &control->clients[i]);
 	if (control->listener >= 0)
@@ -168,6 +171,7 @@ void control_close(struct control *control)
 		there.st_dev == control->device && there.st_ino == control->inode)
 		unlink(control->path);
 	aes_burst_free(control->aes);
+	control_asks_free(control->asks);
 	free(control->path);
 	free(control);
 }
@@ -240,12 +244,14 @@ static bool prepare(const struct control *control, struct pollfd *polled)
 		ready |= client_ready(client);
 	}
 	polled[CONTROL_CLIENTS_MAX] = (struct pollfd){.fd = control->listener, .events = POLLIN};
+	polled[CONTROL_CLIENTS_MAX + 1] =
+		(struct pollfd){.fd = control_asks_event(control->asks), .events = POLLIN};
 	return ready;
 }
 
 void control_serve(struct control *control, unsigned milliseconds)
 {
-	struct pollfd polled[CONTROL_CLIENTS_MAX + 1];
+	struct pollfd polled[CONTROL_CLIENTS_MAX + 2];
 	uint64_t now = control_clock_us(), end = now + (uint64_t)milliseconds * 1000;
 	bool interrupted = false;
 
@@ -264,7 +270,7 @@ void control_serve(struct control *control, unsigned milliseconds)
 		if (control->followers && wait > FOLLOW_MS)
 			wait = FOLLOW_MS;
 		urcu_qsbr_thread_offline();
-		interrupted = poll(polled, CONTROL_CLIENTS_MAX + 1, wait) < 0;
+		interrupted = poll(polled, CONTROL_CLIENTS_MAX + 2, wait) < 0;
 		urcu_qsbr_thread_online();
 		now = control_clock_us();
 		for (unsigned i = 0; i < CONTROL_CLIENTS_MAX && !interrupted; i++) {
@@ -275,6 +281,8 @@ void control_serve(struct control *control, unsigned milliseconds)
 		control_follow_pump(control, now);
 		if (!interrupted && polled[CONTROL_CLIENTS_MAX].revents)
 			accept_clients(control, now);
+		if (!interrupted && polled[CONTROL_CLIENTS_MAX + 1].revents)
+			control_asks_serve(control);
 		urcu_qsbr_quiescent_state();
 		now = control_clock_us();
 	} while (now < end && !interrupted);

@@ -20,37 +20,37 @@ static const struct {
 	{"follow", control_follow},
 };
 
-static json_t *run(struct control *control, const char *line, size_t length, int file)
+static json_t *run(
+	struct control *control, json_t *request, int file, const struct control_actor *actor)
 {
-	json_t *request, *answer = NULL;
-	const char *verb;
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	json_t *answer;
 
-	/* jansson's complaint would quote the text, which may hold a PIN */
-	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(request)) {
-		answer = control_refuse("send one JSON object a line, like {\"verb\":\"status\"}",
+	if (!json_is_object(request))
+		return control_refuse("send one JSON object a line, like {\"verb\":\"status\"}",
 			"the request is not a JSON object");
-		goto out;
-	}
-	verb = json_string_value(json_object_get(request, "verb"));
-	if (!verb) {
-		answer = control_refuse(
+	if (!verb)
+		return control_refuse(
 			"name a verb, like {\"verb\":\"status\"}", "the request has no verb");
-		goto out;
-	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(verb, verbs[i].name))
-			continue;
-		answer = verbs[i].run(control, request, file);
-		goto out;
+		if (!strcmp(verb, verbs[i].name))
+			return verbs[i].run(control, request, file);
 	}
 	answer = device_verb(control->view->store, control->view, request, file);
-	if (!answer)
-		answer = control_refuse("use a verb of this version: hearthctl --help lists them",
-			"unknown verb \"%s\"", verb);
-out:
-	json_decref(request);
-	return answer;
+	return answer ? answer
+		      : control_refuse("use a verb of this version: hearthctl --help lists them",
+				"unknown verb \"%s\"", verb);
+}
+
+json_t *control_answer_object(
+	struct control *control, json_t *request, const struct control_actor *actor)
+{
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+
+	/* these answer with more than an object: a stream, a descriptor */
+	if (verb && (!strcmp(verb, "follow") || !strcmp(verb, "commands")))
+		return control_refuse("use hearthctl", "\"%s\" is for the socket only", verb);
+	return run(control, request, -1, actor);
 }
 
 char *control_line(json_t *answer)
@@ -75,5 +75,12 @@ char *control_line(json_t *answer)
 
 char *control_answer(struct control *control, const char *line, size_t length, int file)
 {
-	return control_line(run(control, line, length, file));
+	static const struct control_actor actor = {.surface = "socket"};
+	json_t *request, *answer;
+
+	/* jansson's complaint would quote the text, which may hold a PIN */
+	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+	answer = run(control, request, file, &actor);
+	json_decref(request);
+	return control_line(answer);
 }

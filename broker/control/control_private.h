@@ -4,6 +4,7 @@
 #pragma once
 
 #include "control/control.h"
+#include "control/control_ask.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,12 +65,14 @@ struct control_client {
  * struct control
  * @answer_file: descriptor that a verb wants to go with its answer, -1 if none
  * @aes: made when it is needed first
+ * @asks: requests of other threads
  */
 struct control {
 	struct broker_view *view;
 	int listener;
 	int answer_file;
 	struct aes_burst *aes;
+	struct control_asks *asks;
 	char *path;
 	dev_t device; /* of the socket file, so that only our own is removed */
 	ino_t inode;
@@ -98,6 +101,22 @@ char *control_line(json_t *answer);
 /** control_answer() - carry out one request line. @file: descriptor that came with it, or -1.
  * Return: as control_line(); control->answer_file goes with it, and is the caller's. */
 char *control_answer(struct control *control, const char *line, size_t length, int file);
+
+/** control_answer_object() - carry out a request that is there as an object, without a file.
+ * @actor: who asks. Return: the answer, the caller's; NULL without memory. */
+json_t *control_answer_object(
+	struct control *control, json_t *request, const struct control_actor *actor);
+
+/* ---- requests of other threads (control_ask.c) ---- */
+
+struct control_asks *control_asks_new(void);
+void control_asks_free(struct control_asks *asks);
+
+/** control_asks_event() - readable while something waits. */
+int control_asks_event(const struct control_asks *asks);
+
+/** control_asks_serve() - carry out a few; the event stays up while others wait. */
+void control_asks_serve(struct control *control);
 
 /* ---- clients (control_client.c) ---- */
 
