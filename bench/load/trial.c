@@ -60,7 +60,7 @@ static int login_loop(void *argument)
 		next += SECOND_NS;
 		if (errand->progress)
 			errand->progress(errand->context, load->live,
-				(load->live - live) * 1e9 / (double)(load->now - counted));
+				((double)load->live - live) * 1e9 / (double)(load->now - counted));
 		live = load->live;
 		counted = load->now;
 	}
@@ -88,7 +88,7 @@ int load_login(struct load *load, double seconds, struct load_login_result *resu
 		.busy_share = busy + idle ? (double)busy / (double)(busy + idle) : 0,
 	};
 	if (result->seconds > 0)
-		result->rate = (load->live - live) / result->seconds;
+		result->rate = ((double)load->live - live) / result->seconds;
 	return rc;
 }
 
