@@ -93,6 +93,7 @@ struct options {
 	bool use_token;    /* a TCP device that lost its connection tries its token first */
 	bool strict;       /* losses fail the run too, not only wrong answers */
 	bool refusals;     /* 999999 is an expected answer */
+	bool twice;        /* so is an answer that has come already, to a report */
 	const char *acknowledged, *sent, *journal;
 	unsigned voice, rebind; /* percent of the reports */
 	struct {
@@ -124,7 +125,7 @@ struct request {
 	char frame[];
 };
 
-/** struct recent - a repeated request that was answered; @left answers may still come */
+/** struct recent - a request that was answered; @left answers may still come, as it was repeated */
 struct recent {
 	struct recent *next;
 	uint16_t code, sequence;

@@ -54,6 +54,7 @@ enum {
 	OPTION_COMMANDS_LATE_BY,
 	OPTION_JSON,
 	OPTION_REFUSALS,
+	OPTION_TWICE,
 	OPTION_STRICT,
 	OPTION_QUIET,
 	OPTION_SCENARIO,
@@ -107,6 +108,7 @@ static const struct option long_options[] = {
 	{"commands-late-by", required_argument, NULL, OPTION_COMMANDS_LATE_BY},
 	{"json", required_argument, NULL, OPTION_JSON},
 	{"refusals", no_argument, NULL, OPTION_REFUSALS},
+	{"twice", no_argument, NULL, OPTION_TWICE},
 	{"strict", no_argument, NULL, OPTION_STRICT},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"scenario", required_argument, NULL, OPTION_SCENARIO},
@@ -261,6 +263,9 @@ static int take(struct options *options, int option, const char *name)
 		return 0;
 	case OPTION_REFUSALS:
 		options->refusals = true;
+		return 0;
+	case OPTION_TWICE:
+		options->twice = true;
 		return 0;
 	case OPTION_STRICT:
 		options->strict = true;

@@ -71,6 +71,8 @@ const char options_usage[] =
 	"  --json FILE           the final summary as JSON ('-': standard output)\n"
 	"  --refusals            results of 999999 are expected, and series of voice that break\n"
 	"                        off: of a platform that is killed or full\n"
+	"  --twice               a report's answer may come once more: of a platform that is\n"
+	"                        killed, and answers once its backend has committed\n"
 	"  --strict              losses fail the run too: a connection lost, a login repeated or\n"
 	"                        refused, a report without answer\n"
 	"  --quiet               no line per second\n"

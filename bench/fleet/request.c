@@ -21,20 +21,21 @@ static bool is_report(unsigned code)
 }
 
 /* @at: the link that leads to the request */
-static void forget(struct device *device, struct request **at)
+static void forget(const struct fleet *fleet, struct device *device, struct request **at)
 {
 	struct request *request = *at;
 	struct recent *recent, **oldest = &device->recent;
-	unsigned count = 0;
+	bool twice = fleet->options.twice && request->code >= 2000 && request->code < 3000;
+	unsigned count = 0, sent = request->sends + twice;
 
 	*at = request->next;
 	device->outstanding--;
-	if (request->sends > request->answers) {
+	if (sent > request->answers) {
 		recent = malloc(sizeof(*recent));
 		if (!recent)
 			out_of_memory();
 		*recent = (struct recent){device->recent, request->code, request->sequence,
-			(uint8_t)(request->sends - request->answers)};
+			(uint8_t)(sent - request->answers)};
 		device->recent = recent;
 		while (*oldest && count++ < RECENT_MAX)
 			oldest = &(*oldest)->next;
@@ -51,7 +52,7 @@ void request_forget(struct fleet *fleet, struct device *device)
 	while (device->requests) {
 		if (device->requests->number)
 			fleet->figures.unanswered++;
-		forget(device, &device->requests);
+		forget(fleet, device, &device->requests);
 	}
 	/* Their answers would come by a connection that is gone. */
 	while ((recent = device->recent)) {
@@ -157,7 +158,7 @@ static bool overdue(struct fleet *fleet, struct device *device, struct request *
 	}
 	if (request->number)
 		fleet->figures.unanswered++;
-	forget(device, at);
+	forget(fleet, device, at);
 	return true;
 }
 
@@ -244,7 +245,7 @@ void request_answered(
 		if (result == 0 || result == SEGMENT_TAKEN)
 			acknowledged(fleet, device, request);
 		voice_answered(fleet, device, request, result, answer);
-		forget(device, at);
+		forget(fleet, device, at);
 		duty_next(fleet, device);
 		device_rearm(fleet, device);
 		return;
@@ -274,10 +275,10 @@ void request_answered(
 		}
 		if (request->number)
 			fleet->figures.unanswered++;
-		forget(device, at);
+		forget(fleet, device, at);
 	} else {
 		acknowledged(fleet, device, request);
-		forget(device, at);
+		forget(fleet, device, at);
 		if (code == 1003) {
 			device_granted(fleet, device, answer);
 			return;

@@ -7,6 +7,7 @@ notices. FAULTS lists the ways.
 """
 
 import asyncio
+import collections
 import csv
 import json
 import random
@@ -69,6 +70,7 @@ class FakePlatform(threading.Thread):
         self.problems = []   # what a device did that no device may do
         self.repeats = self.logins = self.datagrams = 0
         self.dropped = set()
+        self.connects = collections.Counter()  # by transport
         self.answers = []    # devices' answers to platform requests
         self.ready = threading.Event()
         self.loop = asyncio.new_event_loop()
@@ -222,6 +224,7 @@ class FakePlatform(threading.Thread):
     def request(self, session, raw, send, via, code, body, sequence):
         answer = {"result": 0, "sequence": body["sequence"], "time": int(time.time())}
         if code == 1004:
+            self.connects[via] += 1
             answer.update(heartBeat=self.heartbeat, authInterval=600)
             if self.fault == "heartbeat":
                 del answer["heartBeat"]

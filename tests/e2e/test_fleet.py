@@ -34,6 +34,18 @@ def run(platform, path, *options, timeout=30):
     return result.returncode, json.loads(summary.read_text())
 
 
+def run_until(condition, platform, path, *options, timeout=60):
+    """The same, ended once the platform has seen what is waited for."""
+    summary, end = path.with_suffix(".json"), time.monotonic() + timeout
+    words = [paths.HEARTH_FLEET, "--login", "127.0.0.1:%d" % platform.login_port, "--devices", path,
+             "--json", summary, "--interval", "0.1", "--quiet", *options]
+    with subprocess.Popen(words) as fleet:
+        while not condition() and fleet.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        fleet.terminate()
+        return fleet.wait(timeout), json.loads(summary.read_text())
+
+
 def numbers_of(path):
     return [tuple(line.split()) for line in path.read_text().splitlines()]
 
@@ -116,6 +128,14 @@ def test_wrong_answers_are_named(tmp_path, fault, kind, like):
     assert summary["first_deviation"]
 
 
+def test_answers_that_come_twice_may_be_expected(tmp_path):
+    path = generate(tmp_path)
+    with FakePlatform(path, "twice") as platform:
+        status, summary = run(platform, path, "--tcp-share", "50", "--reports", "4", "--interval",
+                              "0.01", "--strict", "--twice", "--heartbeat", "100")
+    assert status == 0 and summary["wrong"] == 0 and summary["repeat_answers"] > 0
+
+
 def test_firmware_takes_one_frame_per_read(tmp_path):
     path = generate(tmp_path, "--like", "firmware")
     with FakePlatform(path, "merge") as platform:
@@ -156,10 +176,11 @@ def test_firmware_never_repeats(tmp_path):
 def test_silence_leads_to_login_and_the_third_login_to_tcp(tmp_path):
     path = generate(tmp_path)
     with FakePlatform(path, "silent") as platform:
-        status, summary = run(platform, path, "--seconds", "3", "--time-scale", "0.02")
+        status, summary = run_until(lambda: platform.connects["tcp"] >= 6, platform, path,
+                                    "--time-scale", "0.05")
     assert status == 0 and summary["acknowledged"] == 0
     assert summary["connects_udp"] == 2 * summary["devices"]
-    assert summary["connects_tcp"] > 0 and platform.repeats > 0
+    assert summary["connects_tcp"] >= summary["devices"] == 6 and platform.repeats > 0
 
 
 def test_refusals_are_repeated_and_then_accepted(tmp_path):

@@ -29,7 +29,7 @@ class Rig:
 
     def __init__(self, directory, seed, consumer, acknowledge, workers):
         self.random = random.Random(seed)
-        self.seed = seed
+        self.seed, self.acknowledge = seed, acknowledge
         self.directory = pathlib.Path(directory)
         self.broker = hearth.Hearth(
             directory, workers=hearth.worker_cpus() * workers,
@@ -46,7 +46,9 @@ class Rig:
             self.broker, DEVICES, "--tcp-share", share, "--interval", INTERVAL, "--ramp", 200,
             "--heartbeat", 2, "--time-scale", SCALE[via], "--journal", self.journal(via),
             "--seed", self.seed % (1 << 32), "--quiet", "--refusals", "--commands-late", 3,
-            "--commands-late-by", 0.8, "--commands-wrong", 2, "--rebind", 5, "--voice", 3, name=via)
+            "--commands-late-by", 0.8, "--commands-wrong", 2, "--rebind", 5, "--voice", 3,
+            # one that was answered, but not yet noted so when the broker died: again (feed.h)
+            *(["--twice"] if self.acknowledge == "commit" else []), name=via)
         self.generate(fleet, *DIGITS[via])
         self.broker.ctl("device", "import", fleet.csv, offline=True)
         return fleet
