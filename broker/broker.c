@@ -6,10 +6,10 @@
 #include "broker_state.h"
 #include "eal.h"
 #include "feed/command_ring.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,17 +18,6 @@
 
 /* A sub-device that is bound waits for a slice and a write to the disk (binding_serve()). */
 #define CONTROL_SLICE_MS 10
-
-void broker_say(struct broker *broker, const char *format, ...)
-{
-	char line[2048];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	broker->say(line);
-}
 
 static double seconds_since(const struct timespec *start)
 {
@@ -47,7 +36,7 @@ static int load_registry(struct broker *broker, char *error, size_t size)
 		eal_uses_huge_pages(), broker->first_session, error, size);
 	if (!broker->registry)
 		return -errno;
-	broker_say(broker, "registry %s: %u devices loaded in %.1f s, %.1f MiB for up to %u",
+	log_info("registry %s: %u devices loaded in %.1f s, %.1f MiB for up to %u",
 		broker->config->registry_path, registry_count(broker->registry),
 		seconds_since(&start), (double)registry_bytes(broker->registry) / 1048576,
 		broker->config->limits.devices);
@@ -87,8 +76,8 @@ static int start_eal(struct broker *broker, char **words, char *error, size_t si
 	broker->eal_started = true;
 	rc = eal_start(&eal, error, size);
 	if (!rc) {
-		broker_say(broker, "%s", eal_memory_line());
-		broker_say(broker, "EAL: %s", eal_line());
+		log_info("%s", eal_memory_line());
+		log_info("EAL: %s", eal_line());
 	}
 	return rc;
 }
@@ -112,7 +101,7 @@ static int open_ports(struct broker *broker, char *error, size_t size)
 		broker->ports[i] = port_open(&port, error, size);
 		if (!broker->ports[i])
 			return -EIO;
-		broker_say(broker, "port %s", port_line(broker->ports[i]));
+		log_info("port %s", port_line(broker->ports[i]));
 	}
 	return 0;
 }
@@ -154,7 +143,7 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 	char pools[768], forward[64] = "";
 
 	pools_text(broker->threads[0].worker, pools, sizeof(pools));
-	broker_say(broker, "memory of each worker, records (MiB): %s", pools);
+	log_info("memory of each worker, records (MiB): %s", pools);
 	if (between)
 		snprintf(forward, sizeof(forward), ", rings between workers (%.1f MiB)",
 			(double)between / 1048576);
@@ -177,7 +166,7 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 			 between + pool + mc_watch_bytes(&watch)) /
 			1048576,
 		config->memory.megabytes);
-	broker_say(broker, "memory: %s", broker->memory_line);
+	log_info("memory: %s", broker->memory_line);
 }
 
 /* Another worker has the same CPU: who has nothing to do lets the other go on. */
@@ -199,9 +188,8 @@ static void say_workers(struct broker *broker, const struct worker_setup *setup)
 		return;
 	session_entries(broker->table, &range);
 	for (unsigned i = 0; i < setup->count; i++)
-		broker_say(broker,
-			"worker %u on CPU %u%s: queue %u of every port, flows by hash, "
-			"session entries %u to %u",
+		log_info("worker %u on CPU %u%s: queue %u of every port, flows by hash, "
+			 "session entries %u to %u",
 			i, broker->config->workers[i], broker->threads[i].shares ? " (shared)" : "",
 			i, i * range, (i + 1) * range - 1);
 }
@@ -291,7 +279,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 	say_memory(broker, &setup);
 	say_workers(broker, &setup);
 	if (feed_attached(broker->feed) || session_table_attached(broker->table))
-		broker_say(broker, "attached to %s: %u sessions go on, after %.2f s",
+		log_info("attached to %s: %u sessions go on, after %.2f s",
 			broker->config->feed.path, attached, (double)(now.us - began) / 1e6);
 	return 0;
 }
@@ -332,10 +320,9 @@ static void say_ready(struct broker *broker)
 {
 	const struct config *config = broker->config;
 
-	broker_say(broker, "events: %s, one ring per worker; sessions: %s", config->feed.path,
+	log_info("events: %s, one ring per worker; sessions: %s", config->feed.path,
 		broker->sessions_path);
-	broker_say(broker,
-		"ready: Mc login on TCP %u, connect on TCP %u and UDP %u; control socket %s",
+	log_info("ready: Mc login on TCP %u, connect on TCP %u and UDP %u; control socket %s",
 		config->mc.login_tcp, config->mc.connect_tcp, config->mc.connect_udp,
 		config->control_socket);
 }
@@ -371,8 +358,7 @@ static int start(struct broker *broker, char **words, char *error, size_t size)
 	return rc ? rc : launch(broker, error, size);
 }
 
-struct broker *broker_start(const struct config *config, char **eal_words,
-	void (*say_line)(const char *line), char *error, size_t size)
+struct broker *broker_start(const struct config *config, char **eal_words, char *error, size_t size)
 {
 	struct broker *broker = calloc(1, sizeof(*broker));
 	int rc;
@@ -383,7 +369,6 @@ struct broker *broker_start(const struct config *config, char **eal_words,
 		return NULL;
 	}
 	broker->config = config;
-	broker->say = say_line;
 	urcu_qsbr_register_thread();
 	rc = start(broker, eal_words, error, size);
 	if (rc) {
@@ -392,6 +377,7 @@ struct broker *broker_start(const struct config *config, char **eal_words,
 		errno = -rc;
 		return NULL;
 	}
+	broker_audit(broker, "start");
 	say_ready(broker);
 	return broker;
 }
@@ -404,7 +390,9 @@ void broker_run(struct broker *broker, const volatile bool *stop)
 		binding_serve(broker->bindings);
 		broker_keep_ids_ahead(broker);
 		broker_keep_commands(broker);
+		log_tick();
 	}
+	broker_audit(broker, "stop");
 }
 
 void broker_stop(struct broker *broker)
@@ -415,6 +403,7 @@ void broker_stop(struct broker *broker)
 		eal_wait();
 	urcu_qsbr_thread_online();
 	control_close(broker->control);
+	audit_close(broker->audit);
 	for (unsigned i = 0; i < broker->config->worker_count; i++) {
 		worker_free(broker->threads[i].worker);
 		random_system_free(broker->threads[i].random);

@@ -14,14 +14,13 @@ struct broker;
  * broker_start() - take the locks, load the registry, start ports and workers
  * @config: borrowed
  * @eal_words: what the user gave after "--", NULL-terminated; may be empty
- * @say: called with one line for each thing an operator wants to know at start
  * @error: receives one line for people, with the remedy, when it fails
  *
  * On failure everything that was started is stopped again and files that did not exist before are
  * removed. The calling thread becomes the control thread. Return: NULL with errno set.
  */
-struct broker *broker_start(const struct config *config, char **eal_words,
-	void (*say)(const char *line), char *error, size_t size);
+struct broker *broker_start(
+	const struct config *config, char **eal_words, char *error, size_t size);
 
 /** broker_run() - serve until @stop becomes true (a signal handler may set it). */
 void broker_run(struct broker *broker, const volatile bool *stop);

@@ -3,6 +3,7 @@
 /* broker_commands.c - backends' command rings over the broker's life */
 #include "broker_state.h"
 #include "feed/command_ring.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -46,13 +47,13 @@ int broker_open_commands(struct broker *broker, char *error, size_t size)
 		return rc;
 	}
 	if (given_up[0])
-		broker_say(broker, "%s", given_up);
+		log_warning("%s", given_up);
 	command_rings_grace(broker->commands, wait_for_workers, broker);
 	for (unsigned n = 0; n < COMMAND_RINGS_MAX; n++)
 		attached += command_rings_view(broker->commands, n, &view);
 	if (attached)
-		broker_say(broker, "attached to the command rings of %u backend process%s",
-			attached, attached == 1 ? "" : "es");
+		log_info("attached to the command rings of %u backend process%s", attached,
+			attached == 1 ? "" : "es");
 	return keep_ids(broker, error, size);
 }
 
@@ -70,10 +71,10 @@ static void say_damaged(struct broker *broker)
 		if (broker->damaged_told & 1u << n)
 			continue;
 		broker->damaged_told |= 1u << n;
-		broker_say(broker,
-			"%s.commands.%u is damaged and is not read any further: its backend has "
-			"to register again; %" PRIu64 " commands were taken from it, from request "
-			"%" PRIu64 " on",
+		log_error("%s.commands.%u is damaged and is not read any further: its backend has "
+			  "to register again; %" PRIu64
+			  " commands were taken from it, from request "
+			  "%" PRIu64 " on",
 			broker->config->feed.path, n, view.taken, view.first_request);
 	}
 }

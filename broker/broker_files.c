@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* broker_files.c - the registry, the ring and the session slab: what outlives the process */
 #include "broker_state.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -130,6 +131,39 @@ int broker_open_bindings(struct broker *broker, char *error, size_t size)
 	return binding_open(&broker->bindings, &bindings, error, size);
 }
 
+static int open_audit(struct broker *broker, char *error, size_t size)
+{
+	uint64_t recovered;
+	int rc;
+
+	if (!broker->config->log.audit)
+		return 0;
+	rc = audit_open(&broker->audit, broker->config->log.audit, &recovered, error, size);
+	if (rc)
+		return rc;
+	if (recovered)
+		log_warning("audit log %s: its last line was cut off by a crash: %llu bytes of it "
+			    "were taken away, the chain goes on",
+			broker->config->log.audit, (unsigned long long)recovered);
+	return 0;
+}
+
+void broker_audit(struct broker *broker, const char *verb)
+{
+	const struct audit_record record = {
+		.surface = "process", .who = broker->identity, .verb = verb, .outcome = "done"};
+	int64_t rc;
+
+	if (!broker->audit)
+		return;
+	snprintf(broker->identity, sizeof(broker->identity), "uid %lld, pid %lld",
+		(long long)getuid(), (long long)getpid());
+	rc = audit_write(broker->audit, &record);
+	if (rc < 0)
+		log_error("audit log %s: %s: make room; acts that it cannot tell of are refused",
+			broker->config->log.audit, strerror((int)-rc));
+}
+
 int broker_open_files(struct broker *broker, char *error, size_t size)
 {
 	int rc = open_store(broker, error, size);
@@ -142,6 +176,8 @@ int broker_open_files(struct broker *broker, char *error, size_t size)
 		rc = open_pool(broker, error, size);
 	if (!rc)
 		rc = broker_open_commands(broker, error, size);
+	if (!rc)
+		rc = open_audit(broker, error, size);
 	return rc;
 }
 
@@ -154,7 +190,7 @@ void broker_keep_ids_ahead(struct broker *broker)
 	if (reserve_ids(broker, broker->id_limit, error, sizeof(error)) == 0)
 		feed_raise_limit(broker->feed, broker->id_limit);
 	else
-		broker_say(broker, "%s: reports will be refused soon", error);
+		log_error("%s: reports will be refused soon", error);
 }
 
 void broker_remove_new_files(struct broker *broker)
@@ -176,6 +212,8 @@ void broker_remove_new_files(struct broker *broker)
 		unlink(broker->pool_path);
 	if (broker->bindings && !binding_attached(broker->bindings))
 		unlink(broker->bindings_path);
+	if (broker->audit && !audit_head(broker->audit).n)
+		unlink(broker->config->log.audit);
 	if (!broker->store_is_new)
 		return;
 	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "control/control.h"
+#include "log/audit.h"
 #include "mc/mc_watch.h"
 #include "port.h"
 #include "rss.h"
@@ -24,7 +25,6 @@ struct broker_thread {
 struct broker {
 	struct broker_view view; /* first: the control thread's calls come back with it */
 	const struct config *config;
-	void (*say)(const char *line);
 	struct random *random;
 	struct clock clock;
 	struct store *store;
@@ -35,6 +35,7 @@ struct broker {
 	struct registry *registry;
 	struct binding_table *bindings;
 	struct control *control;
+	struct audit *audit; /* NULL: none is kept */
 	struct rss rss;
 	struct port *ports[CONFIG_PORTS_MAX];
 	struct worker_mesh *mesh; /* NULL: there is one worker */
@@ -45,7 +46,8 @@ struct broker {
 	time_t reaped;         /* when command rings were, monotonic seconds */
 	unsigned damaged_told; /* bits of the command rings that the operator was told of */
 	bool eal_started, store_is_new, launched;
-	bool stop; /* workers read it once a turn */
+	bool stop;         /* workers read it once a turn */
+	char identity[64]; /* who we are, for the audit log */
 	char sessions_path[PATH_MAX], pool_path[PATH_MAX], bindings_path[PATH_MAX];
 	char memory_line[1024];
 };
@@ -53,9 +55,8 @@ struct broker {
 /** broker_view_init() - fill in what the control thread may look at and ask for */
 void broker_view_init(struct broker *broker);
 
-/** broker_say() - one line for the operator */
-void broker_say(struct broker *broker, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+/** broker_audit() - note a moment of the broker's own life in the audit log, if one is kept */
+void broker_audit(struct broker *broker, const char *verb);
 
 /** broker_open_files() - take the locks; they refuse cheaply, before anything else is started */
 int broker_open_files(struct broker *broker, char *error, size_t size);

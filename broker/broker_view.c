@@ -69,6 +69,7 @@ void broker_view_init(struct broker *broker)
 		.table = broker->table,
 		.feed = broker->feed,
 		.commands = broker->commands,
+		.audit = broker->audit,
 		.workers = broker->config->worker_count,
 		.started_unix = (uint64_t)time(NULL),
 		.memory_line = broker->memory_line,

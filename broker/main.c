@@ -3,12 +3,14 @@
 /* main.c - hearthd: arguments, signals, exit codes */
 #include "broker.h"
 #include "config.h"
+#include "log/log.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static volatile bool stopping;
 
@@ -33,21 +35,23 @@ static void on_signal(int signal)
 	stopping = true;
 }
 
-static void say(const char *line)
-{
-	printf("hearthd: %s\n", line);
-	fflush(stdout);
-}
-
 static void warn(const char *line)
 {
-	fprintf(stderr, "hearthd: warning: %s\n", line);
+	log_warning("%s", line);
 }
 
 static int refuse(const char *line)
 {
-	fprintf(stderr, "hearthd: %s\n", line);
+	log_error("%s", line);
 	return 2;
+}
+
+static void log_start(enum config_log_format format, enum config_log_level level)
+{
+	const struct log_setup setup = {
+		.format = format, .level = level, .out = STDOUT_FILENO, .err = STDERR_FILENO};
+
+	log_open(&setup);
 }
 
 /* Keys and PINs are in memory: no core dump, no ptrace by others. */
@@ -62,8 +66,6 @@ static void catch_signals(void)
 
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	action.sa_handler = SIG_IGN;
-	sigaction(SIGPIPE, &action, NULL);
 }
 
 static int run(const char *file, char **eal_words, bool check)
@@ -79,16 +81,18 @@ static int run(const char *file, char **eal_words, bool check)
 		config_free(config);
 		return 0;
 	}
+	log_start(config->log.format, config->log.level);
 	keep_secrets();
 	catch_signals();
-	broker = broker_start(config, eal_words, say, error, sizeof(error));
+	broker = broker_start(config, eal_words, error, sizeof(error));
 	if (!broker) {
 		config_free(config);
 		return refuse(error);
 	}
 	broker_run(broker, &stopping);
-	say("ending: sessions and ring stay for the next start");
+	log_info("ending: sessions and ring stay for the next start");
 	broker_stop(broker);
+	log_close();
 	config_free(config);
 	return 0;
 }
@@ -101,6 +105,8 @@ int main(int argc, char **argv)
 	bool check = false;
 	int option;
 
+	signal(SIGPIPE, SIG_IGN);
+	log_start(LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
 	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':

@@ -27,6 +27,8 @@ static const struct option long_options[] = {
 	{"wait", required_argument, NULL, OPTION_WAIT},
 	{"deadline", required_argument, NULL, OPTION_DEADLINE},
 	{"event", required_argument, NULL, OPTION_EVENT},
+	{"from", required_argument, NULL, OPTION_FROM},
+	{"cancel", no_argument, NULL, OPTION_CANCEL},
 	{NULL, 0, NULL, 0},
 };
 
@@ -105,7 +107,7 @@ static int check(const struct ctl_command *command, const struct ctl_verb *verb)
 		if (command->options[i] && !(allowed & CTL_BIT(i)))
 			return wrong_usage("this verb does not take --%s", long_options[i].name);
 	}
-	if (command->operand_count > verb->operand_count)
+	if (command->operand_count > verb->operand_count + !!(verb->options & CTL_ONE_MORE))
 		return wrong_usage("too much stands after %s", last);
 	if (command->options[OPTION_REGISTRY] && command->options[OPTION_SOCKET])
 		return wrong_usage("--registry and --socket exclude each other");

@@ -83,10 +83,14 @@ enum ctl_option {
 	OPTION_WAIT,
 	OPTION_DEADLINE,
 	OPTION_EVENT,
+	OPTION_FROM,
+	OPTION_CANCEL,
 	OPTION_COUNT
 };
 
 #define CTL_BIT(option) (1u << (option))
+/** Among a verb's options: one more operand than it needs may follow. */
+#define CTL_ONE_MORE (1u << 31)
 
 /**
  * struct ctl_command - the command line, taken apart
@@ -132,6 +136,13 @@ struct ctl_verb {
 /** All verbs, those of later versions too (hearthctl_verbs.c). */
 extern const struct ctl_verb ctl_verbs[];
 extern const size_t ctl_verb_count;
+
+/** The verbs audit verify and audit tail (hearthctl_audit.c) */
+json_t *ctl_run_audit_verify(const struct ctl_command *command);
+json_t *ctl_run_audit_tail(const struct ctl_command *command);
+void ctl_print_audit_verified(const json_t *answer);
+void ctl_print_audit_tail(const json_t *answer);
+const char *ctl_wrong_audit(const struct ctl_command *command);
 
 /** ctl_run_send(), ctl_wrong_send() - the verb send (hearthctl_send.c) */
 json_t *ctl_run_send(const struct ctl_command *command);

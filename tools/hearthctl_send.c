@@ -15,6 +15,7 @@
 /* Three sends, 10 s each, and time for what is on its way. */
 #define WAIT_SECONDS 35
 #define LOOK_US 1000
+#define ANNOUNCE_SECONDS 10
 /* When all command rings are taken: so long, looked at so often. */
 #define BUSY_SECONDS 5
 #define BUSY_US 100000
@@ -325,6 +326,23 @@ static json_t *send_answer(struct hearth_commands *commands, const struct sendin
 	return json_pack("{s:b, s:i}", "ok", 1, "code", (int)sending->code);
 }
 
+/* The command itself goes by a ring: that it is about to is told first, for the audit log. */
+static json_t *announce(const struct ctl_command *command, const struct sending *sending)
+{
+	json_t *request = json_pack("{s:s, s:s, s:I, s:I}", "verb", "send", "id", sending->device,
+		"code", (json_int_t)sending->code, "bytes", (json_int_t)sending->payload_length);
+	json_t *answer;
+
+	if (!request)
+		return ctl_refuse("use UTF-8", "the id is not UTF-8 text");
+	answer = ctl_request(&command->target, request, -1, ANNOUNCE_SECONDS);
+	json_decref(request);
+	if (!json_is_true(json_object_get(answer, "ok")))
+		return answer;
+	json_decref(answer);
+	return NULL;
+}
+
 /* Others like this one have their rings for moments only: it is worth waiting for one. */
 static struct hearth_commands *open_commands(const char *socket, char *error, size_t size)
 {
@@ -358,6 +376,8 @@ json_t *ctl_run_send(const struct ctl_command *command)
 	sending.payload = body;
 	sending.payload_length = strlen(body);
 	answer = check_body(body);
+	if (!answer)
+		answer = announce(command, &sending);
 	if (answer)
 		goto out;
 	commands = open_commands(command->target.socket, error, sizeof(error));

@@ -282,6 +282,20 @@ const struct ctl_verb ctl_verbs[] = {
 	{.words = {"capture", NULL}},
 	{.words = {"doctor", NULL}},
 	{.words = {"top", NULL}},
-	{.words = {"audit", NULL}},
+	{{"audit", "verify"}, "[FILE] [--from HASH]",
+		"Checks that each line of an audit log follows the one before, and names the first "
+		"that\n"
+		"does not. Without FILE: the running broker's, and that it ends where the broker "
+		"says.\n"
+		"--from: the hash that the first line has to follow, like the head of the file "
+		"before.\n"
+		"Whoever can write to the file can make all of it anew: keep its head elsewhere, "
+		"too.",
+		0, false, CTL_ONE_MORE | CTL_BIT(OPTION_FROM), ctl_run_audit_verify,
+		ctl_print_audit_verified, ctl_wrong_audit},
+	{{"audit", "tail"}, "[FILE] [--limit N]",
+		"Shows the last lines of an audit log, 10 unless told otherwise; checks nothing.",
+		0, false, CTL_ONE_MORE | CTL_BIT(OPTION_LIMIT), ctl_run_audit_tail,
+		ctl_print_audit_tail, NULL},
 };
 const size_t ctl_verb_count = sizeof(ctl_verbs) / sizeof(ctl_verbs[0]);

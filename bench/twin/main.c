@@ -4,11 +4,13 @@
 #include "broker.h"
 #include "config.h"
 #include "kernel.h"
+#include "log/log.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 struct kernel_options kernel_options;
 
@@ -34,21 +36,26 @@ static void on_signal(int signal)
 	stopping = true;
 }
 
-static void say(const char *line)
-{
-	printf("hearth-twin: %s\n", line);
-	fflush(stdout);
-}
-
 static void warn(const char *line)
 {
-	fprintf(stderr, "hearth-twin: warning: %s\n", line);
+	log_warning("%s", line);
 }
 
 static int refuse(const char *line)
 {
-	fprintf(stderr, "hearth-twin: %s\n", line);
+	log_error("%s", line);
 	return 2;
+}
+
+static void log_start(void)
+{
+	const struct log_setup setup = {.program = "hearth-twin",
+		.format = LOG_FORMAT_TEXT,
+		.level = LOG_LEVEL_INFO,
+		.out = STDOUT_FILENO,
+		.err = STDERR_FILENO};
+
+	log_open(&setup);
 }
 
 static void catch_signals(void)
@@ -72,13 +79,13 @@ static int run(const char *file)
 		return refuse(error);
 	prctl(PR_SET_DUMPABLE, 0); /* keys and PINs are in memory, here too */
 	catch_signals();
-	broker = broker_start(config, no_words, say, error, sizeof(error));
+	broker = broker_start(config, no_words, error, sizeof(error));
 	if (!broker) {
 		config_free(config);
 		return refuse(error);
 	}
 	broker_run(broker, &stopping);
-	say("ending: sessions and ring stay for the next start");
+	log_info("ending: sessions and ring stay for the next start");
 	broker_stop(broker);
 	config_free(config);
 	return 0;
@@ -90,6 +97,7 @@ int main(int argc, char **argv)
 		{"spin", no_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int option;
 
+	log_start();
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case 'l':

@@ -33,6 +33,7 @@ struct broker_view {
 	struct feed *feed;
 	struct command_rings *commands;
 	struct mc_watch *watch; /* NULL: nobody is watched */
+	struct audit *audit;    /* NULL: no audit log is kept */
 	struct trace *trace;    /* what devices say that are followed; NULL: none can be */
 	unsigned workers;
 	uint64_t started_unix; /* seconds */

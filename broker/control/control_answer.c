@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A command goes by a ring, past us: who is about to send one says so first, for the audit log. */
+static json_t *send_noted(struct control *control, json_t *request, int file)
+{
+	const char *verb, *id;
+	json_int_t code, bytes;
+	json_t *refusal = control_unpack(request, "{s:s, s:s, s:I, s:I}", "verb", &verb, "id", &id,
+		"code", &code, "bytes", &bytes);
+
+	return refusal ? refusal : json_pack("{s:b}", "ok", 1);
+}
+
 static const struct {
 	const char *name;
 	json_t *(*run)(struct control *control, json_t *request, int file);
@@ -18,20 +29,14 @@ static const struct {
 	{"commands", control_commands},
 	{"lan-key", control_lan_key},
 	{"follow", control_follow},
+	{"audit", control_audit},
+	{"send", send_noted},
 };
 
-static json_t *run(
-	struct control *control, json_t *request, int file, const struct control_actor *actor)
+static json_t *run_verb(struct control *control, json_t *request, const char *verb, int file)
 {
-	const char *verb = json_string_value(json_object_get(request, "verb"));
 	json_t *answer;
 
-	if (!json_is_object(request))
-		return control_refuse("send one JSON object a line, like {\"verb\":\"status\"}",
-			"the request is not a JSON object");
-	if (!verb)
-		return control_refuse(
-			"name a verb, like {\"verb\":\"status\"}", "the request has no verb");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (!strcmp(verb, verbs[i].name))
 			return verbs[i].run(control, request, file);
@@ -40,6 +45,27 @@ static json_t *run(
 	return answer ? answer
 		      : control_refuse("use a verb of this version: hearthctl --help lists them",
 				"unknown verb \"%s\"", verb);
+}
+
+/* Carried out, and noted before and after if it is one to be noted. */
+static json_t *run(
+	struct control *control, json_t *request, int file, const struct control_actor *actor)
+{
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	json_t *answer;
+	int64_t number;
+
+	if (!json_is_object(request))
+		return control_refuse("send one JSON object a line, like {\"verb\":\"status\"}",
+			"the request is not a JSON object");
+	if (!verb)
+		return control_refuse(
+			"name a verb, like {\"verb\":\"status\"}", "the request has no verb");
+	answer = control_audit_asked(control, request, actor, &number);
+	if (answer)
+		return answer;
+	answer = run_verb(control, request, verb, file);
+	return control_audit_done(control, request, actor, number, answer);
 }
 
 json_t *control_answer_object(
@@ -75,12 +101,11 @@ char *control_line(json_t *answer)
 
 char *control_answer(struct control *control, const char *line, size_t length, int file)
 {
-	static const struct control_actor actor = {.surface = "socket"};
 	json_t *request, *answer;
 
 	/* jansson's complaint would quote the text, which may hold a PIN */
 	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
-	answer = run(control, request, file, &actor);
+	answer = run(control, request, file, &control->serving->actor);
 	json_decref(request);
 	return control_line(answer);
 }

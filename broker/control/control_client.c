@@ -4,6 +4,7 @@
 #include "control/control_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,19 @@
 
 /* Descriptors that a client may send at once; one is used, the rest are closed. */
 #define FILES_MAX 8
+
+/* Who connected, as the kernel knows it; whoever the descriptor was handed to is not seen. */
+static void know(struct control_client *client)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t size = sizeof(peer);
+
+	client->actor.surface = "socket";
+	if (getsockopt(client->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		peer = (struct ucred){.uid = (uid_t)-1};
+	snprintf(client->actor.who, sizeof(client->actor.who), "uid %lld, pid %lld",
+		(long long)(int)peer.uid, (long long)peer.pid);
+}
 
 int client_open(struct control_client *client, int accepted, uint64_t now)
 {
@@ -23,6 +37,7 @@ int client_open(struct control_client *client, int accepted, uint64_t now)
 		.output_file = -1,
 		.input = input,
 		.active_us = now};
+	know(client);
 	return 0;
 }
 
@@ -193,6 +208,7 @@ void client_serve(struct control *control, struct control_client *client)
 	control->serving = client;
 	set_output(client, control_answer(control, client->input, length, client->file));
 	client->output_file = control->answer_file;
+	control->serving = NULL;
 	control->answer_file = -1;
 	if (!client->output)
 		drop_output_file(client);

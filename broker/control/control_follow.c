@@ -199,7 +199,7 @@ json_t *control_follow(struct control *control, json_t *request, int file)
 	if (!device)
 		return control_refuse("hearthctl device list shows those that are provisioned",
 			"no device \"%s\"", id);
-	if (!view->trace)
+	if (!view->trace || !client)
 		return refuse(-ENOTSUP);
 	client->lines = malloc(LINES_BYTES);
 	slot = client->lines ? trace_follow(view->trace, id, strlen(id)) : -ENOMEM;

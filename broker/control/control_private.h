@@ -39,6 +39,7 @@ struct rate_sample {
  * @output: what is still to be sent: from @sent to @output_length
  * @output_file: descriptor that goes with it, -1 if none
  * @active_us: when it last sent or took a byte
+ * @actor: who it is
  * @ended: it will send no more
  * @closing: close once the output is sent
  * @following: slot of the device that it follows plus 1, 0: none
@@ -54,6 +55,7 @@ struct control_client {
 	size_t output_length, sent;
 	int output_file;
 	uint64_t active_us;
+	struct control_actor actor;
 	bool ended, closing;
 	unsigned following;
 	char *lines;
@@ -106,6 +108,31 @@ char *control_answer(struct control *control, const char *line, size_t length, i
  * @actor: who asks. Return: the answer, the caller's; NULL without memory. */
 json_t *control_answer_object(
 	struct control *control, json_t *request, const struct control_actor *actor);
+
+/* ---- the audit log (control_audit.c) ---- */
+
+/** control_audited() - does the audit log tell of this request? */
+bool control_audited(const json_t *request);
+
+/**
+ * control_audit_asked() - note that a request is about to be carried out, if it is one to be noted
+ * @number: receives what control_audit_done() is to be given
+ * Return: NULL, or the refusal: the log cannot be written.
+ */
+json_t *control_audit_asked(struct control *control, const json_t *request,
+	const struct control_actor *actor, int64_t *number);
+
+/** control_audit_done() - note how it ended. Return: @answer, with a warning if that failed. */
+json_t *control_audit_done(struct control *control, const json_t *request,
+	const struct control_actor *actor, int64_t number, json_t *answer);
+
+/** control_audit_status(), control_log_status() - for status: the chain's head, NULL without a log;
+ * lines said, held back and lost. */
+json_t *control_audit_status(const struct broker_view *view);
+json_t *control_log_status(void);
+
+/** control_audit() - where the log is and how its chain ends */
+json_t *control_audit(struct control *control, json_t *request, int file);
 
 /* ---- requests of other threads (control_ask.c) ---- */
 

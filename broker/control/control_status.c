@@ -288,8 +288,11 @@ json_t *control_status(struct control *control, json_t *request, int file)
 		control_rates(&control->start, &control->now));
 	if (answer && view->watch)
 		json_object_set_new(answer, "watch", watch_json(view));
-	if (answer)
+	if (answer) {
 		json_object_set_new(answer, "bindings", control_bindings(view));
+		json_object_set_new(answer, "audit", control_audit_status(view));
+		json_object_set_new(answer, "log", control_log_status());
+	}
 	if (answer && help && view->workers) {
 		json_object_set_new(answer, "help", counters_json(view, 0, true));
 		json_object_set_new(answer, "pools_help", pools_json(view, 0, true));

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* test_hearthctl.c - the operator's command line, run as operators run it */
 #include "hearthctl_fixture.h"
+#include "log/audit.h"
 
 static void test_usage(void **state)
 {
@@ -205,6 +206,62 @@ static void test_sessions(void **state)
 	assert_int_equal(fx.ended[CONTROL_REMOVED], 1);
 }
 
+/* audit verify and tail: the running broker's log, and a file without a broker. */
+static void test_audit(void **state)
+{
+	char path[96], copy[128], head[65], command[512];
+	struct audit *audit;
+	json_t *answer;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/audit.log", fx.directory);
+	snprintf(copy, sizeof(copy), "%s/copy", fx.directory);
+	assert_int_equal(audit_open(&audit, path, NULL, err, sizeof(err)), 0);
+	fx.view.audit = audit;
+	fixture_start();
+	assert_int_equal(ctl("--socket %s audit verify", fx.socket), 0);
+	assert_out("empty");
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(ctl("--socket %s kick nobody", fx.socket), 1);
+	assert_int_equal(ctl("--socket %s audit verify", fx.socket), 0);
+	assert_out("good, 6 lines, 1 to 6 of the chain, to the broker's last");
+	assert_int_equal(ctl("audit verify %s --json", path), 0);
+	answer = out_json();
+	snprintf(head, sizeof(head), "%s", text_at(answer, "head"));
+	json_decref(answer);
+	assert_int_equal(ctl("--socket %s audit tail --limit 2", fx.socket), 0);
+	assert_out("socket (uid ");
+	assert_out(") kick {\"id\":\"nobody\"}: asked\n6 ");
+	assert_out(") kick {\"asked\":5}: refused: no device \"nobody\"\n");
+	/* its last line is missing: the file alone does not say so, the broker does */
+	snprintf(command, sizeof(command), "cp %s %s; head -n 5 %s >%s; ", path, copy, copy, path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(ctl("audit verify %s", path), 0);
+	assert_out("good, 5 lines");
+	assert_int_equal(ctl("--socket %s audit verify", fx.socket), 1);
+	assert_err("the broker's last line, 6, is not its last one");
+	snprintf(command, sizeof(command), "sed 3s/nobody/nobodi/ %s >%s; ", copy, path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(ctl("audit verify %s", path), 1);
+	assert_err("audit.log:3: it was changed");
+	assert_int_equal(ctl("audit verify %s --from %s", copy, head), 1);
+	assert_err("copy:1: it does not follow");
+	assert_int_equal(ctl("audit verify %s --from %064d", copy, 0), 0);
+	assert_int_equal(ctl("audit verify %s --from 17", copy), 2);
+	assert_int_equal(ctl("audit verify a b"), 2);
+	assert_int_equal(ctl("audit verify /nowhere/x"), 1);
+	/* what a forger put in moves no cursor */
+	file = fopen(copy, "w");
+	fprintf(file, "{\"verb\":\"\\u001b[2J\",\"what\":{\"\\u001b\":\"\\n\"}}\n\033[2J\n");
+	fclose(file);
+	assert_int_equal(ctl("audit tail %s", copy), 0);
+	assert_null(strchr(out, '\033'));
+	assert_out("(no line of an audit log)");
+	fixture_stop();
+	audit_close(audit);
+	fx.view.audit = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +271,7 @@ int main(void)
 		TEST(test_devices),
 		TEST(test_pages),
 		TEST(test_sessions),
+		TEST(test_audit),
 	};
 
 	if (!find_program()) {

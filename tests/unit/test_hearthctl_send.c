@@ -278,7 +278,7 @@ static void test_answer_to_voice(void **state)
 static void test_nobody_there(void **state)
 {
 	assert_int_equal(ctl("--socket %s/none send lamp 2003 '{}'", fx.directory), 1);
-	assert_err("is a broker running?");
+	assert_err("is hearthd running?");
 	assert_int_equal(ctl("--socket %s/none lan-key lamp aZ09bY18cX27dW36", fx.directory), 1);
 	assert_err("is hearthd running?");
 	assert_int_equal(ctl("--registry %s/registry send lamp 2003 '{}'", fx.directory), 2);
