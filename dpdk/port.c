@@ -423,6 +423,13 @@ err:
 	return NULL;
 }
 
+void port_patience(struct port *port, uint32_t us)
+{
+	port->patience = us * (rte_get_tsc_hz() / 1000000);
+	for (unsigned i = 0; i < port->worker_count; i++)
+		port->queues[i].patience = port->patience;
+}
+
 void port_close(struct port *port)
 {
 	if (!port)

@@ -58,6 +58,10 @@ struct port;
  */
 struct port *port_open(const struct port_config *config, char *error, size_t size);
 
+/** port_patience() - from now on senders of every queue wait so long; see struct port_config. While
+ * none sends. */
+void port_patience(struct port *port, uint32_t us);
+
 /** port_close() - stop the port, give its buffers back; NULL is allowed. */
 void port_close(struct port *port);
 

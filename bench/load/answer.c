@@ -145,6 +145,7 @@ bool answer_bytes(struct load *load, uint32_t device, uint32_t connection, const
 
 void answer_datagram(struct load *load, uint32_t device, const uint8_t *data, uint32_t length)
 {
+	load->in_flight -= load->in_flight > 0;
 	arrive(load, device, 0, data, length);
 }
 

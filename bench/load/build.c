@@ -134,7 +134,7 @@ void build_flush(struct load *load)
 		const struct slot *s = &load->slots[build->slot];
 		uint32_t length = write_frame(load, s, jobs[i].out, jobs[i].length, build->room);
 
-		if (load->frames) {
+		if (is_prepared(load)) {
 			memcpy(load->frames + (size_t)build->slot * load->frame_stride, build->room,
 				length);
 			load->frame_lengths[build->slot] = (uint16_t)length;
@@ -144,6 +144,7 @@ void build_flush(struct load *load)
 			load->wire->commit(load->wire, build->connection, length);
 		else
 			load->wire->datagram_commit(load->wire, build->ticket, length);
+		load->in_flight += build->connection == 0;
 		slot_sent(load, build->slot);
 	}
 	load->build_count = 0;
@@ -169,7 +170,7 @@ bool build_add(struct load *load, uint32_t slot)
 		build_flush(load);
 	build.room = reserve(load, s, &build);
 	/* A connection has one reservation at a time. */
-	if (!build.room && load->build_count > 0) {
+	if (!build.room && build.connection && load->build_count > 0) {
 		build_flush(load);
 		build.room = reserve(load, s, &build);
 	}

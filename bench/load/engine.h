@@ -155,9 +155,11 @@ struct run {
 	bool on, reports;
 	uint64_t begin, from, to, next, first, end;
 	double interval; /* ns between two */
-	uint64_t sent, late, skipped, answered, refused, failures, unanswered, open;
+	uint64_t sent, late, skipped, dropped, answered, refused, failures, unanswered, open;
 	uint64_t answered_in_time, delivered_in_time;
-	uint64_t even_at; /* when all that was due had been sent, for the last time */
+	uint64_t even_at;  /* when all that was due had been sent, for the last time */
+	uint64_t heard_at; /* prepared: when an answer came, or silence began anew */
+	uint64_t held_at;  /* when a report last waited for room for its answer */
 };
 
 /** struct load - the engine */
@@ -186,6 +188,10 @@ struct load {
 	uint32_t stride;
 	struct build builds[BURST];
 	unsigned build_count;
+	/* datagrams that left and were not answered, and those that our end had dropped by then */
+	uint32_t in_flight;
+	uint64_t drops_seen;
+	uint32_t turn_next, stride_of_turns; /* devices, and how far from each to the next */
 	uint8_t *frames; /* prepared: @frame_stride bytes a slot, so long as @frame_lengths */
 	uint16_t *frame_lengths;
 	uint32_t frame_stride;
@@ -267,6 +273,12 @@ static inline uint32_t slot_first(const struct load *load, const struct device *
 uint32_t slot_find(const struct load *load, const struct device *device, uint16_t sequence);
 
 /* build.c */
+
+/** is_prepared() - are frames kept, to be sent again as they are? */
+static inline bool is_prepared(const struct load *load)
+{
+	return load->run.on && load->run.trial->prepared;
+}
 
 /** build_add() - have a slot's request made and sent with the burst. Return: false: the wire has no
  * room for it now. */
@@ -367,6 +379,9 @@ bool schedule_turn(struct load *load);
 bool schedule_report(struct load *load, uint32_t device, uint64_t due, bool measured);
 
 /* prepared.c */
+
+/** prepared_init() - in which order devices send then. */
+void prepared_init(struct load *load);
 
 /** prepared_turn() - overload: each device's frame is sent as it is until it is answered. Return:
  * something was done. */

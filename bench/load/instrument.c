@@ -114,7 +114,7 @@ static struct load_wire *dpdk_wire(const struct instrument *run, char *error)
 		.megabytes = options->megabytes,
 		.pages = options->pages,
 		.loss = run->scenario.faults.loss,
-		.patience_us = run->scenario.prepared ? 0 : PATIENCE_US,
+		.patience_us = PATIENCE_US,
 		.strangers = run->scenario.faults.hostile.share > 0,
 		.seed = run->scenario.seed};
 

@@ -227,7 +227,7 @@ static void overdue(struct load *load, uint32_t slot)
 	uint32_t device = s->device;
 
 	/* overload: it is being sent all the time */
-	if (load->config.prepared && s->kind == REQUEST_REPORT) {
+	if (is_prepared(load) && load->devices[device].state == DEVICE_LIVE) {
 		slot_sent(load, slot);
 		return;
 	}
@@ -273,7 +273,10 @@ bool life_turn(struct load *load)
 	uint64_t retry = patience(load);
 	bool worked = false;
 
-	while (load->oldest != NO_SLOT && load->slots[load->oldest].sent + retry <= load->now) {
+	/* no more than a link has room for: the others' turn comes */
+	for (unsigned i = 0; i < BURST && load->oldest != NO_SLOT &&
+			     load->slots[load->oldest].sent + retry <= load->now;
+		i++) {
 		overdue(load, load->oldest);
 		worked = true;
 	}

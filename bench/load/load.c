@@ -212,6 +212,7 @@ static bool take_memory(struct load *load)
 		if (!load->frames || !load->frame_lengths)
 			return false;
 	}
+	prepared_init(load);
 	load->aes = aes_burst_new();
 	return load->devices && load->waiting && load->secrets && load->slots && load->free_slots &&
 	       load->reports && load->plain && load->aes;

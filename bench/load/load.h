@@ -48,9 +48,7 @@ struct load_wire;
  * @subdevices: the first device is a gateway with so many, whose indices follow the devices'; it
  *	shows the platform their PINs after each connect
  * @gateway_share: of all reports that are theirs, once all are bound
- * @prepared: UDP: overload. Devices send in order, each the same datagram again until it is
- *	answered (@rate counts every sending; what is not new is load_result.repeated, what is
- *	answered load_result.rate); at most 100,000 devices or so, each with one report under way
+ * @prepared: UDP: there is room for trials that are prepared; at most 100,000 devices or so
  * @feed: path of the event rings; NULL: nobody reads them here, lost and doubled stay 0
  */
 struct load_config {
@@ -139,6 +137,13 @@ const char *load_wrong_help(enum load_wrong wrong);
  * @rate: reports offered a second; 0: none, or @closed
  * @closed: so many reports kept under way instead (closed loop)
  * @heartbeats_only: no reports
+ * @prepared: overload, where the engine was made for it. Devices send by turns, each the same
+ *	datagram again until it is answered (@rate counts every sending; what is not new is
+ *	load_result.repeated, what is answered load_result.rate), each with one report under way. A
+ *	full port is not waited for: what finds no room there, or none for its answer, is
+ *	load_result.sender_drops
+ * @quiet_ms: the drain ends also when nothing has come for so long: over UDP what is lost stays
+ *	lost; 0: never
  * @latency, @latency_clean: receive ns from intended sending to checked answer; all of them, and
  *	those that no gap of our own touched; of reports (with @heartbeats_only, heartbeats) due in
  *	the measured time. May be NULL.
@@ -148,7 +153,8 @@ struct load_trial {
 	double rate;
 	uint32_t closed;
 	uint32_t warmup_ms, measure_ms, drain_ms;
-	bool heartbeats_only;
+	bool heartbeats_only, prepared;
+	uint32_t quiet_ms;
 	struct histogram *latency, *latency_clean;
 	void (*turn)(void *context, struct load *load, uint64_t now);
 	void *context;
@@ -176,18 +182,21 @@ const char *load_part_name(enum load_part part);
  * struct load_result - what a trial found
  * @offered: reports that were due in the measured time; @sent: of these sent
  * @sent_all: those of the warm-up too: what @delivered has to be
- * @late: sent more than a millisecond after they were due, though no gap of our own held them up
+ * @late: sent more than a millisecond after they were due, though neither a gap of our own nor a
+ *	full port held them up
  * @skipped: chosen devices passed over: not live, or too many of theirs under way
  * @answered: result 0; @refused: 999999, no room; @failed: any other result
  * @denied: any result but 0, of the warm-up's reports and of heartbeats too
  * @repeated: sent again for want of an answer
  * @unanswered: still without one after the drain; @unanswered_all: those of the warm-up too
  * @delivered: seen at the ring; @lost: not seen there after the drain; @doubled
- * @heartbeats, @heartbeats_answered: beside the reports
+ * @heartbeats, @heartbeats_answered: beside the reports; @heartbeats_lost: those that waited for
+ *	100 ms at the end
  * @of_subdevices: of all that were sent, those about the gateway's; @bound: so many are bound now
  * @checked: answers that jansson and mbedTLS looked at besides, or because they differed
  * @wrong: by reason, also what was while devices came in before
- * @sender_drops: frames that our port or stack did not take or had no buffer for
+ * @sender_drops: frames that our port or stack did not take or had no buffer or no room for
+ * @offline: sessions that ended, by the ring's events: over UDP a device does not see it
  * @disconnected: sessions that ended; @relogins: devices that came back
  * @first_wrong: one line about the first wrong thing, "" if there was none
  * @seconds: the measured time; @rate: reports answered in it, a second
@@ -196,16 +205,17 @@ const char *load_part_name(enum load_part part);
  *	of 50 us more than their work explains; @stolen_longest_s
  *
  * The counts cover every report that was due in the measured time, and what else went wrong from
- * the warm-up's begin to the drain's end.
+ * the warm-up's begin to the drain's end. What is without an answer then is given up: it is neither
+ * sent again nor waited for in the next trial, and its device stays.
  */
 struct load_result {
 	uint64_t offered, sent, sent_all, late, skipped;
 	uint64_t answered, refused, failed, denied, repeated, unanswered, unanswered_all;
 	uint64_t delivered, lost, doubled;
-	uint64_t heartbeats, heartbeats_answered;
+	uint64_t heartbeats, heartbeats_answered, heartbeats_lost;
 	uint64_t of_subdevices, bound;
 	uint64_t checked, wrong[LOAD_WRONG_COUNT];
-	uint64_t sender_drops, disconnected, relogins;
+	uint64_t sender_drops, offline, disconnected, relogins;
 	char first_wrong[160];
 	double seconds, rate;
 	uint64_t cycles[LOAD_PART_COUNT], tsc_hz, turns;
@@ -213,7 +223,7 @@ struct load_result {
 	uint64_t stolen_gaps;
 };
 
-/** load_trial() - run one. Return: 0, -EINTR after load_stop(), -ENOLINK (not all devices live). */
+/** load_trial() - run one. Return: 0, -EINTR after load_stop(), -EINVAL: no room for prepared ones. */
 int load_trial(struct load *load, const struct load_trial *trial, struct load_result *result);
 
 /** load_progress() - what the trial under way has counted, from its @turn: reports, heartbeats,

@@ -109,8 +109,17 @@ static void find_losses(struct outcome *trial, const struct outcome_rules *rules
 			"heartbeats unanswered");
 	if (!rules->drowns && !rules->ends)
 		complain(trial, result->unanswered, "unanswered");
+	/* with faults each has its repeats, and its time for them */
+	if (!rules->drowns && !rules->ends && !rules->late && result->sent_all) {
+		complain(trial, result->heartbeats_lost, "heartbeats unanswered");
+		complain(trial, result->repeated, "sent again");
+	}
 	if (!rules->ends)
 		complain(trial, result->disconnected, "sessions ended");
+	/* what its device has seen is that */
+	if (!rules->ends && !rules->late && result->offline > result->disconnected)
+		complain(trial, result->offline - result->disconnected,
+			"sessions ended by the platform");
 }
 
 static void find_lateness(struct outcome *trial, const struct outcome_rules *rules)

@@ -74,11 +74,13 @@ json_t *outcome_json(const struct outcome *trial)
 		{"lost", result->lost},
 		{"doubled", result->doubled},
 		{"heartbeats", result->heartbeats},
+		{"heartbeats_lost", result->heartbeats_lost},
 		{"heartbeats_answered", result->heartbeats_answered},
 		{"of_subdevices", result->of_subdevices},
 		{"subdevices_bound", result->bound},
 		{"checked", result->checked},
 		{"sender_drops", result->sender_drops},
+		{"offline", result->offline},
 		{"disconnected", result->disconnected},
 		{"relogins", result->relogins},
 	};

@@ -154,6 +154,7 @@ static const struct config_field search_fields[] = {
 	REAL("seconds", search.seconds, 0.1, SECONDS_MOST, "seconds"),
 	WHOLE("repeat", search.repeat, 1, 100, "trials"),
 	REAL("precision", search.precision, 0.0001, 0.5, ""),
+	REAL("within", search.within, 0, SECONDS_MOST, "seconds"),
 	{.key = NULL},
 };
 

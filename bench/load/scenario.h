@@ -30,12 +30,14 @@ enum scenario_load { SCENARIO_NONE, SCENARIO_RATE, SCENARIO_SEARCH, SCENARIO_CLO
  * @seconds: of a trial, after its warm-up
  * @repeat: trials in a row that must pass for the rate to be believed
  * @precision: how near to the limit, as a share of it
+ * @within: after so many seconds what has passed is confirmed, whatever the precision; 0: never
  */
 struct scenario_search {
 	double from, to;
 	double seconds;
 	uint32_t repeat;
 	double precision;
+	double within;
 };
 
 /**

@@ -85,6 +85,15 @@ static bool send_report(struct load *load, uint64_t due, bool measured)
 	return false;
 }
 
+/* Has our port room for the answers to what is under way? Over TCP a lost one is sent again; of
+ * datagrams each that our own ring could not hold would look as if the platform had lost it. */
+static bool room_for_answers(const struct load *load)
+{
+	uint32_t room = load->wire->answers;
+
+	return load->config.tcp || room == 0 || load->slot_count - load->free_count < room;
+}
+
 static bool open_loop(struct load *load)
 {
 	struct run *run = &load->run;
@@ -96,7 +105,7 @@ static bool open_loop(struct load *load)
 	due_now = (uint64_t)((double)(load->now - run->begin) / run->interval) + 1;
 	if (due_now > run->end)
 		due_now = run->end;
-	for (; run->next < due_now && sent < BURST; run->next++, sent++) {
+	for (; run->next < due_now && sent < BURST && room_for_answers(load); run->next++, sent++) {
 		bool measured = run->next >= run->first;
 
 		due = run->begin + (uint64_t)((double)run->next * run->interval);
@@ -105,9 +114,12 @@ static bool open_loop(struct load *load)
 		if (!measured)
 			continue;
 		run->sent++;
-		/* what a gap made late is the machine's doing, until all of it has been sent */
-		run->late += load->now > due + LATE_NS && load->gap_end <= run->even_at;
+		/* what a gap or a full ring made late is not ours, until all of it has been sent */
+		run->late += load->now > due + LATE_NS && load->gap_end <= run->even_at &&
+			     run->held_at <= run->even_at;
 	}
+	if (run->next < due_now && !room_for_answers(load))
+		run->held_at = load->now;
 	if (run->next == due_now)
 		run->even_at = load->now;
 	return sent > 0;
@@ -133,7 +145,9 @@ static void send_heartbeat(struct load *load, uint32_t device, uint64_t due)
 	struct device *d = &load->devices[device];
 	uint32_t slot;
 
-	if (d->state != DEVICE_LIVE || d->under_way >= LOAD_OUTSTANDING_MAX)
+	/* what keeps sending until it is answered does so with one request at a time */
+	if (d->state != DEVICE_LIVE ||
+		d->under_way >= (is_prepared(load) ? 1 : LOAD_OUTSTANDING_MAX))
 		return;
 	slot = slot_get(load, device, REQUEST_HEARTBEAT, due);
 	if (slot == NO_SLOT)
@@ -185,7 +199,7 @@ bool schedule_turn(struct load *load)
 
 	if (!run->on || !run->reports)
 		return worked;
-	if (load->config.prepared)
+	if (run->trial->prepared)
 		return prepared_turn(load) || worked;
 	if (load->now >= run->to)
 		return worked;

@@ -77,9 +77,20 @@ static bool wide(const struct search *search)
 	       search->high - search->low > search->config->precision * search->low;
 }
 
+/* Is there no time for more than what has passed? */
+static bool late(struct search *search)
+{
+	const struct search_config *config = search->config;
+
+	if (search->low <= 0 || !config->late || !config->late(search->context))
+		return false;
+	search->result->coarse = true;
+	return true;
+}
+
 static int bisect(struct search *search)
 {
-	while (wide(search)) {
+	while (wide(search) && !late(search)) {
 		double middle = (search->low + search->high) / 2;
 		int passed = try_rate(search, middle, SEARCH_BISECTING);
 
@@ -120,7 +131,7 @@ static int confirm(struct search *search)
 			return held;
 		if (held) {
 			search->low = search->held = rate;
-			if (!wide(search))
+			if (!wide(search) || late(search))
 				return 0;
 			rate = (search->low + search->high) / 2;
 		} else {
@@ -129,7 +140,7 @@ static int confirm(struct search *search)
 				search->low = 0;
 			rate = search->low > 0 ? (search->low + rate) / 2 : rate * (1 - step);
 			step = step < 0.25 ? step * 2 : 0.5;
-			if (search->low > 0 && !wide(search))
+			if (search->low > 0 && (!wide(search) || late(search)))
 				return 0;
 		}
 		if (rate < config->from * SEARCH_FLOOR)
@@ -152,10 +163,11 @@ int search_run(const struct search_config *config, search_trial trial, void *con
 	if (rc == 0)
 		rc = confirm(&search);
 	/* what held is a result, though the trials did not suffice to come nearer to the limit */
-	if (rc == -E2BIG && search.held > 0)
+	if ((rc == -E2BIG || rc == -EBUSY) && search.held > 0) {
+		result->coarse = true;
 		rc = 0;
-	if (rc == 0)
-		result->rate = search.held;
+	}
+	result->rate = search.held;
 	result->failed = search.high;
 	return rc;
 }

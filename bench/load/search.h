@@ -29,10 +29,13 @@ enum search_phase { SEARCH_DOUBLING, SEARCH_BISECTING, SEARCH_CONFIRMING };
  * @from: the first rate; @to: the highest that is tried
  * @precision: a rate above the found one by no more than this share of it has failed
  * @repeat: trials in a row that must pass at the found rate, that which found it not counted
+ * @late: is it time to end? From then on no finer limit is looked for: what has passed is
+ *	confirmed, and what is confirmed is the result. Called with the trial's context; NULL: never
  */
 struct search_config {
 	double from, to, precision;
 	unsigned repeat;
+	bool (*late)(void *context);
 };
 
 /** struct search_step - one trial of a search */
@@ -47,10 +50,12 @@ struct search_step {
  * @rate: 0 if none passed
  * @failed: the lowest rate above it that failed; 0: the limit lies beyond @to
  * @count, @voids: trials made, and those of them that were void
+ * @coarse: the time was over before the limit was known as precisely as asked for
  */
 struct search_result {
 	double rate, failed;
 	unsigned count, voids;
+	bool coarse;
 	struct search_step steps[SEARCH_TRIALS_MOST];
 };
 

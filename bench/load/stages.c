@@ -20,6 +20,10 @@
 /* Until what is under way has come: a TCP retransmission, a datagram's repeat after 10 s. */
 #define DRAIN_MS 3000
 #define DRAIN_REPEATS_MS 25000
+/* Over UDP nobody sends again what is lost: if nothing has come for so long, nothing will. */
+#define DRAIN_QUIET_MS 200
+/* After overload all that is unanswered goes again, every device's twice a second. */
+#define DRAIN_DROWNED_MS 1500
 #define SECOND_NS UINT64_C(1000000000)
 
 static struct histogram raw, clean, storm;
@@ -143,6 +147,15 @@ static uint32_t drain_ms(const struct instrument *run, const struct plan *plan)
 	return plan->rules.late || plan->rules.drowns ? DRAIN_REPEATS_MS : DRAIN_MS;
 }
 
+static uint32_t drain_quiet_ms(const struct instrument *run, const struct plan *plan)
+{
+	bool repeats = plan->rules.late || plan->rules.ends;
+
+	if (plan->rules.drowns)
+		return DRAIN_DROWNED_MS;
+	return run->scenario.transport == SCENARIO_UDP && !repeats ? DRAIN_QUIET_MS : 0;
+}
+
 static int make_trial(struct instrument *run, const struct plan *plan, struct outcome *trial)
 {
 	const struct scenario *scenario = &run->scenario;
@@ -151,6 +164,8 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		.warmup_ms = (uint32_t)(scenario->warmup * 1000),
 		.measure_ms = (uint32_t)(plan->seconds * 1000),
 		.drain_ms = drain_ms(run, plan),
+		.prepared = plan->rules.drowns,
+		.quiet_ms = drain_quiet_ms(run, plan),
 		.latency = &raw,
 		.latency_clean = &clean,
 		.turn = on_turn};
@@ -274,19 +289,32 @@ static int search_step(
 	return 0;
 }
 
+static bool is_late(void *context)
+{
+	const struct instrument *run = context;
+
+	return run->scenario.search.within > 0 && load_now() >= run->search_until;
+}
+
 static int search(struct instrument *run)
 {
 	const struct scenario_search *search = &run->scenario.search;
 	const struct search_config config = {.from = search->from,
 		.to = search->to,
 		.precision = search->precision,
-		.repeat = search->repeat};
+		.repeat = search->repeat,
+		.late = is_late};
 	struct search_result *found = &run->summary.search;
-	int rc = search_run(&config, search_step, run, found);
+	int rc;
 
+	run->search_until = load_now() + (uint64_t)(search->within * 1e9);
+	rc = search_run(&config, search_step, run, found);
 	run->summary.search_error = rc;
 	switch (rc) {
 	case 0:
+		if (found->coarse)
+			fprintf(run->out,
+				"           no time for more: the limit may lie higher\n");
 		fprintf(run->out,
 			found->failed > 0 ? "found      %.0f reports/s with zero loss; %.0f fail\n"
 					  : "found      %.0f reports/s with zero loss, the highest "

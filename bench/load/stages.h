@@ -25,7 +25,7 @@ struct instrument {
 	unsigned heartbeat_s;
 	struct summary summary;
 	FILE *out;
-	uint64_t second;
+	uint64_t second, search_until;
 	struct load_result last;
 };
 

@@ -24,6 +24,8 @@ static const char *outcome(const struct summary *summary)
 {
 	switch (summary->search_error) {
 	case 0:
+		if (summary->search.coarse)
+			return "found, before there was no time for more";
 		return summary->search.failed > 0 ? "found" : "beyond the highest rate";
 	case -ENOENT:
 		return "no rate without loss";

@@ -9,6 +9,8 @@
 
 /** At the drain's end nothing more comes if nothing came for so long. */
 #define QUIET_NS (20 * MS_NS)
+/** A heartbeat that has waited so long at a trial's end is not answered any more. */
+#define BEAT_NS (100 * MS_NS)
 
 static uint64_t busy_cycles(const struct load *load)
 {
@@ -121,17 +123,30 @@ static void take_sample(struct load *load, struct sample *sample)
 	memcpy(sample->cycles, load->cycles, sizeof(sample->cycles));
 }
 
-/* Everything answered, everybody back, and nothing new at the ring for a while? */
-static bool drained(struct load *load, uint64_t *quiet_since, uint64_t *events)
-{
-	bool asked = load->run.trial->heartbeats_only && load->oldest != NO_SLOT;
-	bool away = load->live < load->config.devices;
+/** struct drain - the end of a trial: since when all has come, and since when nothing has */
+struct drain {
+	uint64_t came, whole_since, quiet_since;
+};
 
-	if (*events != load->figures.events || load->run.open > 0 || asked || away) {
-		*events = load->figures.events;
-		*quiet_since = load->now;
-	}
-	return load->now - *quiet_since >= QUIET_NS;
+/* Everything answered, everybody back, and nothing new at the ring for a while? Or will nothing
+ * more come? */
+static bool drained(struct load *load, struct drain *drain)
+{
+	const struct figures *figures = &load->figures;
+	const struct load_trial *trial = load->run.trial;
+	bool asked = trial->heartbeats_only && load->oldest != NO_SLOT;
+	bool away = load->live < load->config.devices;
+	uint64_t came = figures->events + figures->answered + figures->refused + figures->failures +
+			figures->logins + figures->connects +
+			(trial->heartbeats_only ? figures->heartbeats_answered : 0);
+
+	if (drain->came != came)
+		drain->whole_since = drain->quiet_since = load->now;
+	drain->came = came;
+	if (load->run.open > 0 || asked || away)
+		drain->whole_since = load->now;
+	return load->now - drain->whole_since >= QUIET_NS ||
+	       (trial->quiet_ms && load->now - drain->quiet_since >= trial->quiet_ms * MS_NS);
 }
 
 static int trial_loop(void *argument)
@@ -139,7 +154,8 @@ static int trial_loop(void *argument)
 	struct trial_errand *errand = argument;
 	struct load *load = errand->load;
 	const struct load_trial *trial = load->run.trial;
-	uint64_t tick, until, quiet_since = 0, events = UINT64_MAX;
+	struct drain drain = {.came = UINT64_MAX};
+	uint64_t tick, until;
 
 	load->mark = __rdtsc();
 	load->now = load_now();
@@ -160,11 +176,7 @@ static int trial_loop(void *argument)
 			build_flush(load);
 			tick = load->now + MS_NS;
 		}
-		if (load->now < load->run.to) {
-			quiet_since = load->now;
-			continue;
-		}
-		if (load->now >= until || drained(load, &quiet_since, &events))
+		if (load->now >= load->run.to && (load->now >= until || drained(load, &drain)))
 			return 0;
 	}
 }
@@ -186,6 +198,42 @@ static uint64_t open_measured(const struct load *load)
 	for (uint32_t slot = load->oldest; slot != NO_SLOT; slot = load->slots[slot].newer)
 		count += load->slots[slot].measured;
 	return count;
+}
+
+static bool is_late_heartbeat(const struct load *load, const struct slot *s)
+{
+	return s->kind == REQUEST_HEARTBEAT && s->sent + BEAT_NS <= load->now;
+}
+
+static uint64_t late_heartbeats(const struct load *load)
+{
+	uint64_t count = 0;
+
+	for (uint32_t slot = load->oldest; slot != NO_SLOT; slot = load->slots[slot].newer)
+		count += is_late_heartbeat(load, &load->slots[slot]);
+	return count;
+}
+
+/*
+ * What is unanswered at a trial's end has been counted there. It would only burden the next ones: a
+ * repeat after ten seconds is too far behind the device's newest number to be answered over UDP,
+ * and for want of an answer its device would give its session up, trials later.
+ */
+static void give_up(struct load *load)
+{
+	uint32_t slot, next;
+
+	for (slot = load->oldest; slot != NO_SLOT; slot = next) {
+		const struct slot *s = &load->slots[slot];
+
+		next = s->newer;
+		if (s->kind != REQUEST_REPORT && !is_late_heartbeat(load, s))
+			continue;
+		if (s->kind == REQUEST_REPORT)
+			load->run.open--;
+		life_spare(&load->devices[s->device]);
+		slot_put(load, slot);
+	}
 }
 
 /* Time that others had: what the kernel says was not ours, or, of a host below it, our own gaps.
@@ -224,9 +272,11 @@ static void count_up(const struct load *load, struct load_result *result)
 		.doubled = after->doubled - before->doubled,
 		.heartbeats = after->heartbeats - before->heartbeats,
 		.heartbeats_answered = after->heartbeats_answered - before->heartbeats_answered,
+		.heartbeats_lost = late_heartbeats(load),
 		.of_subdevices = after->of_subdevices - before->of_subdevices,
 		.bound = load->bound,
 		.checked = after->checked - before->checked,
+		.offline = after->offline - before->offline,
 		.disconnected = after->disconnected - before->disconnected,
 		.relogins = after->relogins - before->relogins,
 		.tsc_hz = (uint64_t)(load->tsc_ghz * 1e9),
@@ -261,14 +311,21 @@ int load_trial(struct load *load, const struct load_trial *trial, struct load_re
 	uint64_t drops = load->wire->drops(load->wire), lost = owed(load);
 	int rc;
 
+	if (trial->prepared && !load->frames)
+		return -EINVAL;
 	load->run.trial = trial;
+	if (load->wire->wait)
+		load->wire->wait(load->wire, !trial->prepared);
 	rc = on_wire(load, trial_loop, &errand);
+	if (load->wire->wait)
+		load->wire->wait(load->wire, true);
 	load->run.on = false;
 	fill_in(load, &errand, result);
-	result->sender_drops = load->wire->drops(load->wire) - drops;
+	result->sender_drops = load->wire->drops(load->wire) - drops + load->run.dropped;
 	/* what an earlier trial had given up may have come now */
 	lost = owed(load) - lost;
 	result->lost = (int64_t)lost > 0 ? lost : 0;
+	give_up(load);
 	/* no longer of any trial */
 	for (uint32_t slot = load->oldest; slot != NO_SLOT; slot = load->slots[slot].newer)
 		load->slots[slot].measured = false;

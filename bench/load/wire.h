@@ -37,6 +37,8 @@ struct load_up {
  * @kernel: its @poll works in system calls, and the kernel's interrupts work for it on this CPU at
  *	any time (they may even be the platform's receiving): how long a step takes says nothing of
  *	what others stole, and a frame that leaves a little late nothing of a rate that is not kept
+ * @answers: datagrams that our end has room for until @poll takes them; 0: not known. What is under
+ *	way beyond that would be lost at our end
  * @waited: with @kernel: ns that this thread was kept waiting for its CPU by others, since any
  *	fixed moment; NULL: not known
  * @start: make room for @devices; once, before anything else. Return: 0 or -errno with @error.
@@ -51,6 +53,8 @@ struct load_up {
  * @prefetch: @reserve of that connection follows soon; may be NULL
  * @datagram, @datagram_commit: the same for a datagram of @device to the connect port, from its
  *	port number @source (0..3; another one is a NAT's rebinding)
+ * @wait: is a full port waited for (by a wire made with patience)? From the start it is; NULL:
+ *	nothing is to be chosen
  * @drops: frames that were committed and dropped at our end since the start
  * @strangers: from now on this share (0..1) of all frames that leave is others', hostile ones;
  *	their counters are in @report. NULL: this wire has none.
@@ -60,6 +64,7 @@ struct load_up {
 struct load_wire {
 	const char *name;
 	bool kernel;
+	uint32_t answers;
 	struct load *load;
 	const struct load_up *up;
 	int (*start)(struct load_wire *wire, uint32_t devices, char *error, size_t size);
@@ -73,6 +78,7 @@ struct load_wire {
 	uint8_t *(*datagram)(struct load_wire *wire, uint32_t device, unsigned source,
 		uint32_t length, unsigned *ticket);
 	void (*datagram_commit)(struct load_wire *wire, unsigned ticket, uint32_t length);
+	void (*wait)(struct load_wire *wire, bool wait);
 	uint64_t (*drops)(const struct load_wire *wire);
 	uint64_t (*waited)(const struct load_wire *wire);
 	void (*strangers)(struct load_wire *wire, double share);
@@ -88,8 +94,7 @@ struct load_wire {
  * @connect: the connect ports' address and port; NULL: @login's with the port after it
  * @cpu: the polling thread's; @megabytes, @pages ("auto", "huge", "no-huge"): DPDK's memory
  * @loss: share of frames lost in each direction, 0..1
- * @patience_us: how long a full port is waited for, as a host's own queue would; 0: its drops are
- *	wanted
+ * @patience_us: how long a full port is waited for, as a host's own queue would, where it is
  * @strangers: others send on this port, too: IPv4 only, with the last addresses of the subnet
  * @seed: of the losses, and of what strangers send
  */

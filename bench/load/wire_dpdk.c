@@ -206,6 +206,24 @@ static uint64_t dpdk_drops(const struct load_wire *wire)
 	       stack[STACK_DROP_UNRESOLVED] + stack[STACK_DROP_NO_ROUTE];
 }
 
+/* A memif's rings have 2^rsize places, 10 if nothing is said; what other ports have they do not
+ * tell beforehand, and count what they miss. */
+static uint32_t ring_places(const char *device)
+{
+	const char *rsize = strstr(device, ",rsize=");
+
+	if (!strstr(device, "memif"))
+		return 0;
+	return 1u << clamp(rsize ? (uint32_t)atoi(rsize + strlen(",rsize=")) : 10, 1, 14);
+}
+
+static void dpdk_wait(struct load_wire *wire, bool wait)
+{
+	const struct wire_dpdk *dpdk = (const struct wire_dpdk *)wire;
+
+	port_patience(dpdk->port, wait ? dpdk->config.patience_us : 0);
+}
+
 static void dpdk_strangers(struct load_wire *wire, double share)
 {
 	strangers_share(&((struct wire_dpdk *)wire)->strangers, share);
@@ -270,9 +288,12 @@ struct load_wire *wire_dpdk_new(const struct wire_dpdk_config *config, char *err
 	dpdk->wire = (struct load_wire){.name = strstr(config->device, "memif") ? "memif" : "dpdk",
 		.start = dpdk_start,
 		.run = dpdk_run,
+		.wait = dpdk_wait,
 		.drops = dpdk_drops,
 		.report = dpdk_report,
 		.stop = dpdk_stop};
+	/* a burst may be under way between the ring and us */
+	dpdk->wire.answers = ring_places(config->device) * 15 / 16;
 	if (config->strangers)
 		dpdk->wire.strangers = dpdk_strangers;
 	wire_dpdk_path(&dpdk->wire);

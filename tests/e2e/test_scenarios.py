@@ -224,6 +224,18 @@ def test_hostile(memif, transport):
     assert faults.get("stranger_datagrams_in", 0) <= (replays if transport == "udp" else 0)
 
 
+def test_overload_of_the_peak_that_was_found(memif):
+    """The search is one like any other; what follows has its rate from it."""
+    run = Run(memif, "overload", settings(load__search__from=500, load__search__to=1000,
+                                          load__search__seconds=0.2, load__search__precision=0.5,
+                                          offered=3, drain=1))
+    trial = run.check(everything=False)
+    assert trial["purpose"] == "overload"
+    assert trial["rate"] == 3 * run.found["rate"]
+    assert all(step["repeated"] == 0 for step in run.found["search"]["steps"])
+    assert trial["disconnected"] == trial["offline"] == 0
+
+
 def test_overload(memif):
     """Frames made ahead, more of them than are asked for: no session ends."""
     run = Run(memif, "overload", settings(rate=500, offered=3, drain=1))

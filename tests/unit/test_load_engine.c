@@ -95,7 +95,8 @@ static void test_all_is_well_in_mixed_sizes_in_order_with_heartbeats(void **stat
 static void test_prepared_datagrams_go_until_they_are_answered(void **state)
 {
 	struct load_config config = config_of(false);
-	const struct load_trial trial = {.rate = 50000, .measure_ms = 50, .drain_ms = 20000};
+	const struct load_trial trial = {
+		.rate = 50000, .measure_ms = 50, .drain_ms = 20000, .prepared = true};
 	struct load_login_result login;
 	struct load_result result;
 	struct load *load;
@@ -112,6 +113,48 @@ static void test_prepared_datagrams_go_until_they_are_answered(void **state)
 	assert_true(result.repeated > 0);
 	assert_int_equal(result.lost + result.doubled + result.unanswered_all, 0);
 	assert_int_equal(platform.bad, 0);
+	platform_end(load);
+}
+
+/* Every hundredth is lost. */
+static void lost_answer(struct platform *p, struct platform_frame *frame)
+{
+	p->frame_count -= ++p->came % 100 == 0;
+}
+
+/* What is lost in one trial is that one's: the next has nothing to wait for, to send again, or to
+ * end a session for, though it is longer than three of a device's patiences. */
+static void test_what_a_trial_lost_does_not_burden_the_next(void **state)
+{
+	struct load_config config = config_of(false);
+	struct load_trial trial = {
+		.rate = 20000, .measure_ms = 50, .drain_ms = 20000, .quiet_ms = 200};
+	struct load_login_result login;
+	struct load_result result;
+	struct load *load;
+	uint64_t began;
+
+	config.retry_ms = 1000;
+	load = platform_load(&config);
+	assert_int_equal(load_login(load, 60, &login, NULL, NULL), 0);
+	platform.spoil = lost_answer;
+	began = platform_time;
+	assert_int_equal(load_trial(load, &trial, &result), 0);
+	assert_true(platform_time - began < 300000000);
+	assert_true(result.unanswered > 0);
+	assert_int_equal(result.answered + result.unanswered, result.sent);
+	assert_int_equal(result.delivered, result.sent_all);
+	assert_int_equal(result.lost + all_wrong(&result), 0);
+	assert_false(load_kept(&result));
+	platform.spoil = NULL;
+	trial.measure_ms = 4000;
+	trial.rate = 500;
+	assert_int_equal(load_trial(load, &trial, &result), 0);
+	assert_int_equal(result.answered, result.sent);
+	assert_int_equal(result.delivered, result.sent_all);
+	assert_int_equal(result.repeated + result.disconnected + result.lost, 0);
+	assert_int_equal(all_wrong(&result), 0);
+	assert_true(load_kept(&result));
 	platform_end(load);
 }
 
@@ -370,6 +413,7 @@ int main(void)
 		T(test_all_is_well_over_udp),
 		T(test_all_is_well_in_mixed_sizes_in_order_with_heartbeats),
 		T(test_prepared_datagrams_go_until_they_are_answered),
+		T(test_what_a_trial_lost_does_not_burden_the_next),
 		T(test_each_damaged_answer_is_told),
 		T(test_each_wrong_event_is_told),
 		T(test_a_refused_report_is_refused_not_lost),

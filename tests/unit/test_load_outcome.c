@@ -67,7 +67,9 @@ static void test_what_fails(void **state)
 		{AT(sender_drops), "3 not taken by the port", 1, 1, 1, 0},
 		{AT(disconnected), "3 sessions ended", 1, 1, 0, 1},
 		{AT(late), "0.15 % sent late", 1, 0, 0, 0},
-		{AT(repeated), NULL, 0, 0, 0, 0},
+		{AT(offline), "3 sessions ended by the platform", 1, 0, 0, 1},
+		{AT(heartbeats_lost), "3 heartbeats unanswered", 1, 0, 0, 0},
+		{AT(repeated), "3 sent again", 1, 0, 0, 0},
 		{AT(relogins), NULL, 0, 0, 0, 0},
 		{AT(skipped), NULL, 0, 0, 0, 0},
 	};

@@ -73,7 +73,7 @@ static void test_every_key(void **state)
 			      "report: {bytes: [112, 300, 1000, 8192], code: 2028}\n"
 			      "heartbeat: 45\norder: sequence\n"
 			      "load:\n  search: {from: 1e3, to: 2e6, seconds: 0.5, repeat: 3, "
-			      "precision: 0.005}\n"
+			      "precision: 0.005, within: 7}\n"
 			      "seconds: 30\nwarmup: 0\nlatency_at: [0.1]\n"
 			      "faults:\n  hot_gateway: {subdevices: 100, share: 0.25}\n"
 			      "feed: /dev/shm/f\ncontrol: /run/c\n",
@@ -92,6 +92,7 @@ static void test_every_key(void **state)
 	assert_int_equal(scenario.load, SCENARIO_SEARCH);
 	assert_true(scenario.search.from == 1000 && scenario.search.to == 2e6);
 	assert_true(scenario.search.seconds == 0.5 && scenario.search.precision == 0.005);
+	assert_true(scenario.search.within == 7);
 	assert_int_equal(scenario.search.repeat, 3);
 	assert_true(scenario.seconds == 30 && scenario.warmup == 0);
 	assert_int_equal(scenario.latencies, 1);

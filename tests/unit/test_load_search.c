@@ -20,11 +20,12 @@
  * @luck: of 1,000 trials above it, so many pass by accident
  * @voids: of 1,000 trials, so many say nothing
  * @fails_at, @error: this trial ends the search
+ * @most: there is time for so many trials; 0: for all
  */
 struct plant {
 	double limit;
 	unsigned noise, luck, voids;
-	unsigned fails_at;
+	unsigned fails_at, most;
 	int error;
 	uint64_t seed;
 	unsigned trials, passes_in_a_row;
@@ -58,6 +59,13 @@ static int run_plant(
 	plant->passes_in_a_row = !passed ? 0 : rate == plant->last ? plant->passes_in_a_row + 1 : 1;
 	plant->last = rate;
 	return 0;
+}
+
+static bool is_late(void *context)
+{
+	const struct plant *plant = context;
+
+	return plant->most && plant->trials >= plant->most;
 }
 
 static const struct search_config usual = {
@@ -105,6 +113,27 @@ static void test_nothing_passes(void **state)
 	assert_int_equal(search_run(&usual, run_plant, &plant, &result), -ENOENT);
 	assert_true(result.rate == 0);
 	assert_int_equal(result.count, 2 * 7); /* 1, 1/2 .. 1/64, each believed at its second */
+}
+
+/* When the time is over what has passed is confirmed, and nothing finer is tried. */
+static void test_the_time_is_over(void **state)
+{
+	struct search_config hurried = usual;
+
+	hurried.late = is_late;
+	for (unsigned most = 1; most < 40; most++) {
+		struct plant plant = {.limit = 1234567, .most = most};
+		/* five that pass and one that fails twice there are before anything may be left out,
+		 * and one that has begun is ended */
+		unsigned latest = (most > 7 ? most + 1 : 7) + hurried.repeat;
+
+		assert_int_equal(search_run(&hurried, run_plant, &plant, &result), 0);
+		assert_true(result.rate > 0 && result.rate <= plant.limit);
+		assert_true(result.count <= latest);
+		assert_true(result.coarse ==
+			    (result.failed - result.rate > usual.precision * result.rate));
+		assert_true(plant.passes_in_a_row >= hurried.repeat);
+	}
 }
 
 /* Trials that say nothing change nothing but their number. */
@@ -207,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_beyond_the_highest),
 		cmocka_unit_test(test_nothing_passes),
 		cmocka_unit_test(test_voids),
+		cmocka_unit_test(test_the_time_is_over),
 		cmocka_unit_test(test_only_voids),
 		cmocka_unit_test(test_accidents),
 		cmocka_unit_test(test_luck),
