@@ -167,9 +167,9 @@ def of_overload(found):
     figure = of_runs(found, "overload", lambda result: overload_of(result)["faults"]["goodput_of_peak"])
     trial = attempt(overload_of, found.one("overload"))
     if figure["value"] is not None and trial:
-        figure["note"] = "%s/s offered; %d sessions ended; dropped at the sender: %d%s" % (
-            "{:,.0f}".format(trial["rate"]), trial["disconnected"], trial["sender_drops"],
-            "; " + trial["why"] if trial["why"] else "")
+        figure["note"] = "%s/s offered; %d sessions ended; dropped at the sender: %s%s" % (
+            "{:,.0f}".format(trial["rate"]), max(trial["disconnected"], trial["offline"]),
+            "{:,}".format(trial["sender_drops"]), "; " + trial["why"] if trial["why"] else "")
     return figure
 
 
@@ -199,7 +199,7 @@ TAKERS = {
     "latency_p99_us": lambda found: of_latency(found, "p99"),
     "latency_p999_us": lambda found: of_latency(found, "p99.9"),
     "cycles_ratio": of_cycles,
-    "idle_share": lambda found: of_runs(found, "idle", lambda result: result["idle"]["idle_share"]),
+    "idle_share": lambda found: of_runs(found, "idle", lambda result: result["idle"]["accounted_share"]),
     "overload_goodput": of_overload,
 }
 

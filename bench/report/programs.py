@@ -23,6 +23,10 @@ class Failed(Exception):
     """Something could not be measured; the text says why, in one line."""
 
 
+class Late(Failed):
+    """It took more time than it has; it was asked to end, and may have said what it had."""
+
+
 def isolate():
     """A network namespace of our own: it ends with its last process, nothing of it can stay.
 
@@ -87,25 +91,33 @@ def run(command, log, cpus, seconds):
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        raise Failed("%s took more than %d s" % (pathlib.Path(command[0]).name, seconds)) from None
+        raise Late("%s took more than %d s" % (pathlib.Path(command[0]).name, seconds)) from None
     finally:
         finish(process)
 
 
 def run_json(command, directory, name, cpus, seconds):
-    """A program with --json FILE; what it wrote there, even if it ended with an error."""
+    """A program with --json FILE; what it wrote there, even if it ended with an error or was ended."""
     log, out = pathlib.Path(directory, name + ".log"), pathlib.Path(directory, name + ".json")
     out.unlink(missing_ok=True)
     if not pathlib.Path(command[0]).exists():
         raise Failed("%s is not there" % pathlib.Path(command[0]).name)
-    status = run([*command, "--json", out], log, cpus, seconds)
+    late = None
+    try:
+        status = run([*command, "--json", out], log, cpus, seconds)
+    except Late as error:
+        late, status = error, None
     try:
         found = json.loads(out.read_text("utf-8"))
     except (OSError, ValueError):
+        if late:
+            raise late from None
         raise Failed("%s ended with %d: %s" % (
             pathlib.Path(command[0]).name, status, last_words(log, command[0]))) from None
     if isinstance(found, dict):
         found["exit"] = status
-        if status:
+        if late:
+            found["said"] = "%s" % late
+        elif status:
             found["said"] = last_words(log, command[0])
     return found
