@@ -223,7 +223,8 @@ struct load_result {
 	uint64_t stolen_gaps;
 };
 
-/** load_trial() - run one. Return: 0, -EINTR after load_stop(), -EINVAL: no room for prepared ones. */
+/** load_trial() - run one. Return: 0, -EINTR after load_stop(), -EINVAL: prepared, and not made for
+ * it. */
 int load_trial(struct load *load, const struct load_trial *trial, struct load_result *result);
 
 /** load_progress() - what the trial under way has counted, from its @turn: reports, heartbeats,
