@@ -83,9 +83,11 @@ int32_t base64_decode(uint8_t *out, const uint8_t *in, uint32_t length)
 	if (length > BASE64_LENGTH_MAX)
 		return -EINVAL;
 	/* bad characters do not stop it: the work must not tell where one was */
-	length -= length % 4;
-	if (length == 0)
+	if (length < 4)
 		return bad ? -EINVAL : 0;
+	if (bad && BASE64_QUADS) /* nor that one is not whole: the last four stand for it */
+		seen = decode_quad(in + length - 4);
+	length -= length % 4;
 	at = base64_decode_wide(out, in, length - 4, &bad);
 	written = at / 4 * 3;
 	for (; at < length - 4; at += 4, written += 3) {

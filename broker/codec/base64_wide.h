@@ -31,6 +31,9 @@ extern const uint8_t base64_alphabet[64];
 
 #if defined(__AVX512VBMI__) && defined(__AVX512BW__)
 
+/** Does base64_decode_wide() leave quads, each of which is work of its own? */
+#define BASE64_QUADS false
+
 static inline uint32_t base64_decode_wide(
 	uint8_t *out, const uint8_t *in, uint32_t length, bool *bad)
 {
@@ -92,6 +95,8 @@ static inline uint32_t base64_encode_wide(uint8_t *out, const uint8_t *in, uint3
 }
 
 #elif defined(__AVX2__)
+
+#define BASE64_QUADS true
 
 static inline uint32_t base64_decode_wide(
 	uint8_t *out, const uint8_t *in, uint32_t length, bool *bad)
@@ -172,6 +177,8 @@ static inline uint32_t base64_encode_wide(uint8_t *out, const uint8_t *in, uint3
 }
 
 #else
+
+#define BASE64_QUADS true
 
 static inline uint32_t base64_decode_wide(
 	uint8_t *out, const uint8_t *in, uint32_t length, bool *bad)

@@ -199,22 +199,72 @@ void utf8_even(const uint8_t *text, uint32_t length)
 
 #else
 
-#include "codec/json_text.h"
+/*
+ * An automaton, its state a shift: each byte's row holds, 6 bits a state, which one follows. Every
+ * byte of the text takes the same steps, whatever is wrong and where.
+ */
+enum {
+	DONE = 0,      /* between characters */
+	WRONG = 6,     /* for good */
+	ONE_MORE = 12, /* bytes from 80 to BF that have to follow */
+	TWO_MORE = 18,
+	THREE_MORE = 24,
+	AFTER_E0 = 30, /* the next is A0..BF, against what could be shorter; then one more */
+	AFTER_ED = 36, /* 80..9F, against surrogates; then one more */
+	AFTER_F0 = 42, /* 90..BF, against what could be shorter; then two more */
+	AFTER_F4 = 48, /* 80..8F, against what is beyond U+10FFFF; then two more */
+};
+
+/* A row leads to WRONG from everywhere, but for what is put in its place. */
+#define WRONG_FROM(state) ((uint64_t)WRONG << (state))
+#define NOWHERE                                                                                    \
+	(WRONG_FROM(DONE) | WRONG_FROM(WRONG) | WRONG_FROM(ONE_MORE) | WRONG_FROM(TWO_MORE) |      \
+		WRONG_FROM(THREE_MORE) | WRONG_FROM(AFTER_E0) | WRONG_FROM(AFTER_ED) |             \
+		WRONG_FROM(AFTER_F0) | WRONG_FROM(AFTER_F4))
+#define FROM(state, next) ((uint64_t)((next) ^ WRONG) << (state))
+#define BEGINS(begun) (NOWHERE ^ FROM(DONE, begun))
+#define FOLLOWS                                                                                    \
+	(NOWHERE ^ FROM(ONE_MORE, DONE) ^ FROM(TWO_MORE, ONE_MORE) ^ FROM(THREE_MORE, TWO_MORE))
+
+static const uint64_t rows[256] = {
+	[0 ... '\t' - 1] = NOWHERE,
+	['\t' ... '\n'] = BEGINS(DONE),
+	['\n' + 1 ... '\r' - 1] = NOWHERE,
+	['\r'] = BEGINS(DONE),
+	['\r' + 1 ... ' ' - 1] = NOWHERE,
+	[' ' ... 0x7f] = BEGINS(DONE),
+	[0x80 ... 0x8f] = FOLLOWS ^ FROM(AFTER_ED, ONE_MORE) ^ FROM(AFTER_F4, TWO_MORE),
+	[0x90 ... 0x9f] = FOLLOWS ^ FROM(AFTER_ED, ONE_MORE) ^ FROM(AFTER_F0, TWO_MORE),
+	[0xa0 ... 0xbf] = FOLLOWS ^ FROM(AFTER_E0, ONE_MORE) ^ FROM(AFTER_F0, TWO_MORE),
+	[0xc0 ... 0xc1] = NOWHERE,
+	[0xc2 ... 0xdf] = BEGINS(ONE_MORE),
+	[0xe0] = BEGINS(AFTER_E0),
+	[0xe1 ... 0xec] = BEGINS(TWO_MORE),
+	[0xed] = BEGINS(AFTER_ED),
+	[0xee ... 0xef] = BEGINS(TWO_MORE),
+	[0xf0] = BEGINS(AFTER_F0),
+	[0xf1 ... 0xf3] = BEGINS(THREE_MORE),
+	[0xf4] = BEGINS(AFTER_F4),
+	[0xf5 ... 0xff] = NOWHERE,
+};
+
+static uint64_t follow(uint64_t state, const uint8_t *text, uint32_t length)
+{
+	for (uint32_t at = 0; at < length; at++)
+		state = rows[text[at]] >> (state & 63);
+	return state;
+}
 
 bool utf8_is_text(const uint8_t *text, uint32_t length, bool even)
 {
-	const uint8_t *end = text + length;
+	const uint32_t whole = length & ~31u;
+	uint8_t tail[32];
 
+	/* filled up with spaces: how long the padding was, if it was any, does not show either */
+	memset(tail, ' ', sizeof(tail));
+	memcpy(tail, text + whole, length - whole);
 	(void)even;
-	while (text && text < end) {
-		if (*text >= 0x80)
-			text = json_check_utf8(text, end);
-		else if (*text >= ' ' || *text == '\t' || *text == '\n' || *text == '\r')
-			text++;
-		else
-			return false;
-	}
-	return text;
+	return (follow(follow(DONE, text, whole), tail, sizeof(tail)) & 63) == DONE;
 }
 
 void utf8_even(const uint8_t *text, uint32_t length)

@@ -10,8 +10,8 @@
  * utf8_is_text() - well-formed UTF-8 (RFC 3629) without control characters, TAB, LF and CR excepted
  * @even: do as much for ASCII as for what is not
  *
- * JSON holds nothing else. Random bytes hardly ever pass: 16 of them once in 200,000 times. With
- * AVX2 the work depends on @length alone, but for ASCII, which takes less, above all if it holds no
+ * JSON holds nothing else. Random bytes hardly ever pass: 16 of them once in 200,000 times. The
+ * work depends on @length alone, but for ASCII, which takes less with AVX2, above all if it holds no
  * control character; nothing outside of the text is read.
  */
 bool utf8_is_text(const uint8_t *text, uint32_t length, bool even);
