@@ -29,6 +29,7 @@ static const struct option long_options[] = {
 	{"event", required_argument, NULL, OPTION_EVENT},
 	{"from", required_argument, NULL, OPTION_FROM},
 	{"cancel", no_argument, NULL, OPTION_CANCEL},
+	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{NULL, 0, NULL, 0},
 };
 

@@ -85,6 +85,7 @@ enum ctl_option {
 	OPTION_EVENT,
 	OPTION_FROM,
 	OPTION_CANCEL,
+	OPTION_QUIET,
 	OPTION_COUNT
 };
 
@@ -143,6 +144,9 @@ json_t *ctl_run_audit_tail(const struct ctl_command *command);
 void ctl_print_audit_verified(const json_t *answer);
 void ctl_print_audit_tail(const json_t *answer);
 const char *ctl_wrong_audit(const struct ctl_command *command);
+
+/** ctl_run_import() - the verb device import (hearthctl_import.c) */
+json_t *ctl_run_import(const struct ctl_command *command);
 
 /** ctl_run_send(), ctl_wrong_send() - the verb send (hearthctl_send.c) */
 json_t *ctl_run_send(const struct ctl_command *command);

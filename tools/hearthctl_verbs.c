@@ -3,18 +3,12 @@
 /* hearthctl_verbs.c - the verbs: from operands and options to a request and its answer */
 #include "hearthctl.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PAGE 1000 /* rows in one answer, and in all unless told otherwise */
 #define WAIT_SECONDS 10
-#define IMPORT_SECONDS 600
 
 /* The PIN as given, or the first line of standard input for "-". */
 static const char *read_pin(const char *given, char line[128], json_t **refusal)
@@ -49,50 +43,6 @@ static json_t *run_add(const struct ctl_command *command)
 		return ctl_refuse("use UTF-8", "an argument is not UTF-8 text");
 	answer = ctl_request(&command->target, request, -1, WAIT_SECONDS);
 	json_decref(request);
-	return answer;
-}
-
-/* The broker takes plain files only: what comes out of a pipe is copied into one in memory. */
-static int as_plain_file(int file)
-{
-	struct stat about;
-	char bytes[65536];
-	ssize_t n;
-	int copy;
-
-	if (fstat(file, &about) == 0 && S_ISREG(about.st_mode))
-		return file;
-	copy = memfd_create("devices", MFD_CLOEXEC);
-	while (copy >= 0 && (n = read(file, bytes, sizeof(bytes))) != 0) {
-		if (n < 0 || write(copy, bytes, (size_t)n) != n) {
-			close(copy);
-			copy = -1;
-		}
-	}
-	explicit_bzero(bytes, sizeof(bytes));
-	close(file);
-	if (copy >= 0)
-		lseek(copy, 0, SEEK_SET);
-	return copy;
-}
-
-static json_t *run_import(const struct ctl_command *command)
-{
-	const char *name = command->operands[0];
-	json_t *request, *answer;
-	int file;
-
-	file = open(strcmp(name, "-") ? name : "/dev/stdin", O_RDONLY | O_CLOEXEC);
-	if (file >= 0)
-		file = as_plain_file(file);
-	if (file < 0)
-		return ctl_refuse("name a file that you can read", "%s cannot be read: %s", name,
-			strerror(errno));
-	request = json_pack("{s:s, s:s}", "verb", "device import", "name", name);
-	answer = request ? ctl_request(&command->target, request, file, IMPORT_SECONDS)
-			 : ctl_refuse("rename it", "the file's name is not UTF-8 text");
-	json_decref(request);
-	close(file);
 	return answer;
 }
 
@@ -212,13 +162,13 @@ const struct ctl_verb ctl_verbs[] = {
 		"list.",
 		2, true, CTL_BIT(OPTION_BIND) | CTL_BIT(OPTION_MODEL) | CTL_BIT(OPTION_GATEWAY),
 		run_add, ctl_print_added, NULL},
-	{{"device", "import"}, "FILE.csv",
+	{{"device", "import"}, "FILE.csv [--quiet]",
 		"Provisions the devices of a file: columns "
 		"device_id,pin,bind_password,model,gateway,\n"
 		"a header row. All rows are added or none; the bad line is named. \"-\" reads "
 		"standard\n"
-		"input.",
-		1, true, 0, run_import, ctl_print_imported, NULL},
+		"input. Standard error shows how far it is, but with --quiet and --json.",
+		1, true, CTL_BIT(OPTION_QUIET), ctl_run_import, ctl_print_imported, NULL},
 	{{"device", "show"}, "ID [--secrets]",
 		"Shows a device; its PIN and bind password only with --secrets.", 1, true,
 		CTL_BIT(OPTION_SECRETS), run_show, ctl_print_device, NULL},

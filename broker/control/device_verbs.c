@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
-/* device_verbs.c - device add, import, show and list */
+/* device_verbs.c - device add, show and list */
 #include "control/device_verbs.h"
 #include "control/control_private.h"
+#include "control/device_import.h"
 #include "control/device_remove.h"
-#include "registry/csv.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* What people hear when the store says no. */
-static json_t *refuse_store(int rc, const char *what)
+json_t *device_refuse_store(int rc, const char *what)
 {
 	if (rc == -ENOSPC)
 		return control_refuse("raise limits.devices and start again, or free disk space",
@@ -34,19 +27,6 @@ static bool put_text(char *to, size_t size, const char *text)
 		return false;
 	memcpy(to, text, length + 1);
 	return true;
-}
-
-/* Make stored devices known to the workers. Return: 0, or the first error. */
-static int publish(struct broker_view *view, const struct device_record *records, size_t count)
-{
-	int rc = 0;
-
-	for (size_t i = 0; view && i < count; i++) {
-		int one = registry_add(view->registry, &records[i]);
-
-		rc = rc ? rc : one;
-	}
-	return rc;
 }
 
 static json_t *refuse_publish(int rc)
@@ -89,99 +69,16 @@ static json_t *add(struct store *store, struct broker_view *view, json_t *reques
 		answer = control_refuse("remove it first, or choose another id",
 			"device \"%s\" is provisioned already", id);
 	else if (rc < 0)
-		answer = refuse_store(rc, "device not added");
+		answer = device_refuse_store(rc, "device not added");
 	if (rc < 0)
 		goto out;
-	rc = publish(view, &record, 1);
+	rc = view ? registry_add(view->registry, &record) : 0;
 	answer = rc < 0 ? refuse_publish(rc)
 			: json_pack("{s:b, s:s, s:I, s:I}", "ok", 1, "id", id, "number",
 				  (json_int_t)record.number, "devices",
 				  (json_int_t)store_count(store));
 out:
 	explicit_bzero(&record, sizeof(record));
-	return answer;
-}
-
-/* The descriptor may be anything that a client has: only a plain file cannot make us wait. */
-static FILE *open_import(int file, json_t **refusal)
-{
-	struct stat about;
-	FILE *out;
-	int copy;
-
-	if (file < 0 || fstat(file, &about) < 0) {
-		*refusal = control_refuse(
-			"use hearthctl device import FILE.csv", "no file came with the request");
-		return NULL;
-	}
-	if (!S_ISREG(about.st_mode) || (fcntl(file, F_GETFL) & O_ACCMODE) == O_WRONLY) {
-		*refusal = control_refuse("write the devices to a file first",
-			"device import takes a plain, readable file");
-		return NULL;
-	}
-	if (about.st_size > DEVICE_IMPORT_MAX) {
-		*refusal = control_refuse("split it", "the file is larger than %jd bytes",
-			(intmax_t)DEVICE_IMPORT_MAX);
-		return NULL;
-	}
-	copy = fcntl(file, F_DUPFD_CLOEXEC, 0);
-	out = copy >= 0 ? fdopen(copy, "r") : NULL;
-	if (!out) {
-		*refusal =
-			control_refuse("try again", "the file cannot be read: %s", strerror(errno));
-		if (copy >= 0)
-			close(copy);
-	}
-	return out;
-}
-
-static json_t *import_rows(
-	struct store *store, struct broker_view *view, const char *name, struct csv_devices *rows)
-{
-	size_t failed = 0;
-	int rc = store_add(store, rows->records, rows->count, &failed);
-
-	if (rc == -EEXIST || rc == -EINVAL)
-		return control_refuse("no row was added: correct the file and try again",
-			"%s:%" PRIu32 ": device \"%s\" %s", name,
-			failed < rows->count ? rows->lines[failed] : 0,
-			failed < rows->count ? rows->records[failed].id : "",
-			rc == -EEXIST ? "is provisioned already, or stands twice in the file"
-				      : "is not well-formed");
-	if (rc < 0)
-		return refuse_store(rc, "no row was added");
-	rc = publish(view, rows->records, rows->count);
-	if (rc < 0)
-		return refuse_publish(rc);
-	return json_pack("{s:b, s:I, s:I}", "ok", 1, "added", (json_int_t)rows->count, "devices",
-		(json_int_t)store_count(store));
-}
-
-static json_t *import(struct store *store, struct broker_view *view, json_t *request, int file)
-{
-	const char *verb, *name = "file";
-	struct csv_devices rows = {0};
-	json_t *answer = NULL;
-	char error[512] = "";
-	FILE *in;
-
-	answer = control_unpack(request, "{s:s, s?s}", "verb", &verb, "name", &name);
-	if (answer)
-		return answer;
-	in = open_import(file, &answer);
-	if (!in)
-		return answer;
-	if (csv_read(in, name, view ? view->config->limits.devices : 0, &rows, error,
-		    sizeof(error)) < 0)
-		answer = control_refuse(
-			"no row was added: correct the file and try again", "%s", error);
-	else if (!rows.count)
-		answer = control_refuse(
-			"add rows below the header", "%s: there is no device in it", name);
-	else
-		answer = import_rows(store, view, name, &rows);
-	csv_free(&rows);
-	fclose(in);
 	return answer;
 }
 
@@ -290,7 +187,7 @@ json_t *device_verb(struct store *store, struct broker_view *view, json_t *reque
 			struct store *store, struct broker_view *view, json_t *request, int file);
 	} verbs[] = {
 		{"device add", add},
-		{"device import", import},
+		{"device import", device_import},
 		{"device show", show},
 		{"device list", list},
 		{"device remove", device_remove},

@@ -10,8 +10,8 @@
 
 /** Devices in one answer to "device list", at most; its "next" says where to go on. */
 #define DEVICE_LIST_MAX 1000
-/** Largest file for "device import", bytes. */
-#define DEVICE_IMPORT_MAX ((off_t)1 << 30)
+/** Largest file for "device import", bytes: 10 M of the longest rows are less. */
+#define DEVICE_IMPORT_MAX ((off_t)4 << 30)
 
 /**
  * device_verb() - carry out a request whose verb begins with "device "

@@ -55,6 +55,28 @@ void store_close(struct store *store);
  */
 int store_add(struct store *store, struct device_record *records, size_t count, size_t *failed);
 
+/**
+ * struct store_source - where devices come from that are added one after the other
+ * @next: names the next record, which stays until the next call; number and serial are filled in.
+ *	Return: 1, 0 at the end, -errno to undo all
+ * @numbered: its number and serial are known, it is not durable yet; may be NULL.
+ *	Return: 0, -errno to undo all
+ */
+struct store_source {
+	int (*next)(void *context, struct device_record **record);
+	int (*numbered)(void *context, const struct device_record *record);
+	void *context;
+};
+
+/**
+ * store_add_each() - store_add() of any number of devices, none of which is kept in memory
+ *
+ * What has not been written to the disk yet takes half a gigabyte at most (LMDB's dirty pages).
+ * Neither function may use the store.
+ * Return: how many were added, or as store_add(), or what @source returned.
+ */
+int64_t store_add_each(struct store *store, const struct store_source *source);
+
 /** store_remove() - the device and all bindings that name it; durable when it returns.
  * Return: 0, -ENOENT, -EIO. */
 int store_remove(struct store *store, const char *id, struct device_record *removed);
@@ -193,6 +215,22 @@ const char *device_id(const struct device *device);
  * Return: 0, -EEXIST, -ENOSPC.
  */
 int registry_add(struct registry *registry, const struct device_record *record);
+
+/**
+ * registry_stage() - put a device where it belongs, found by nobody yet. Control thread only.
+ *
+ * For devices that are being stored: a table that cannot hold them says so before they are durable.
+ * Its id must be known neither here nor in the store. registry_publish() or registry_unstage() has
+ * to follow before anything else is added.
+ * Return: 0, -ENOSPC, -EEXIST (its number is taken), -ENOMEM.
+ */
+int registry_stage(struct registry *registry, const struct device_record *record);
+
+/** registry_publish() - all that were staged are found from now on. */
+void registry_publish(struct registry *registry);
+
+/** registry_unstage() - none of those that were staged is there any more. */
+void registry_unstage(struct registry *registry);
 
 /**
  * registry_remove() - workers no longer find it. Control thread only.

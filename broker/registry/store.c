@@ -106,11 +106,11 @@ int64_t store_epoch_next(struct store *store)
 
 /**
  * struct adding - devices that are added, and the numbers of the next one
+ * @current: devices added so far
  * @freed: there may be freed numbers left; they go first
  */
 struct adding {
-	struct device_record *records;
-	size_t count;
+	const struct store_source *source;
 	size_t current;
 	uint64_t present;
 	bool freed;
@@ -180,6 +180,22 @@ static int add_one(
 	return rc;
 }
 
+static int add_each(struct store *store, MDB_txn *txn, struct adding *adding)
+{
+	const struct store_source *source = adding->source;
+	struct device_record *record;
+	int rc;
+
+	for (; (rc = source->next(source->context, &record)) == 1; adding->current++) {
+		rc = add_one(store, txn, adding, record);
+		if (rc == 0 && source->numbered)
+			rc = source->numbered(source->context, record);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
 static int64_t add_all(struct store *store, MDB_txn *txn, void *context)
 {
 	struct adding *adding = context;
@@ -191,24 +207,46 @@ static int64_t add_all(struct store *store, MDB_txn *txn, void *context)
 		rc = value_get(store, txn, next_serial, &adding->serial);
 	if (rc == 0)
 		rc = store_result(store, mdb_cursor_open(txn, store->freed, &store->cursor));
-	for (size_t i = 0; i < adding->count && rc == 0; i++) {
-		adding->current = i;
-		rc = add_one(store, txn, adding, &adding->records[i]);
-	}
+	if (rc == 0)
+		rc = add_each(store, txn, adding);
 	if (rc == 0)
 		rc = value_put(store, txn, next_number, adding->number);
 	if (rc == 0)
 		rc = value_put(store, txn, next_serial, adding->serial);
-	return rc;
+	return rc < 0 ? rc : (int64_t)adding->current;
+}
+
+int64_t store_add_each(struct store *store, const struct store_source *source)
+{
+	struct adding adding = {.source = source, .freed = true};
+
+	return store_run(store, 0, add_all, &adding);
+}
+
+/** struct rows - records of an array */
+struct rows {
+	struct device_record *records;
+	size_t count, taken;
+};
+
+static int next_of_rows(void *context, struct device_record **record)
+{
+	struct rows *rows = context;
+
+	if (rows->taken == rows->count)
+		return 0;
+	*record = &rows->records[rows->taken++];
+	return 1;
 }
 
 int store_add(struct store *store, struct device_record *records, size_t count, size_t *failed)
 {
-	struct adding adding = {.records = records, .count = count, .freed = true};
-	const int rc = (int)store_run(store, 0, add_all, &adding);
+	struct rows rows = {.records = records, .count = count};
+	const struct store_source source = {.next = next_of_rows, .context = &rows};
+	const int64_t rc = store_add_each(store, &source);
 
-	*failed = rc < 0 ? adding.current : 0;
-	return rc;
+	*failed = rc < 0 && rows.taken ? rows.taken - 1 : 0;
+	return rc < 0 ? (int)rc : 0;
 }
 
 struct one {

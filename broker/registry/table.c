@@ -28,6 +28,8 @@ _Static_assert(LONG_ID_OFFSET + sizeof(char *) <= DEVICE_ID_INLINE, "it has room
  * @buckets: by hash: number + 1 of the first device, 0: none; a power of two of them
  * @devices: by number; a slot whose id_length is 0 is empty
  * @pins: by number
+ * @staged: number + 1 of the device that was staged last, 0: none; each names the one before it
+ *	by @next
  * @removed: numbers that are no longer found, to be wiped after a grace period
  * @long_bytes: of ids out of line
  *
@@ -42,6 +44,7 @@ struct registry {
 	struct siphash_key key;
 	uint32_t limit;
 	uint32_t count;
+	uint32_t staged;
 	uint64_t first_session;
 	uint64_t grace_periods;
 	size_t long_bytes;
@@ -197,40 +200,99 @@ static bool awaits_grace(const struct registry *registry, uint32_t number)
 	return false;
 }
 
+/* The slot of its number, filled. Return: 0, -EEXIST (its number is taken), -ENOMEM. */
+static int place(struct registry *registry, const struct device_record *record)
+{
+	struct device *device = &registry->devices[record->number];
+
+	return device->id_length != 0 ? -EEXIST : fill(registry, device, record);
+}
+
+/* From now on readers find it. @hash: of its id, which no other device has. */
+static void show(struct registry *registry, struct device *device, uint64_t hash)
+{
+	uint32_t *bucket = bucket_of(registry, hash);
+
+	device->next = *bucket;
+	__atomic_store_n(bucket, device->number + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&device->known, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&registry->count, registry->count + 1, __ATOMIC_RELAXED);
+}
+
 /* @hash: of its id, which no device has. Return: 0, -EEXIST (its number is taken), -ENOMEM. */
 static int insert(struct registry *registry, const struct device_record *record, uint64_t hash)
 {
-	struct device *device = &registry->devices[record->number];
-	uint32_t *bucket = bucket_of(registry, hash);
-	int rc;
+	const int rc = place(registry, record);
 
-	if (device->id_length != 0)
-		return -EEXIST;
-	rc = fill(registry, device, record);
-	if (rc < 0)
-		return rc;
-	device->next = *bucket;
-	__atomic_store_n(bucket, record->number + 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&device->known, true, __ATOMIC_RELEASE);
-	__atomic_store_n(&registry->count, registry->count + 1, __ATOMIC_RELAXED);
+	if (rc == 0)
+		show(registry, &registry->devices[record->number], hash);
+	return rc;
+}
+
+/* Is there room for it? A number that was given again at once is waited for. */
+static int make_room(struct registry *registry, const struct device_record *record)
+{
+	if (record->number >= registry->limit)
+		return -ENOSPC;
+	if (record->id[0] == '\0')
+		return -EINVAL;
+	if (awaits_grace(registry, record->number))
+		registry_reclaim(registry);
 	return 0;
 }
 
 int registry_add(struct registry *registry, const struct device_record *record)
 {
 	const uint32_t length = (uint32_t)strnlen(record->id, DEVICE_ID_MAX);
+	const int rc = make_room(registry, record);
 	uint64_t hash;
 
-	if (record->number >= registry->limit)
-		return -ENOSPC;
-	if (length == 0)
-		return -EINVAL;
-	if (awaits_grace(registry, record->number))
-		registry_reclaim(registry); /* the number was given again at once */
+	if (rc < 0)
+		return rc;
 	hash = registry_hash(registry, record->id, length);
 	if (registry_find_hashed(registry, hash, record->id, length))
 		return -EEXIST;
 	return insert(registry, record, hash);
+}
+
+int registry_stage(struct registry *registry, const struct device_record *record)
+{
+	int rc = make_room(registry, record);
+
+	if (rc == 0)
+		rc = place(registry, record);
+	if (rc < 0)
+		return rc;
+	registry->devices[record->number].next = registry->staged;
+	registry->staged = record->number + 1;
+	return 0;
+}
+
+/* Take the device that was staged last. Return: NULL if there is none. */
+static struct device *unstage_last(struct registry *registry)
+{
+	struct device *device = registry->staged ? &registry->devices[registry->staged - 1] : NULL;
+
+	if (device)
+		registry->staged = device->next;
+	return device;
+}
+
+void registry_publish(struct registry *registry)
+{
+	struct device *device;
+
+	while ((device = unstage_last(registry)))
+		show(registry, device,
+			registry_hash(registry, device_id(device), device->id_length));
+}
+
+void registry_unstage(struct registry *registry)
+{
+	struct device *device;
+
+	while ((device = unstage_last(registry)))
+		wipe(registry, device);
 }
 
 int registry_remove(struct registry *registry, const char *id)

@@ -129,6 +129,10 @@ static void test_device_import(void **state)
 	static const char twice[] = "device_id,pin,bind_password,model,gateway\n"
 				    "e," PIN ",,,\n"
 				    "a," PIN ",,,\n";
+	static const char again[] = "device_id,pin,bind_password,model,gateway\n"
+				    "f," PIN ",,,\n"
+				    "g," PIN ",,,\n\n"
+				    "f," PIN ",,,\n";
 	int fd, pipes[2];
 	json_t *answer;
 
@@ -149,7 +153,11 @@ static void test_device_import(void **state)
 	fd = csv("device_id,pin\n", O_RDONLY);
 	assert_refused(import(fd), "there is no device in it");
 	close(fd);
-	/* all rows or none: neither c nor e is there */
+	fd = csv(again, O_RDONLY);
+	assert_refused(import(fd), "new.csv:5: the device of line 2 stands here again");
+	close(fd);
+	/* all rows or none: nor are those that stood before the bad line, here or in the table */
+	assert_refused(ask("{\"verb\":\"device show\",\"id\":\"f\"}"), "no device \"f\"");
 	answer = ask("{\"verb\":\"device list\"}");
 	assert_int_equal(number_at(answer, "total"), 2);
 	assert_done(answer);
@@ -169,12 +177,46 @@ static void test_device_import(void **state)
 	assert_int_equal(registry_count(fx.view.registry), 2);
 }
 
+/* More rows than there may be devices: the one that is too many is named, none is added. */
+static void test_device_import_too_many(void **state)
+{
+	const unsigned rows = fx.config.limits.devices + 1;
+	char *text = malloc(rows * 64 + 64), says[64];
+	size_t length = (size_t)sprintf(text, "device_id,pin\n");
+	json_t *answer;
+	int fd;
+
+	for (unsigned i = 0; i < rows; i++)
+		length += (size_t)sprintf(text + length, "device-%06u," PIN "\n", i);
+	fixture_start();
+	fd = csv(text, O_RDONLY);
+	snprintf(says, sizeof(says), "new.csv:%u: more than %u devices", rows + 1, rows - 1);
+	assert_refused(import(fd), says);
+	close(fd);
+	answer = ask("{\"verb\":\"device list\"}");
+	assert_int_equal(number_at(answer, "total"), 0);
+	assert_done(answer);
+	/* one less has room, in the store and in the table, where the others were */
+	*strrchr(text, 'd') = '\0';
+	fd = csv(text, O_RDONLY);
+	answer = import(fd);
+	assert_int_equal(number_at(answer, "added"), rows - 1);
+	assert_done(answer);
+	/* whoever gave the file knows how far it is by its offset */
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), strlen(text));
+	close(fd);
+	fixture_stop();
+	assert_int_equal(registry_count(fx.view.registry), rows - 1);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_device_verbs),
 		TEST(test_device_list),
 		TEST(test_device_import),
+		TEST(test_device_import_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

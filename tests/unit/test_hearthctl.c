@@ -46,6 +46,7 @@ static void test_usage(void **state)
 	assert_int_equal(ctl("drain --help"), 1);
 	assert_int_equal(ctl("status --wait 5"), 2);
 	assert_int_equal(ctl("lan-key a"), 2);
+	assert_int_equal(ctl("kick x --quiet"), 2);
 	assert_int_equal(ctl("kick x --follow"), 2);
 	assert_err("this verb does not take --follow");
 }
@@ -116,6 +117,7 @@ static void test_devices(void **state)
 	assert_err("absent.csv cannot be read: No such file");
 	assert_int_equal(ctl("--socket %s device import %s", fx.socket, path), 0);
 	assert_out("added 2500 devices (2501 in all)");
+	assert_string_equal(err, ""); /* no terminal: only what takes long is told of */
 	/* out of a pipe: the first row is there already, so none is added */
 	snprintf(input, sizeof(input), "cat %s | ", path);
 	assert_int_equal(ctl("--socket %s device import -", fx.socket), 1);
@@ -137,6 +139,35 @@ static void test_devices(void **state)
 	json_decref(answer);
 	assert_int_equal(ctl("--socket %s device remove lamp-1", fx.socket), 0);
 	assert_out("removed lamp-1 (2500 in all)");
+}
+
+/* On a terminal (script(1) makes one) the first line is there at once. */
+static void test_import_shows_progress(void **state)
+{
+	char path[96], command[1536], wrote[8192];
+	static const char *const silent[] = {"--quiet", "--json"};
+	FILE *file;
+
+	fixture_start();
+	snprintf(path, sizeof(path), "%s/few.csv", fx.directory);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "device_id,pin\nlamp-1," PIN "\n");
+	assert_int_equal(fclose(file), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(command, sizeof(command),
+			"script -qec '%s --socket %s device import %s %s' /dev/null >%s/out "
+			"</dev/null",
+			program, fx.socket, path, i ? silent[i - 1] : "", fx.directory);
+		assert_int_equal(system(command) == 0, i == 0); /* then it is there already */
+		snprintf(command, sizeof(command), "%s/out", fx.directory);
+		read_file(command, wrote, sizeof(wrote));
+		assert_int_equal(strstr(wrote, "few.csv: 0 % read, ") ||
+					 strstr(wrote, "few.csv: all read, going to the disk, "),
+			i == 0);
+		if (i == 0)
+			assert_non_null(strstr(wrote, "\r\033[Kadded 1 devices (1 in all)"));
+	}
 }
 
 /* Pages are put together in one object. */
@@ -269,6 +300,7 @@ int main(void)
 		TEST(test_no_broker),
 		TEST(test_registry_alone),
 		TEST(test_devices),
+		TEST(test_import_shows_progress),
 		TEST(test_pages),
 		TEST(test_sessions),
 		TEST(test_audit),

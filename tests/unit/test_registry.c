@@ -226,6 +226,49 @@ static void test_add_remove(void **state)
 	free(records);
 }
 
+/* Staged devices have their places, and nobody finds them before they are published. */
+static void test_stage(void **state)
+{
+	struct fixture *f = *state;
+	struct device_record *records = store_some(f, 10), more[30];
+
+	load(f, 40);
+	for (unsigned i = 0; i < 30; i++) {
+		more[i] = device(100 + i);
+		more[i].number = 10 + i;
+		more[i].serial = 11 + i;
+		assert_int_equal(registry_stage(f->registry, &more[i]), 0);
+		assert_int_equal(registry_stage(f->registry, &more[i]), -EEXIST);
+	}
+	records[0].number = 40;
+	assert_int_equal(registry_stage(f->registry, &records[0]), -ENOSPC);
+	records[0].number = 0;
+	assert_int_equal(registry_count(f->registry), 10);
+	for (unsigned i = 0; i < 30; i++) {
+		assert_null(registry_at(f->registry, 10 + i));
+		assert_null(registry_find(f->registry, more[i].id, (uint32_t)strlen(more[i].id)));
+	}
+	/* undone, nothing is left of them: not a PIN, not the memory of a long id */
+	const size_t bytes = registry_bytes(f->registry);
+	registry_unstage(f->registry);
+	assert_true(registry_bytes(f->registry) < bytes);
+	registry_publish(f->registry);
+	assert_int_equal(registry_count(f->registry), 10);
+	for (unsigned i = 0; i < 30; i++) {
+		assert_int_equal(registry_stage(f->registry, &more[i]), 0);
+		assert_null(registry_at(f->registry, 10 + i));
+	}
+	registry_publish(f->registry);
+	assert_int_equal(registry_count(f->registry), 40);
+	for (unsigned i = 0; i < 30; i++)
+		assert_device(f->registry, &more[i]);
+	for (unsigned i = 0; i < 10; i++)
+		assert_device(f->registry, &records[i]);
+	registry_unstage(f->registry); /* none is staged */
+	assert_int_equal(registry_count(f->registry), 40);
+	free(records);
+}
+
 /* More removals than are collected: they wait for their grace period in between. */
 static void test_remove_all(void **state)
 {
@@ -370,6 +413,7 @@ int main(void)
 		row(test_empty),
 		row(test_unknown),
 		row(test_add_remove),
+		row(test_stage),
 		row(test_remove_all),
 		row(test_load_refused),
 		row(test_removal_under_readers),

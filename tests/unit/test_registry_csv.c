@@ -15,11 +15,35 @@
 
 #define PIN "0123456789abcdefABCDEF!#%&/()=?+"
 #define BIND "bindpass"
+#define ROWS_MAX 100001
 
-static struct csv_devices devices;
+/* the rows that were read, and where they began; ROWS_MAX of them */
+static struct {
+	struct device_record *records;
+	uint32_t *lines;
+	size_t count;
+} devices;
 static char error[256];
 
-static int read_bytes(const char *text, size_t length, size_t limit)
+static int read_rows(FILE *file, const char *name)
+{
+	struct csv csv;
+	int rc = csv_begin(&csv, file, name, error, sizeof(error));
+
+	devices.count = 0;
+	for (; rc >= 0; devices.count++) {
+		assert_true(devices.count < ROWS_MAX);
+		rc = csv_next(&csv, &devices.records[devices.count]);
+		if (rc != 1)
+			break;
+		devices.lines[devices.count] = csv.row;
+	}
+	csv_end(&csv);
+	assert_int_equal(csv.field[0], 0);
+	return rc;
+}
+
+static int read_bytes(const char *text, size_t length)
 {
 	FILE *file = fmemopen((void *)(uintptr_t)text, length ? length : 1, "r");
 	int rc;
@@ -29,9 +53,8 @@ static int read_bytes(const char *text, size_t length, size_t limit)
 		file = fopen("/dev/null", "r");
 	}
 	assert_non_null(file);
-	csv_free(&devices);
 	error[0] = '\0';
-	rc = csv_read(file, "devices.csv", limit, &devices, error, sizeof(error));
+	rc = read_rows(file, "devices.csv");
 	fclose(file);
 	/* whatever was wrong, a secret is not shown: no part of 6 characters of the PIN */
 	for (size_t i = 0; i + 6 <= strlen(PIN); i++) {
@@ -48,7 +71,7 @@ static int read_bytes(const char *text, size_t length, size_t limit)
 
 static int read_text(const char *text)
 {
-	return read_bytes(text, strlen(text), 0);
+	return read_bytes(text, strlen(text));
 }
 
 static void assert_refused(const char *text, unsigned line, const char *says)
@@ -152,22 +175,15 @@ static void test_rows(void **state)
 	assert_refused("device_id,pin,model\none," PIN ",\xff\n", 2, "model");
 	/* a row whose columns are swapped would show its PIN if ids were shown */
 	assert_refused("device_id,pin\n" PIN ",one\n", 2, "pin is not 32");
-	assert_refused("device_id,pin\n" PIN "," PIN "\n" PIN "," PIN "\n", 3, "line 2");
-}
-
-static void test_duplicates(void **state)
-{
-	assert_refused("device_id,pin\na," PIN "\nb," PIN "\n\nc," PIN "\nb," PIN "\na," PIN "\n",
-		6, "line 3");
 }
 
 static void test_hostile(void **state)
 {
 	static char longest[5000];
 
-	assert_int_equal(read_bytes("device_id,pin\no\0e," PIN "\n", 18 + 32, 0), -EINVAL);
+	assert_int_equal(read_bytes("device_id,pin\no\0e," PIN "\n", 18 + 32), -EINVAL);
 	assert_non_null(strstr(error, "zero byte"));
-	assert_int_equal(read_bytes("device_id,pin\n\"o\0e\"," PIN "\n", 20 + 32, 0), -EINVAL);
+	assert_int_equal(read_bytes("device_id,pin\n\"o\0e\"," PIN "\n", 20 + 32), -EINVAL);
 	memset(longest, 'a', sizeof(longest) - 1);
 	assert_refused(longest, 1, "too long");
 	memset(longest, '"', sizeof(longest) - 1);
@@ -176,9 +192,6 @@ static void test_hostile(void **state)
 	assert_refused(longest, 1, "unknown column 1");
 	memcpy(longest, "device_id,pin\n", 14);
 	assert_refused(longest, 2, "");
-	assert_int_equal(
-		read_bytes("device_id,pin\na," PIN "\nb," PIN "\n", 14 + 2 * 35, 1), -E2BIG);
-	assert_int_equal(read_bytes("device_id,pin\na," PIN "\nb," PIN "\n", 14 + 2 * 35, 2), 0);
 }
 
 /* A file cut off anywhere, or with any byte changed: refused or read, never worse. */
@@ -191,7 +204,7 @@ static void test_every_damage(void **state)
 
 	for (size_t cut = 0; cut < sizeof(good); cut++) {
 		memcpy(bytes, good, cut);
-		taken += read_bytes(bytes, cut, 0) == 0;
+		taken += read_bytes(bytes, cut) == 0;
 	}
 	/* after a whole header or row, a field that may be empty, or a quote that might be doubled */
 	assert_int_equal(taken, 10);
@@ -200,7 +213,7 @@ static void test_every_damage(void **state)
 			memcpy(bytes, good, sizeof(good));
 			bytes[at] = (char)value;
 			/* errors may not show the PIN; a changed one is still nearly all of it */
-			if (read_bytes(bytes, sizeof(good) - 1, 0) != 0)
+			if (read_bytes(bytes, sizeof(good) - 1) != 0)
 				continue;
 			for (size_t i = 0; i < devices.count; i++)
 				assert_null(device_record_check(&devices.records[i]));
@@ -213,8 +226,7 @@ static void test_directory_as_file(void **state)
 	FILE *file = fopen("/", "r");
 
 	assert_non_null(file);
-	csv_free(&devices);
-	assert_int_equal(csv_read(file, "/", 0, &devices, error, sizeof(error)), -EIO);
+	assert_int_equal(read_rows(file, "/"), -EIO);
 	fclose(file);
 }
 
@@ -226,17 +238,11 @@ static void test_many(void **state)
 
 	for (unsigned i = 0; i < rows; i++)
 		length += (size_t)sprintf(text + length, "%s,device-%06u\n", PIN, i);
-	assert_int_equal(read_bytes(text, length, 0), 0);
+	assert_int_equal(read_bytes(text, length), 0);
 	assert_int_equal(devices.count, rows);
 	assert_string_equal(devices.records[99999].id, "device-099999");
 	assert_int_equal(devices.lines[99999], 100001);
-	/* the last row's number back to the first one's */
-	memcpy(strstr(text, "device-099999"), "device-000000", 13);
-	assert_int_equal(read_bytes(text, length, 0), -EINVAL);
-	assert_non_null(strstr(error, "devices.csv:100001: "));
-	assert_non_null(strstr(error, "line 2 "));
 	free(text);
-	csv_free(&devices);
 }
 
 int main(void)
@@ -248,12 +254,18 @@ int main(void)
 		cmocka_unit_test(test_white_space),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_every_damage),
 		cmocka_unit_test(test_directory_as_file),
 		cmocka_unit_test(test_many),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int rc;
+
+	devices.records = calloc(ROWS_MAX, sizeof(*devices.records));
+	devices.lines = calloc(ROWS_MAX, sizeof(*devices.lines));
+	rc = devices.records && devices.lines ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+	free(devices.records);
+	free(devices.lines);
+	return rc;
 }
