@@ -60,6 +60,7 @@ enum {
 	OPTION_SCENARIO,
 	OPTION_SET,
 	OPTION_FEED,
+	OPTION_BESIDE,
 	OPTION_HISTOGRAMS,
 	OPTION_HELP
 };
@@ -114,6 +115,7 @@ static const struct option long_options[] = {
 	{"scenario", required_argument, NULL, OPTION_SCENARIO},
 	{"set", required_argument, NULL, OPTION_SET},
 	{"feed", required_argument, NULL, OPTION_FEED},
+	{"beside", required_argument, NULL, OPTION_BESIDE},
 	{"histograms", required_argument, NULL, OPTION_HISTOGRAMS},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{NULL, 0, NULL, 0},
@@ -173,6 +175,7 @@ static const struct setting settings[] = {
 	SETTING(OPTION_TIME_SCALE, REAL, time_scale, 0.001, 1000),
 	SETTING(OPTION_SEED, LONG, seed, 0, 4294967295.0),
 	SETTING(OPTION_CPU, SIGNED, cpu, 0, 1023),
+	SETTING(OPTION_BESIDE, SIGNED, instrument.beside, 0, 1023),
 	SETTING(OPTION_QUEUES, UNSIGNED, queues, 1, QUEUES_MAX),
 	SETTING(OPTION_MEMORY, UNSIGNED, megabytes, 32, 1 << 20),
 	SETTING(OPTION_VOICE, UNSIGNED, voice, 0, 100),
@@ -294,7 +297,8 @@ static bool is_scenarios(int option)
 {
 	static const int known[] = {OPTION_VIA, OPTION_ADDRESS, OPTION_GATEWAY, OPTION_CPU,
 		OPTION_MEMORY, OPTION_PAGES, OPTION_CONTROL, OPTION_LOGIN, OPTION_CSV, OPTION_JSON,
-		OPTION_QUIET, OPTION_SCENARIO, OPTION_SET, OPTION_FEED, OPTION_HISTOGRAMS};
+		OPTION_QUIET, OPTION_SCENARIO, OPTION_SET, OPTION_FEED, OPTION_BESIDE,
+		OPTION_HISTOGRAMS};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		if (known[i] == option)
@@ -365,6 +369,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		.time_scale = 1,
 		.merge = 1,
 		.cpu = -1,
+		.instrument.beside = -1,
 		.queues = 1,
 		.commands.late_by = 12,
 		.megabytes = 256};

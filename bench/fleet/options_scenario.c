@@ -29,8 +29,10 @@ int options_scenario(struct options *options, const char *other)
 	struct instrument_options *instrument = &options->instrument;
 
 	if (!instrument->scenario) {
-		if (instrument->sets || instrument->feed || instrument->histograms)
-			return refuse("--set, --feed and --histograms go with --scenario");
+		if (instrument->sets || instrument->feed || instrument->histograms ||
+			instrument->beside >= 0)
+			return refuse("--set, --feed, --beside and --histograms go with "
+				      "--scenario");
 		return 0;
 	}
 	if (other) {

@@ -249,7 +249,10 @@ int instrument_run(const struct instrument_options *options)
 	char error[ERROR];
 	int status = 2;
 
-	run = (struct instrument){.options = options, .out = stdout};
+	run = (struct instrument){.options = options,
+		.out = stdout,
+		.cores = {options->cpu,
+			options->beside < 0 ? options->cpu : (unsigned)options->beside}};
 	if (options->json && !strcmp(options->json, "-"))
 		run.out = stderr;
 	run.summary.scenario = &run.scenario;

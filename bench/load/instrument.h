@@ -14,6 +14,7 @@
  * @login: HOST:PORT; NULL: nothing is run
  * @device, @address, @gateway, @cpu, @megabytes, @pages: as struct wire_dpdk_config; @device NULL:
  *	kernel sockets
+ * @beside: the broker's CPU; negative: not known
  * @feed, @control: NULL: the scenario's. A @feed of "none": the ring is not read
  * @json: where the figures go; @histograms: what the files of percentiles are called before
  *	their "-NAME.hgrm"; NULL: none
@@ -24,6 +25,7 @@ struct instrument_options {
 	unsigned sets;
 	const char *device, *address, *gateway, *pages;
 	unsigned cpu, megabytes;
+	int beside;
 	const char *feed, *control;
 	const char *json, *histograms;
 	bool quiet;

@@ -134,7 +134,9 @@ static void find_lateness(struct outcome *trial, const struct outcome_rules *rul
 	 * long: as little as what may be late otherwise */
 	if ((double)(result->offered - result->sent) > LATE_MOST * (double)result->offered)
 		because(trial, "%" PRIu64 " never sent", result->offered - result->sent);
-	if (trial->offered > 0 && result->rate < OUTCOME_ANSWERED_LEAST * trial->offered)
+	/* what others had of a core is not there for answers: they come behind the trial's end */
+	if (trial->offered > 0 &&
+		result->rate < (OUTCOME_ANSWERED_LEAST - trial->stolen) * trial->offered)
 		because(trial, "answered at %.0f/s only", result->rate);
 }
 
@@ -169,10 +171,15 @@ void outcome_judge(struct outcome *trial, const struct outcome_rules *rules)
 	find_losses(trial, rules);
 	if (!rules->late && !rules->drowns)
 		find_lateness(trial, rules);
-	if (trial->why[0])
-		find_bottleneck(trial);
-	else
+	if (!trial->why[0]) {
 		trial->verdict = SEARCH_PASSED;
+		return;
+	}
+	find_bottleneck(trial);
+	if (!rules->parted)
+		return;
+	trial->verdict = SEARCH_VOID;
+	because(trial, "on CPUs that were not two cores of one cache");
 }
 
 void outcome_free(struct outcome *trial)

@@ -16,7 +16,8 @@ extern const char *const outcome_quantile_names[OUTCOME_QUANTILES];
 
 /** Of the time of a trial, what others may have had of either core. */
 #define OUTCOME_STOLEN_MOST 0.05
-/** Of what was offered, the part that must be answered while it is offered. */
+/** Of what was offered, the part that must be answered while it is offered; less the share of that
+ * time which others had. */
 #define OUTCOME_ANSWERED_LEAST 0.995
 
 /** struct outcome_latency - in ns; @count: answers in it; @plot: [[share, us], ..], closer together
@@ -35,9 +36,10 @@ struct outcome_latency {
  * @kernel: frames travel by system calls, which take their time: some leave late, while the rate is
  *	kept (see struct load_wire)
  * @drowns: more is offered than can be taken: requests get lost, are refused, stay unanswered
+ * @parted: its two CPUs were not cores that share a cache, and now they are
  */
 struct outcome_rules {
-	bool late, ends, drowns, kernel;
+	bool late, ends, drowns, kernel, parted;
 };
 
 /**
@@ -77,7 +79,7 @@ double outcome_busy(const struct load_result *result);
  * outcome_judge() - was it kept, lost, or does it say nothing?
  *
  * Sets @trial's busy, stolen, verdict and why from the rest. A trial is void when others had more
- * than OUTCOME_STOLEN_MOST of a core, whatever else it found - but for wrong answers, events that
+ * than OUTCOME_STOLEN_MOST of a core, or when it fails on cores that were @parted - but for wrong answers, events that
  * came twice and reports that were acknowledged and then lost: those no lack of time explains.
  */
 void outcome_judge(struct outcome *trial, const struct outcome_rules *rules);

@@ -5,6 +5,8 @@
 
 /** Devices looked at for one report, at most: where all are busy it waits. */
 #define TRIES 16
+/** What was due before the end, and a gap of our own held up, leaves soon after it. */
+#define GRACE_NS (20 * MS_NS)
 
 /* xorshift64* (Vigna 2014): which device is next need not be hard to guess. */
 static uint64_t draw(struct load *load)
@@ -201,7 +203,7 @@ bool schedule_turn(struct load *load)
 		return worked;
 	if (run->trial->prepared)
 		return prepared_turn(load) || worked;
-	if (load->now >= run->to)
+	if (load->now >= run->to + (run->next < run->end ? GRACE_NS : 0))
 		return worked;
 	return (run->trial->closed ? closed_loop(load) : open_loop(load)) || worked;
 }

@@ -206,6 +206,10 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		outcome_latency(&clean, &trial->clean);
 		rules.kernel = run->wire->kernel;
 		outcome_judge(trial, &rules);
+		if (trial->verdict == SEARCH_FAILED && cores_wait(&run->cores)) {
+			rules.parted = true;
+			outcome_judge(trial, &rules);
+		}
 	}
 	broker_free(&before);
 	return rc;

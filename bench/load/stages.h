@@ -3,6 +3,7 @@
 /* stages.h - private: a run of a scenario while it lasts */
 #pragma once
 
+#include "cores.h"
 #include "instrument.h"
 #include "summary.h"
 #include "wire.h"
@@ -13,6 +14,7 @@
  * struct instrument - what instrument.c prepares and stages.c does
  * @out: where people read; stderr where standard output is the JSON's
  * @control: of the broker; NULL: its figures stay unknown
+ * @cores: the broker's and ours
  * @heartbeat_s: of the devices; 0: none
  * @second: when the next line about a trial is due; @last: what the one before had counted
  */
@@ -22,6 +24,7 @@ struct instrument {
 	struct load_wire *wire;
 	struct load *load;
 	const char *control, *feed;
+	struct cores cores;
 	unsigned heartbeat_s;
 	struct summary summary;
 	FILE *out;

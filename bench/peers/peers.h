@@ -33,6 +33,7 @@ struct options {
 	size_t key_length;
 	uint8_t subscriber_qos;
 	int server_pid;
+	int beside; /* the server's CPU; negative: not known */
 };
 
 enum connection_state { CONNECTING, HANDSHAKING, GREETING, SUBSCRIBING, READY };

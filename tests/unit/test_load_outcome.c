@@ -107,6 +107,15 @@ static void test_rate_not_kept(void **state)
 	assert_int_equal(trial.verdict, SEARCH_PASSED);
 	trial.result.late = 2;
 	trial.result.rate = 990;
+	/* of what 2 % of the time were taken from the core for, the answers come later */
+	trial.result.stolen_s = 0.04;
+	outcome_judge(&trial, &strict);
+	assert_int_equal(trial.verdict, SEARCH_PASSED);
+	trial.result.rate = 974;
+	outcome_judge(&trial, &strict);
+	assert_string_equal(trial.why, "answered at 974/s only");
+	trial.result.stolen_s = 0;
+	trial.result.rate = 990;
 	outcome_judge(&trial, &kernel);
 	assert_string_equal(trial.why, "answered at 990/s only");
 	outcome_judge(&trial, &strict);
@@ -188,6 +197,26 @@ static void test_stolen(void **state)
 	outcome_judge(&trial, &strict);
 	assert_int_equal(trial.verdict, SEARCH_FAILED);
 	assert_string_equal(trial.why, "1 wrong");
+}
+
+static void test_parted(void **state)
+{
+	const struct outcome_rules parted = {.parted = true};
+	struct outcome trial = kept();
+
+	/* what was kept is kept */
+	outcome_judge(&trial, &parted);
+	assert_int_equal(trial.verdict, SEARCH_PASSED);
+	trial.result.sender_drops = 3;
+	outcome_judge(&trial, &parted);
+	assert_int_equal(trial.verdict, SEARCH_VOID);
+	assert_string_equal(
+		trial.why, "3 not taken by the port, on CPUs that were not two cores of one cache");
+	/* no cache makes an event come twice */
+	trial.result.doubled = 1;
+	outcome_judge(&trial, &parted);
+	assert_int_equal(trial.verdict, SEARCH_FAILED);
+	assert_string_equal(trial.why, "1 came twice");
 }
 
 static void test_bottleneck(void **state)
@@ -314,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_rate_not_kept),
 		cmocka_unit_test(test_acknowledged_and_lost),
 		cmocka_unit_test(test_stolen),
+		cmocka_unit_test(test_parted),
 		cmocka_unit_test(test_bottleneck),
 		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_broker),
