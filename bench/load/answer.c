@@ -167,7 +167,7 @@ static bool is_code(const struct load *load, const struct slot *s, const uint8_t
 
 /* Decode @arrival, of the form that all answers have. Return: false: it has another. */
 static bool decode(struct load *load, const struct arrival *arrival, struct opened *opened,
-	struct aes_job *job)
+	struct secret *secret, struct aes_job *job)
 {
 	const struct device *d = &load->devices[arrival->device];
 	const uint8_t *data = arrival->data;
@@ -186,9 +186,9 @@ static bool decode(struct load *load, const struct arrival *arrival, struct open
 	if (length <= 0 || length % AES_BLOCK)
 		return false;
 	opened->length = (uint32_t)length;
-	/* every request of a device that is under way has its key */
-	*job = (struct aes_job){&load->secrets[slot].schedule, load->secrets[slot].iv, opened->text,
-		opened->text, opened->length};
+	build_key(load, &load->slots[slot], secret);
+	*job = (struct aes_job){
+		&secret->schedule, secret->iv, opened->text, opened->text, opened->length};
 	return true;
 }
 
@@ -311,11 +311,12 @@ static void handle(struct load *load, const struct arrival *arrival, struct open
 static void flush_burst(struct load *load, const struct arrival *arrivals, unsigned count)
 {
 	static struct opened opened[BURST];
+	static struct secret secrets[BURST];
 	struct aes_job jobs[BURST];
 	unsigned job_count = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		job_count += decode(load, &arrivals[i], &opened[i], &jobs[job_count]);
+		job_count += decode(load, &arrivals[i], &opened[i], &secrets[i], &jobs[job_count]);
 	aes_cbc_decrypt(load->aes, jobs, job_count);
 	load->stamp = load_now();
 	for (unsigned i = 0; i < count; i++)

@@ -60,7 +60,7 @@ static unsigned write_text(struct load *load, const struct slot *s, char *out)
 	return text_connect(d->token, digits + 6, s->sequence, out);
 }
 
-static void expand(struct load *load, const struct slot *s, struct secret *secret)
+void build_key(const struct load *load, const struct slot *s, struct secret *secret)
 {
 	const struct device *d = &load->devices[s->device];
 	char pin[IDENTITY_PIN];
@@ -109,6 +109,7 @@ static uint32_t write_frame(const struct load *load, const struct slot *s, const
 
 void build_flush(struct load *load)
 {
+	static struct secret secrets[BURST];
 	struct aes_job jobs[BURST];
 	unsigned count = load->build_count;
 
@@ -116,13 +117,11 @@ void build_flush(struct load *load)
 		return;
 	for (unsigned i = 0; i < count; i++) {
 		struct slot *s = &load->slots[load->builds[i].slot];
-		struct secret *secret = &load->secrets[load->builds[i].slot];
+		struct secret *secret = &secrets[i];
 		uint8_t *plain = load->plain + i * load->stride;
 		unsigned length, whole;
 
-		/* a repeat has its key */
-		if (s->sends == 0)
-			expand(load, s, secret);
+		build_key(load, s, secret);
 		length = write_text(load, s, (char *)plain);
 		whole = padded(length);
 		memset(plain + length, (int)(whole - length), AES_BLOCK);

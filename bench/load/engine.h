@@ -93,7 +93,8 @@ struct slot {
 	bool measured;
 };
 
-/** struct secret - a slot's key, expanded when its request is built and used for its answer */
+/** struct secret - a request's key, expanded: for a burst only. Kept from a request to its answer it
+ * would be six lines of memory for each of thousands under way, which is dearer than expanding it. */
 struct secret {
 	struct aes_schedule schedule;
 	uint8_t iv[16];
@@ -177,7 +178,6 @@ struct load {
 	uint32_t live;
 
 	struct slot *slots;
-	struct secret *secrets;
 	uint32_t *free_slots;
 	uint32_t slot_count, free_count;
 	uint32_t oldest, newest; /* by @sent */
@@ -229,7 +229,8 @@ struct load {
 
 	/* where the cycles go */
 	double tsc_ghz;
-	uint64_t ring_at; /* when an empty ring is looked at more closely */
+	uint64_t ring_next; /* when the ring is looked at, */
+	uint64_t ring_at;   /* and an empty one more closely */
 	uint64_t mark, checked_at_mark;
 	uint64_t turn_cycles[LOAD_PART_COUNT], cycles[LOAD_PART_COUNT], turns;
 	uint64_t gaps, gap_total, gap_longest; /* cycles */
@@ -283,6 +284,9 @@ static inline bool is_prepared(const struct load *load)
 /** build_add() - have a slot's request made and sent with the burst. Return: false: the wire has no
  * room for it now. */
 bool build_add(struct load *load, uint32_t slot);
+
+/** build_key() - the key of a slot's request, and of its answer. */
+void build_key(const struct load *load, const struct slot *s, struct secret *secret);
 
 /** build_flush() - make and send what was added. */
 void build_flush(struct load *load);

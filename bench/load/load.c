@@ -184,11 +184,6 @@ static size_t waiting_bytes(const struct load *load)
 	return load->config.devices * sizeof(struct waiting);
 }
 
-static size_t secret_bytes(const struct load *load)
-{
-	return load->slot_count * sizeof(struct secret);
-}
-
 static bool take_memory(struct load *load)
 {
 	unsigned longest = TEXT_MAX;
@@ -200,7 +195,6 @@ static bool take_memory(struct load *load)
 	load->slot_count = slots_for(&load->config);
 	load->devices = memory_map(device_bytes(load), true);
 	load->waiting = memory_map(waiting_bytes(load), false);
-	load->secrets = memory_map(secret_bytes(load), true);
 	load->slots = calloc(load->slot_count, sizeof(*load->slots));
 	load->free_slots = calloc(load->slot_count, sizeof(*load->free_slots));
 	load->reports = calloc(load->config.sizes, sizeof(*load->reports));
@@ -214,8 +208,8 @@ static bool take_memory(struct load *load)
 	}
 	prepared_init(load);
 	load->aes = aes_burst_new();
-	return load->devices && load->waiting && load->secrets && load->slots && load->free_slots &&
-	       load->reports && load->plain && load->aes;
+	return load->devices && load->waiting && load->slots && load->free_slots && load->reports &&
+	       load->plain && load->aes;
 }
 
 static double measure_tsc(void)
@@ -277,7 +271,7 @@ failed:
 
 size_t load_bytes(const struct load *load)
 {
-	return sizeof(*load) + device_bytes(load) + waiting_bytes(load) + secret_bytes(load) +
+	return sizeof(*load) + device_bytes(load) + waiting_bytes(load) +
 	       load->slot_count * (sizeof(*load->slots) + sizeof(*load->free_slots)) +
 	       load->config.sizes * sizeof(*load->reports) + (size_t)BURST * load->stride;
 }
@@ -318,7 +312,6 @@ void load_free(struct load *load)
 	aes_burst_free(load->aes);
 	memory_unmap(load->devices, device_bytes(load));
 	memory_unmap(load->waiting, waiting_bytes(load));
-	memory_unmap(load->secrets, secret_bytes(load));
 	if (load->frames)
 		memory_unmap(load->frames, (size_t)load->slot_count * FRAME_STRIDE);
 	free(load->frame_lengths);
