@@ -156,6 +156,17 @@ static uint32_t drain_quiet_ms(const struct instrument *run, const struct plan *
 	return run->scenario.transport == SCENARIO_UDP && !repeats ? DRAIN_QUIET_MS : 0;
 }
 
+/* Were the CPUs badly placed in a trial that failed? What they are waited for is no time of the
+ * search's. */
+static bool well_placed_again(struct instrument *run)
+{
+	double waited = run->cores.waited;
+	bool again = cores_wait(&run->cores);
+
+	run->search_until += (uint64_t)((run->cores.waited - waited) * 1e9);
+	return again;
+}
+
 static int make_trial(struct instrument *run, const struct plan *plan, struct outcome *trial)
 {
 	const struct scenario *scenario = &run->scenario;
@@ -206,7 +217,7 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		outcome_latency(&clean, &trial->clean);
 		rules.kernel = run->wire->kernel;
 		outcome_judge(trial, &rules);
-		if (trial->verdict == SEARCH_FAILED && cores_wait(&run->cores)) {
+		if (trial->verdict == SEARCH_FAILED && well_placed_again(run)) {
 			rules.parted = true;
 			outcome_judge(trial, &rules);
 		}
