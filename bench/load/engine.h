@@ -235,6 +235,9 @@ struct load {
 	uint64_t turn_cycles[LOAD_PART_COUNT], cycles[LOAD_PART_COUNT], turns;
 	uint64_t gaps, gap_total, gap_longest; /* cycles */
 	uint64_t gap_end;                      /* ns */
+	/* while what a gap has kept waiting is worked off; when that was over, ns */
+	bool in_wake;
+	uint64_t wake_end;
 	bool worked;
 };
 

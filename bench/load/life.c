@@ -161,7 +161,7 @@ static void take_latency(struct load *load, const struct slot *s)
 
 	if (trial->latency)
 		histogram_add(trial->latency, took);
-	if (trial->latency_clean && s->due >= load->gap_end)
+	if (trial->latency_clean && s->due >= load->wake_end)
 		histogram_add(trial->latency_clean, took);
 }
 

@@ -86,7 +86,8 @@ void load_mark(struct load *load, enum load_part part, unsigned work)
 	load->gap_total += took;
 	if (took > load->gap_longest)
 		load->gap_longest = took;
-	load->gap_end = load_now();
+	load->gap_end = load->wake_end = load_now();
+	load->in_wake = true;
 }
 
 /* An idle turn's cycles are idle ones, whatever looked for work. */
@@ -97,6 +98,24 @@ static void end_turn(struct load *load, bool worked)
 		load->turn_cycles[i] = 0;
 	}
 	load->turns += worked;
+}
+
+/*
+ * What is due right after a gap waits behind all that the gap held up: at half of the full rate for
+ * as long again as the gap took. That wake is over when all that was due has been sent, and what
+ * left first has waited for less than what counts as a gap.
+ */
+static void follow_wake(struct load *load)
+{
+	const struct run *run = &load->run;
+	bool behind = run->on && run->interval > 0 && !run->trial->prepared &&
+		      run->even_at < load->gap_end && load->now < run->to;
+
+	if (!load->in_wake)
+		return;
+	load->wake_end = load->now;
+	load->in_wake = behind || (load->oldest != NO_SLOT &&
+					  load->slots[load->oldest].due + GAP_NS < load->now);
 }
 
 void load_turn(struct load *load)
@@ -115,6 +134,7 @@ void load_turn(struct load *load)
 	load_mark(load, LOAD_PART_ANSWERS, moved);
 	began = life_turn(load);
 	load_mark(load, LOAD_PART_REST, began ? BURST : 0);
+	follow_wake(load);
 	sent = schedule_turn(load);
 	build_flush(load);
 	load_mark(load, LOAD_PART_BUILD, sent || began ? BURST : 0);

@@ -145,8 +145,8 @@ const char *load_wrong_help(enum load_wrong wrong);
  * @quiet_ms: the drain ends also when nothing has come for so long: over UDP what is lost stays
  *	lost; 0: never
  * @latency, @latency_clean: receive ns from intended sending to checked answer; all of them, and
- *	those that no gap of our own touched; of reports (with @heartbeats_only, heartbeats) due in
- *	the measured time. May be NULL.
+ *	those that no gap of our own touched, nor what it had kept waiting; of reports (with
+ *	@heartbeats_only, heartbeats) due in the measured time. May be NULL.
  * @turn: called once a millisecond or so between two turns, for what a scenario does besides
  */
 struct load_trial {
