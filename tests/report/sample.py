@@ -20,7 +20,7 @@ def trial(rate, verdict="passed", share=None, answered=None):
     found = {"purpose": "latency" if share else "bisecting", "rate": rate, "verdict": verdict, "why": "",
              "answered_rate": rate if answered is None else answered, "seconds": 2.0,
              "busy_share": 0.8, "stolen_share": 0.0002, "lost": 0, "heartbeats": 100,
-             "heartbeats_answered": 100, "disconnected": 0, "latency": latency(),
+             "heartbeats_answered": 100, "disconnected": 0, "offline": 0, "latency": latency(),
              "latency_clean": latency(),
              "broker": {"busy_share": 0.97, "cycles_per_request": cycles, "stolen_share": 0.0,
                         "requests": 1000, "stages": dict(STAGES), "counters": {}}}
@@ -38,7 +38,7 @@ def hearth(rate, scale=1.0):
                 trial(rate)]},
             "trials": [trial(rate * 0.5, share=0.5), trial(rate * 0.9, share=0.9)],
             "latency": {share: {"rate": rate, "verdict": "passed", "stolen_share": 0.0002,
-                                "raw": latency(scale), "clean": latency(scale)}
+                                "raw": latency(scale), "clean": dict(latency(scale), count=99500)}
                         for share in ("0.5", "0.9")},
             "broker": {"workers": 1, "sessions": 100000, "memory_bytes": 90e6, "bytes_per_session": 900.0,
                        "memory": {"anonymous": 40e6, "shared": 30e6, "huge_pages": 20e6}}}
