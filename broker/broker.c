@@ -4,6 +4,7 @@
 #include "broker.h"
 
 #include "broker_state.h"
+#include "control/control_ask.h"
 #include "eal.h"
 #include "feed/command_ring.h"
 #include "log/log.h"
@@ -325,12 +326,15 @@ static void say_ready(struct broker *broker)
 	log_info("ready: Mc login on TCP %u, connect on TCP %u and UDP %u; control socket %s",
 		config->mc.login_tcp, config->mc.connect_tcp, config->mc.connect_udp,
 		config->control_socket);
+	if (broker->http)
+		log_info("over HTTP: http://%s/", config->http.listen);
 }
 
 /* ---- the whole ---- */
 
 static int start(struct broker *broker, char **words, char *error, size_t size)
 {
+	const struct config *config = broker->config;
 	int rc;
 
 	broker->random = random_system_new();
@@ -345,7 +349,11 @@ static int start(struct broker *broker, char **words, char *error, size_t size)
 	broker->control = control_open(&broker->view, error, size);
 	if (!broker->control)
 		return -errno;
+	if (config->http.listen && !(broker->http = http_open(config, error, size)))
+		return -errno;
 	if ((rc = start_eal(broker, words, error, size)) ||
+		/* from here on this thread keeps off the workers' CPUs, and so does that one */
+		(broker->http && (rc = http_start(broker->http, broker->control, error, size))) ||
 		(rc = open_ports(broker, error, size)) || (rc = load_registry(broker, error, size)))
 		return rc;
 	clock_init(&broker->clock, eal_tsc_hz());
@@ -384,6 +392,7 @@ struct broker *broker_start(const struct config *config, char **eal_words, char 
 
 void broker_run(struct broker *broker, const volatile bool *stop)
 {
+	http_set_state(broker->http, HTTP_READY);
 	while (!*stop) {
 		control_serve(broker->control, CONTROL_SLICE_MS);
 		clock_set_wall(&broker->clock);
@@ -397,10 +406,14 @@ void broker_run(struct broker *broker, const volatile bool *stop)
 
 void broker_stop(struct broker *broker)
 {
+	http_set_state(broker->http, HTTP_ENDING); /* nobody waits for this thread from here on */
 	__atomic_store_n(&broker->stop, true, __ATOMIC_RELAXED);
 	urcu_qsbr_thread_offline();
 	if (broker->launched)
 		eal_wait();
+	if (broker->control)
+		control_ask_end(broker->control);
+	http_close(broker->http);
 	urcu_qsbr_thread_online();
 	control_close(broker->control);
 	audit_close(broker->audit);

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "control/control.h"
+#include "http/http.h"
 #include "log/audit.h"
 #include "mc/mc_watch.h"
 #include "port.h"
@@ -36,6 +37,7 @@ struct broker {
 	struct binding_table *bindings;
 	struct control *control;
 	struct audit *audit; /* NULL: none is kept */
+	struct http *http; /* NULL: not configured */
 	struct rss rss;
 	struct port *ports[CONFIG_PORTS_MAX];
 	struct worker_mesh *mesh; /* NULL: there is one worker */

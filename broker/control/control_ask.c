@@ -42,11 +42,7 @@ struct control_asks {
 
 static json_t *busy(const char *remedy, const char *error)
 {
-	json_t *refusal = control_refuse(remedy, "%s", error);
-
-	if (refusal)
-		json_object_set_new(refusal, "why", json_string("busy"));
-	return refusal;
+	return control_why("busy", control_refuse(remedy, "%s", error));
 }
 
 struct control_asks *control_asks_new(void)

@@ -12,13 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a program can tell refusals by. */
-static json_t *because(const char *why, json_t *refusal)
-{
-	json_object_set_new(refusal, "why", json_string(why));
-	return refusal;
-}
-
 /* ---- command rings ---- */
 
 /*
@@ -54,7 +47,7 @@ static json_t *registered(struct broker_view *view, unsigned number, uint64_t fi
 static json_t *refuse_ring(int rc, const char *error)
 {
 	if (rc == -EBUSY)
-		return because(
+		return control_why(
 			"busy", control_refuse("end one of them: status lists them", "%s", error));
 	return control_refuse("make room where feed.path lies", "%s", error);
 }
@@ -159,7 +152,7 @@ json_t *control_lan_key(struct control *control, json_t *request, int file)
 	if (answer)
 		return answer;
 	if (!random_good(random))
-		return because(
+		return control_why(
 			"malformed", control_refuse("pass on what the app sent",
 					     "the random is not 16 characters 0-9, A-Z, a-z"));
 	if (!control->aes)
@@ -168,7 +161,7 @@ json_t *control_lan_key(struct control *control, json_t *request, int file)
 		return control_refuse("try again", "no memory for the cipher");
 	rc = store_get(control->view->store, id, &record);
 	if (rc == -ENOENT)
-		return because("no-device",
+		return control_why("no-device",
 			control_refuse("hearthctl device list shows those that are provisioned",
 				"no device \"%s\"", id));
 	if (rc < 0)

@@ -23,6 +23,13 @@ json_t *control_refuse(const char *remedy, const char *format, ...)
 	return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error, "remedy", remedy);
 }
 
+json_t *control_why(const char *why, json_t *refusal)
+{
+	if (refusal)
+		json_object_set_new(refusal, "why", json_string(why));
+	return refusal;
+}
+
 json_t *control_unpack(json_t *request, const char *format, ...)
 {
 	va_list arguments;

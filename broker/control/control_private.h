@@ -90,6 +90,9 @@ struct control {
 json_t *control_refuse(const char *remedy, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/** control_why() - a refusal with its kind beside it, for programs: "busy", "unknown", ... */
+json_t *control_why(const char *why, json_t *refusal);
+
 /** control_unpack() - a request's members: json_unpack_ex() that takes no others.
  * Return: NULL if they fit, else the refusal. */
 json_t *control_unpack(json_t *request, const char *format, ...);

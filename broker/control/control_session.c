@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -131,8 +132,9 @@ json_t *control_session(struct control *control, json_t *request, int file)
 		return refusal;
 	device = registry_find(view->registry, id, (uint32_t)strlen(id));
 	if (!device)
-		return control_refuse("hearthctl device list shows those that are provisioned",
-			"no device \"%s\"", id);
+		return control_why("unknown",
+			control_refuse("hearthctl device list shows those that are provisioned",
+				"no device \"%s\"", id));
 	if (peek_of(view, device, load(&device->live), &turn))
 		live = session_json(view, device, &turn);
 	if (peek_of(view, device, load(&device->login), &turn))
@@ -141,8 +143,9 @@ json_t *control_session(struct control *control, json_t *request, int file)
 		json_object_set_new(live, "subdevices", control_subdevices(view, device));
 	held = held_json(view, device);
 	if (!live && !login && !held)
-		return control_refuse("wait until it logs in",
-			"device \"%s\" is provisioned but has no session", id);
+		return control_why(
+			"offline", control_refuse("wait until it logs in",
+					   "device \"%s\" is provisioned but has no session", id));
 	return json_pack(
 		"{s:b, s:o*, s:o*, s:o*}", "ok", 1, "session", live, "login", login, "held", held);
 }
@@ -161,17 +164,40 @@ static json_t *listed(struct broker_view *view, uint32_t index)
 	return session_json(view, device, &turn);
 }
 
+/* Where to go on: "@N" as an answer's "after" gave it, which holds whatever ends meanwhile, or behind
+ * the session of a device. */
+static json_t *behind(const struct broker_view *view, const char *after, json_int_t *from)
+{
+	struct session_turn turn;
+	struct device *device;
+	char *end;
+
+	if (after[0] == '@') {
+		*from = (json_int_t)strtoul(after + 1, &end, 10);
+		return *end || !after[1] ? control_refuse("give the \"after\" of the last answer",
+						   "there is no place \"%s\"", after)
+					 : NULL;
+	}
+	device = registry_find(view->registry, after, (uint32_t)strlen(after));
+	if (!device || !peek_of(view, device, load(&device->live), &turn))
+		return control_why("gone",
+			control_refuse("give the \"after\" of the last answer, or begin again",
+				"device \"%s\" has no session to go on from", after));
+	*from = (json_int_t)turn.index + 1;
+	return NULL;
+}
+
 json_t *control_sessions(struct control *control, json_t *request, int file)
 {
 	struct broker_view *view = control->view;
 	uint32_t entries = session_entries(view->table, NULL), looked = 0, index;
 	json_int_t limit = 100, from = 0;
 	json_t *refusal, *sessions;
-	const char *verb;
+	const char *verb, *after = NULL;
 
-	refusal = control_unpack(
-		request, "{s:s, s?I, s?I}", "verb", &verb, "limit", &limit, "from", &from);
-	if (refusal)
+	refusal = control_unpack(request, "{s:s, s?I, s?I, s?s}", "verb", &verb, "limit", &limit,
+		"from", &from, "after", &after);
+	if (refusal || (after && (refusal = behind(view, after, &from))))
 		return refusal;
 	if (limit < 1 || limit > SESSIONS_MAX || from < 0)
 		return control_refuse("ask for fewer, then go on from \"next\"",
@@ -187,8 +213,9 @@ json_t *control_sessions(struct control *control, json_t *request, int file)
 		if (looked % 4096 == 0)
 			urcu_qsbr_quiescent_state(); /* no pointer is held between entries */
 	}
-	return json_pack("{s:b, s:o, s:o}", "ok", 1, "sessions", sessions, "next",
-		index < entries ? json_integer((json_int_t)index) : json_null());
+	return json_pack("{s:b, s:o, s:o, s:o}", "ok", 1, "sessions", sessions, "next",
+		index < entries ? json_integer((json_int_t)index) : json_null(), "after",
+		index < entries ? json_sprintf("@%u", index) : json_null());
 }
 
 json_t *control_kick(struct control *control, json_t *request, int file)
@@ -205,16 +232,18 @@ json_t *control_kick(struct control *control, json_t *request, int file)
 		return refusal;
 	device = registry_find(view->registry, id, (uint32_t)strlen(id));
 	if (!device)
-		return control_refuse("hearthctl device list shows those that are provisioned",
-			"no device \"%s\"", id);
+		return control_why("unknown",
+			control_refuse("hearthctl device list shows those that are provisioned",
+				"no device \"%s\"", id));
 	if (!peek_of(view, device, load(&device->live), &turn) || turn.state != SESSION_LIVE)
-		return control_refuse(
-			"there is nothing to end", "device \"%s\" is not connected", id);
+		return control_why("offline", control_refuse("there is nothing to end",
+						      "device \"%s\" is not connected", id));
 	rc = view->control(view, CONTROL_KICK, control_handle(view->table, &turn));
 	if (rc < 0)
-		return control_refuse("try again in a moment",
-			"the worker that owns the session of \"%s\" takes no more requests now "
-			"(%s)",
-			id, strerror(-rc));
+		return control_why(
+			"busy", control_refuse("try again in a moment",
+					"the worker that owns the session of \"%s\" takes no more "
+					"requests now (%s)",
+					id, strerror(-rc)));
 	return json_pack("{s:b, s:s, s:I}", "ok", 1, "id", id, "session", (json_int_t)turn.number);
 }
