@@ -14,7 +14,8 @@ fi
 
 PACKAGES_BUILD=(meson ninja-build gcc libc6-dev pkg-config libdpdk-dev libmbedtls-dev liburcu-dev liblmdb-dev
 	libyaml-dev libjansson-dev libmicrohttpd-dev libcmocka-dev libipsec-mb-dev libsqlite3-dev iproute2 util-linux python3)
-PACKAGES_CHECK=(clang clang-format libclang-rt-14-dev liblwip-dev dpdk-dev python3-pytest python3-pytest-xdist python3-cryptography
+PACKAGES_CHECK=(clang clang-format libclang-rt-14-dev liblwip-dev dpdk-dev python3-pytest python3-pytest-xdist python3-cryptography python3-selenium
+	chromium chromium-driver fonts-wqy-microhei
 	strace ethtool iputils-ping)
 PACKAGES_PEERS=(redis-server mosquitto)
 PACKAGES_FULL=(valgrind) # of a full benchmark: instructions are counted

@@ -163,6 +163,7 @@ void control_close(struct control *control)
 		return;
 	if (control->asks)
 		control_ask_end(control);
+	control_watch_end(control);
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		client_close(control, &control->clients[i]);
 	if (control->listener >= 0)
@@ -262,6 +263,7 @@ void control_serve(struct control *control, unsigned milliseconds)
 
 		/* the first sample is taken here: control_open() may come before the workers */
 		control_sample(control, now);
+		control_watch(control, now);
 		until = control->now.us + SAMPLE_US;
 		if (until > end)
 			until = end;

@@ -63,11 +63,15 @@ struct control_client {
 	uint64_t lines_lost;
 };
 
+/* Samples of one every five seconds: a minute. */
+#define CONTROL_SAMPLES 13
+
 /**
  * struct control
  * @answer_file: descriptor that a verb wants to go with its answer, -1 if none
  * @aes: made when it is needed first
  * @asks: requests of other threads
+ * @samples: figures of the last minute, the newest first, for what has grown; @sampled: when, us
  */
 struct control {
 	struct broker_view *view;
@@ -75,6 +79,8 @@ struct control {
 	int answer_file;
 	struct aes_burst *aes;
 	struct control_asks *asks;
+	json_t *samples[CONTROL_SAMPLES];
+	uint64_t sampled;
 	char *path;
 	dev_t device; /* of the socket file, so that only our own is removed */
 	ino_t inode;
@@ -196,6 +202,13 @@ void control_follow_end(struct control *control, struct control_client *client);
 
 /** control_sample() - take a sample for the rates if a second has passed (control_rates.c) */
 void control_sample(struct control *control, uint64_t us);
+
+/** control_watch() - every five seconds: what problems are found by (control_problems.c) */
+void control_watch(struct control *control, uint64_t us);
+void control_watch_end(struct control *control);
+
+/** control_problems() - add "state", "problems" and "loss" to an answer of status. */
+void control_problems(struct control *control, json_t *status);
 
 /** control_rates() - growth per second between two samples. */
 json_t *control_rates(const struct rate_sample *from, const struct rate_sample *to);

@@ -297,5 +297,7 @@ json_t *control_status(struct control *control, json_t *request, int file)
 		json_object_set_new(answer, "help", counters_json(view, 0, true));
 		json_object_set_new(answer, "pools_help", pools_json(view, 0, true));
 	}
+	if (answer)
+		control_problems(control, answer);
 	return answer;
 }

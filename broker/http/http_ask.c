@@ -84,6 +84,22 @@ const json_t *http_status(struct http_request *request, json_t **why)
 	return answer;
 }
 
+json_t *http_history(struct http_request *request)
+{
+	struct http *http = request->http;
+	uint64_t now = http_clock_ms();
+	json_t *answer;
+
+	if (!http->history || now - http->history_ms >= STATUS_MS) {
+		answer = http_ask(
+			request, json_pack("{s:s, s:i}", "verb", "history", "seconds", 900));
+		json_decref(http->history);
+		http->history = answer;
+		http->history_ms = now;
+	}
+	return json_incref(http->history);
+}
+
 unsigned http_status_code(const json_t *answer)
 {
 	static const struct {

@@ -40,6 +40,7 @@ struct http_connection {
  * struct http
  * @lock: of @token and @actions, which a reload changes
  * @status, @status_ms: the document that everybody is shown for a second, and when it was made
+ * @history, @history_ms: likewise
  * @silent_until_ms: the control thread did not answer; nobody is made to wait for it until then
  */
 struct http {
@@ -56,8 +57,8 @@ struct http {
 	struct MHD_Daemon *daemon;
 	pthread_t thread;
 	bool running, stop;
-	json_t *status;
-	uint64_t status_ms, silent_until_ms;
+	json_t *status, *history;
+	uint64_t status_ms, history_ms, silent_until_ms;
 	struct http_connection connections[HTTP_CONNECTIONS_MAX];
 };
 
@@ -111,6 +112,9 @@ json_t *http_ask(struct http_request *request, json_t *verb);
 /** http_status() - the document of figures, a second old at most; borrowed until the next call.
  * NULL: there is none, and *@refusal, the caller's, says why. */
 const json_t *http_status(struct http_request *request, json_t **refusal);
+
+/** http_history() - answer of the verb history, a second old at most; the caller's. NULL: none */
+json_t *http_history(struct http_request *request);
 
 /** http_status_code() - of a refusal's kind */
 unsigned http_status_code(const json_t *refusal);

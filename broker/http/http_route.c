@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* http_route.c - who may ask for what, and where it is answered */
-#include "http/http_private.h"
+#include "http/page.h"
 
 #include <string.h>
 
@@ -97,6 +97,7 @@ enum MHD_Result http_route(struct http_request *request)
 {
 	struct http *http = request->http;
 	bool post = !strcmp(request->method, "POST");
+	enum MHD_Result rc;
 
 	if (!guard_host(header(request, "Host"), &http->address, http->port, http->host_name))
 		return http_error(request, MHD_HTTP_MISDIRECTED_REQUEST,
@@ -115,6 +116,10 @@ enum MHD_Result http_route(struct http_request *request)
 			"the token is missing or wrong");
 	if (!strncmp(request->path, "/api/v1/", 8))
 		return http_api(request, request->path + 8);
+	if (post && is(request, "/device/kick"))
+		return page_kick(request);
+	if (!post && page_serve(request, &rc))
+		return rc;
 	return http_error(request, post ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
-		"see /api/v1/status, /metrics, /healthz, /readyz", "there is nothing here");
+		"see /, /api/v1/status, /healthz, /readyz", "there is nothing here");
 }

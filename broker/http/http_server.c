@@ -452,6 +452,7 @@ void http_close(struct http *http)
 	if (http->stop_event >= 0)
 		close(http->stop_event);
 	json_decref(http->status);
+	json_decref(http->history);
 	explicit_bzero(http->token, sizeof(http->token));
 	pthread_mutex_destroy(&http->lock);
 	free(http);
