@@ -37,7 +37,7 @@ struct broker {
 	struct binding_table *bindings;
 	struct control *control;
 	struct audit *audit; /* NULL: none is kept */
-	struct http *http; /* NULL: not configured */
+	struct http *http;   /* NULL: not configured */
 	struct rss rss;
 	struct port *ports[CONFIG_PORTS_MAX];
 	struct worker_mesh *mesh; /* NULL: there is one worker */

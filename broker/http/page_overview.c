@@ -27,7 +27,7 @@ static void state(struct page *page)
 	const char *name = page_string(page->status, "state");
 	enum page_text word = TEXT_GOOD;
 
-	if (page->request->http->state == HTTP_DRAINING) {
+	if (__atomic_load_n(&page->request->http->state, __ATOMIC_ACQUIRE) == HTTP_DRAINING) {
 		name = "attention";
 		word = TEXT_DRAINING;
 	} else if (!strcmp(name, "trouble")) {
