@@ -232,6 +232,7 @@ static int make_workers(struct broker *broker, char *error, size_t size)
 		.commands = broker->commands,
 		.command_pool = broker->command_pool,
 		.huge = eal_uses_huge_pages(),
+		.draining = &broker->view.draining,
 		.tsc_hz = eal_tsc_hz()};
 	struct worker *workers[CONFIG_WORKERS_MAX];
 	uint32_t attached = 0;
@@ -393,8 +394,9 @@ struct broker *broker_start(const struct config *config, char **eal_words, char 
 void broker_run(struct broker *broker, const volatile bool *stop)
 {
 	http_set_state(broker->http, HTTP_READY);
-	while (!*stop) {
+	while (!*stop && !control_drained(broker->control, NULL)) {
 		control_serve(broker->control, CONTROL_SLICE_MS);
+		http_set_state(broker->http, broker->view.draining ? HTTP_DRAINING : HTTP_READY);
 		clock_set_wall(&broker->clock);
 		binding_serve(broker->bindings);
 		broker_keep_ids_ahead(broker);
@@ -415,6 +417,8 @@ void broker_stop(struct broker *broker)
 		control_ask_end(broker->control);
 	http_close(broker->http);
 	urcu_qsbr_thread_online();
+	if (broker->control)
+		broker_remove_drained(broker);
 	control_close(broker->control);
 	audit_close(broker->audit);
 	for (unsigned i = 0; i < broker->config->worker_count; i++) {

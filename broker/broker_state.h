@@ -72,6 +72,9 @@ void broker_remove_new_files(struct broker *broker);
 /** broker_open_commands() - attach the command rings of backends that outlived a predecessor */
 int broker_open_commands(struct broker *broker, char *error, size_t size);
 
+/** broker_remove_drained() - workers have ended: after a drain remove what a restart would need */
+void broker_remove_drained(struct broker *broker);
+
 /** broker_keep_commands() - about once a second: rings whose writer has gone, rings given up */
 void broker_keep_commands(struct broker *broker);
 

@@ -90,6 +90,7 @@ struct mc_watch;      /* mc/mc_watch.h */
  * @commands: backends' command rings; NULL: there are none
  * @watch: reconnects and failed logins, shared by all workers; NULL: nobody is watched
  * @pool: commands under way
+ * @draining: the node leaves for good: no session begins any more; NULL: it does not
  * @waiting: messages that wait for their session, see host_keep()
  * @following: a bit for each device that somebody follows, the same throughout a turn
  * @trace: where to tell what they say; may be NULL while @following is 0
@@ -110,11 +111,18 @@ struct host {
 	struct command_worker *pool;
 	struct aes_burst *aes;
 	struct random *random;
+	const bool *draining;
 	unsigned waiting;
 	uint32_t following;
 	struct trace_side *trace;
 	void *context; /* the worker's own */
 };
+
+/** host_draining() - does the node leave for good? */
+static inline bool host_draining(const struct host *host)
+{
+	return host->draining && __atomic_load_n(host->draining, __ATOMIC_ACQUIRE);
+}
 
 /** host_stage() - from here on cycles belong to @stage. */
 void host_stage(struct host *host, enum stage stage);
@@ -188,7 +196,13 @@ void host_look(struct host *host, uint32_t index);
 bool host_committed(struct host *host, session_handle handle, uint32_t count);
 
 /** enum control_op - what the control thread asks a worker to do to a session */
-enum control_op { CONTROL_KICK, CONTROL_REMOVED };
+enum control_op {
+	CONTROL_KICK,
+	CONTROL_REMOVED,
+	CONTROL_SHUTDOWN, /* the node leaves: once no answer of the session's waits for a commit */
+	CONTROL_SHUTDOWN_NOW,
+	CONTROL_OPS
+};
 
 /**
  * struct protocol - a protocol's handlers, all called on the worker's thread

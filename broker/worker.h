@@ -47,6 +47,7 @@ struct worker_mesh;
  * @mesh: what it shares with the others; NULL where there is one
  * @links: one per configured port
  * @tsc_hz: for the stage accounting
+ * @draining: set while no session may begin; may be NULL
  * @trace: where to tell what devices say that operators follow; may be NULL
  */
 struct worker_setup {
@@ -65,6 +66,7 @@ struct worker_setup {
 	struct random *random;
 	bool huge;
 	uint64_t tsc_hz;
+	const bool *draining;
 	struct trace *trace;
 };
 

@@ -275,6 +275,7 @@ struct worker *worker_new(
 		.pool = command_worker(setup->command_pool, setup->number),
 		.aes = aes_burst_new(),
 		.random = setup->random,
+		.draining = setup->draining,
 		.trace = setup->trace ? trace_side(setup->trace, setup->number) : NULL,
 		.context = worker,
 	};

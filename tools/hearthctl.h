@@ -39,6 +39,13 @@ json_t *ctl_request(const struct ctl_target *target, json_t *request, int file, 
  */
 int ctl_send(const char *path, json_t *request, int file, json_t **refusal);
 
+/** ctl_connect() - a connection to a running broker. Return: the descriptor, or -1 and why in
+ * @refusal. */
+int ctl_connect(const char *path, json_t **refusal);
+
+/** ctl_exchange() - send a request on a connection, wait for its answer; as ctl_request(). */
+json_t *ctl_exchange(int fd, json_t *request, unsigned seconds);
+
 /** ctl_print_*() - an answer of a verb as people read it, on standard output. */
 void ctl_print_added(const json_t *answer);
 void ctl_print_imported(const json_t *answer);
@@ -147,6 +154,11 @@ const char *ctl_wrong_audit(const struct ctl_command *command);
 
 /** ctl_run_import() - the verb device import (hearthctl_import.c) */
 json_t *ctl_run_import(const struct ctl_command *command);
+
+/** The verb drain (hearthctl_drain.c) */
+json_t *ctl_run_drain(const struct ctl_command *command);
+void ctl_print_drained(const json_t *answer);
+const char *ctl_wrong_drain(const struct ctl_command *command);
 
 /** ctl_run_send(), ctl_wrong_send() - the verb send (hearthctl_send.c) */
 json_t *ctl_run_send(const struct ctl_command *command);

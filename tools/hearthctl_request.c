@@ -48,8 +48,7 @@ static json_t *refuse_connect(const char *path, int error)
 		strerror(error));
 }
 
-/* A connection to the broker; -1 and a refusal if there is none. */
-static int connect_to(const char *path, json_t **refusal)
+int ctl_connect(const char *path, json_t **refusal)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
@@ -146,48 +145,69 @@ static char *receive_line(int fd, unsigned seconds, size_t *length)
 	return NULL;
 }
 
-int ctl_send(const char *path, json_t *request, int file, json_t **refusal)
+/* Return: false: no memory. */
+static bool send_request(int fd, json_t *request, int file)
 {
-	int fd = connect_to(path, refusal);
+	char *line = json_dumps(request, JSON_COMPACT);
 	size_t length;
-	char *line;
 
-	if (fd < 0)
-		return -1;
-	line = json_dumps(request, JSON_COMPACT);
-	if (!line) {
-		*refusal = ctl_refuse("free some memory", "no memory for the request");
-		close(fd);
-		return -1;
-	}
+	if (!line)
+		return false;
 	length = strlen(line);
 	line[length] = '\n'; /* in the place of its NUL */
 	send_line(fd, line, length + 1, file);
 	explicit_bzero(line, length + 1);
 	free(line);
+	return true;
+}
+
+int ctl_send(const char *path, json_t *request, int file, json_t **refusal)
+{
+	int fd = ctl_connect(path, refusal);
+
+	if (fd < 0)
+		return -1;
+	if (!send_request(fd, request, file)) {
+		*refusal = ctl_refuse("free some memory", "no memory for the request");
+		close(fd);
+		return -1;
+	}
 	return fd;
+}
+
+static json_t *receive_answer(int fd, unsigned seconds)
+{
+	json_t *answer = NULL;
+	size_t length;
+	char *reply = receive_line(fd, seconds, &length);
+
+	if (reply)
+		answer = json_loadb(reply, length, 0, NULL);
+	free(reply);
+	if (json_is_object(answer) && json_is_boolean(json_object_get(answer, "ok")))
+		return answer;
+	json_decref(answer);
+	return ctl_refuse("look at the broker's log; hearthctl and hearthd must be of one version",
+		"the broker gave no answer in %u s", seconds);
+}
+
+json_t *ctl_exchange(int fd, json_t *request, unsigned seconds)
+{
+	if (!send_request(fd, request, -1))
+		return ctl_refuse("free some memory", "no memory for the request");
+	return receive_answer(fd, seconds);
 }
 
 static json_t *ask_broker(const char *path, json_t *request, int file, unsigned seconds)
 {
 	json_t *answer = NULL;
-	size_t length;
-	char *reply;
-	int fd;
+	int fd = ctl_send(path, request, file, &answer);
 
-	fd = ctl_send(path, request, file, &answer);
 	if (fd < 0)
 		return answer;
-	reply = receive_line(fd, seconds, &length);
-	if (reply)
-		answer = json_loadb(reply, length, 0, NULL);
-	free(reply);
+	answer = receive_answer(fd, seconds);
 	close(fd);
-	if (json_is_object(answer) && json_is_boolean(json_object_get(answer, "ok")))
-		return answer;
-	json_decref(answer);
-	return ctl_refuse("look at the broker's log; hearthctl and hearthd must be of one version",
-		"the broker at %s gave no answer in %u s", path, seconds);
+	return answer;
 }
 
 /* Only what makes devices may make a registry. */

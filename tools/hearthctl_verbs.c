@@ -228,7 +228,21 @@ const struct ctl_verb ctl_verbs[] = {
 		2, false, 0, run_lan_key, print_lan_key, NULL},
 	{.words = {"reload", NULL}},
 	{.words = {"config", NULL}},
-	{.words = {"drain", NULL}},
+	{{"drain", NULL}, "[--deadline S | --cancel]",
+		"Takes the node out for good: no login is accepted any more, sessions are ended at "
+		"the\n"
+		"rate of drain.rate (event: offline, shutdown), their tokens are void; then it "
+		"waits "
+		"until\n"
+		"all events are committed, ends the broker and removes what a restart would need. "
+		"Shows\n"
+		"how it goes; it goes on if this ends. --deadline: after S seconds the sessions "
+		"that\n"
+		"are left end at once and nothing else is waited for; ends with 1 if something was "
+		"left.\n"
+		"--cancel: calls it off; sessions that have ended stay ended.",
+		0, false, CTL_BIT(OPTION_DEADLINE) | CTL_BIT(OPTION_CANCEL), ctl_run_drain,
+		ctl_print_drained, ctl_wrong_drain},
 	{.words = {"capture", NULL}},
 	{.words = {"doctor", NULL}},
 	{.words = {"top", NULL}},

@@ -281,6 +281,7 @@ void control_serve(struct control *control, unsigned milliseconds)
 				serve_client(control, &control->clients[i], now);
 		}
 		control_follow_pump(control, now);
+		control_drain_step(control);
 		if (!interrupted && polled[CONTROL_CLIENTS_MAX].revents)
 			accept_clients(control, now);
 		if (!interrupted && polled[CONTROL_CLIENTS_MAX + 1].revents)

@@ -35,6 +35,7 @@ struct broker_view {
 	struct mc_watch *watch; /* NULL: nobody is watched */
 	struct audit *audit;    /* NULL: no audit log is kept */
 	struct trace *trace;    /* what devices say that are followed; NULL: none can be */
+	bool draining;          /* workers let no session begin; written by the control thread */
 	unsigned workers;
 	uint64_t started_unix; /* seconds */
 	const char *memory_line;
@@ -71,6 +72,15 @@ struct control *control_open(struct broker_view *view, char *error, size_t size)
  * waits in here. Also keeps once-a-second figures for rates.
  */
 void control_serve(struct control *control, unsigned milliseconds);
+
+/**
+ * control_drained() - is a drain over, and have those who watch it been told?
+ * @clean: receives whether every session has ended; may be NULL
+ */
+bool control_drained(const struct control *control, bool *clean);
+
+/** control_drain_events() - bytes of events that consumers have not committed. */
+uint64_t control_drain_events(const struct broker_view *view);
 
 /** control_close() - end all clients, remove the socket. NULL is allowed. */
 void control_close(struct control *control);

@@ -30,6 +30,7 @@ static const struct {
 	{"lan-key", control_lan_key},
 	{"follow", control_follow},
 	{"audit", control_audit},
+	{"drain", control_drain},
 	{"send", send_noted},
 };
 

@@ -42,6 +42,8 @@ struct rate_sample {
  * @actor: who it is
  * @ended: it will send no more
  * @closing: close once the output is sent
+ * @watches: it asks how a drain goes
+ * @told: it has been told how it ended
  * @following: slot of the device that it follows plus 1, 0: none
  * @lines: what it has not been sent yet of that; @lines_used bytes
  * @lines_lost: lines that found no room, and that it has not been told of
@@ -56,7 +58,7 @@ struct control_client {
 	int output_file;
 	uint64_t active_us;
 	struct control_actor actor;
-	bool ended, closing;
+	bool ended, closing, watches, told;
 	unsigned following;
 	char *lines;
 	size_t lines_used;
@@ -65,6 +67,35 @@ struct control_client {
 
 /* Samples of one every five seconds: a minute. */
 #define CONTROL_SAMPLES 13
+
+enum drain_state { DRAIN_OFF, DRAIN_SESSIONS, DRAIN_CONNECTIONS, DRAIN_EVENTS, DRAIN_DONE };
+
+/**
+ * struct drain - the node on its way out (control_drain.c)
+ * @began_us, @entered_us: when it began, and when it came into this state
+ * @deadline_us: 0: there is none
+ * @credit, @earned_us: sessions that may be ended now, times a million; when that was worked out
+ * @next, @seen, @passes, @pass_us: the walk through the session table: where it goes on, entries
+ *	that were not free on it, how many there were, when this one began
+ * @ended, @ended_us, @ended_before: sessions ended by all drains of this process, when one was last,
+ *	how many there were before this one
+ * @posted, @taken, @taken_before: requests to workers, those that they have taken, before it began
+ * @sessions_left: at the end
+ * @forced: answers that wait for a commit are not waited for
+ * @hurry: nor is the rate kept
+ * @clean: every session has ended
+ */
+struct drain {
+	enum drain_state state;
+	uint64_t began_us, entered_us, deadline_us;
+	uint64_t credit, earned_us;
+	uint32_t next, seen, passes;
+	uint64_t pass_us;
+	uint64_t ended, ended_us, ended_before;
+	uint64_t posted, taken, taken_before;
+	uint64_t sessions_left;
+	bool forced, hurry, clean;
+};
 
 /**
  * struct control
@@ -86,6 +117,7 @@ struct control {
 	ino_t inode;
 	struct rate_sample start, before, now; /* the last full second is before..now */
 	unsigned followers;
+	struct drain drain;
 	struct control_client *serving; /* whose request is being carried out */
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 };
@@ -117,6 +149,17 @@ char *control_answer(struct control *control, const char *line, size_t length, i
  * @actor: who asks. Return: the answer, the caller's; NULL without memory. */
 json_t *control_answer_object(
 	struct control *control, json_t *request, const struct control_actor *actor);
+
+/* ---- a drain (control_drain.c) ---- */
+
+/** control_drain_step() - do what is due; never waits. */
+void control_drain_step(struct control *control);
+
+/** control_drain_status() - {"state": "off"}, or how it goes. */
+json_t *control_drain_status(struct control *control);
+
+/** control_drain() - begin, ask, call off */
+json_t *control_drain(struct control *control, json_t *request, int file);
 
 /* ---- the audit log (control_audit.c) ---- */
 

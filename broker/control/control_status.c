@@ -290,6 +290,7 @@ json_t *control_status(struct control *control, json_t *request, int file)
 		json_object_set_new(answer, "watch", watch_json(view));
 	if (answer) {
 		json_object_set_new(answer, "bindings", control_bindings(view));
+		json_object_set_new(answer, "drain", control_drain_status(control));
 		json_object_set_new(answer, "audit", control_audit_status(view));
 		json_object_set_new(answer, "log", control_log_status());
 	}

@@ -242,6 +242,8 @@ void mc_connect(struct mc *mc, struct mc_frame *frame)
 		refuse(mc, frame, MC_DROP_VOID);
 	} else if (turn->state != SESSION_LOGIN && !newer(turn, content)) {
 		refuse(mc, frame, MC_DROP_REPLAY);
+	} else if (host_draining(mc->host)) {
+		refuse(mc, frame, MC_DROP_DRAINING);
 	} else if (mc_flap_held(mc, frame, device)) {
 		refuse(mc, frame, MC_DROP_HELD);
 	} else if (!in_time(mc, content)) {

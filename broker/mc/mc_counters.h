@@ -89,6 +89,7 @@
 	X(MC_DROP_BUDGET, "drop_login_budget",                                                     \
 		"right PINs refused: many were wrong, and the device is alive elsewhere")          \
 	X(MC_DROP_HELD, "drop_held", "logins and connects of devices that are held down")          \
+	X(MC_DROP_DRAINING, "drop_draining", "logins and connects refused: the node is drained")   \
 	X(MC_DROP_FULL, "drop_login_full", "logins that found no session entry")                   \
 	X(MC_DROP_TOKEN, "drop_unknown_token", "frames whose token names no session")              \
 	X(MC_DROP_MOVING, "drop_moving", "connects closed: no room to wait for their session")     \

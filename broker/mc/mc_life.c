@@ -346,6 +346,33 @@ bool mc_release(void *state, uint32_t index)
 	return leaves(mc, turn);
 }
 
+/* Has it asked for anything whose answer waits for the consumer's commit? */
+static bool waits(const struct mc *mc, const struct session_turn *turn)
+{
+	const uint32_t newest = turn->progress.count;
+
+	for (uint32_t behind = 0; behind <= 32 && behind < newest; behind++) {
+		if (session_uncommitted(mc->host->table, turn->index, newest - behind))
+			return true;
+	}
+	return false;
+}
+
+static enum hearth_reason reason_of(enum control_op op)
+{
+	switch (op) {
+	case CONTROL_KICK:
+		return HEARTH_KICKED;
+	case CONTROL_REMOVED:
+		return HEARTH_REMOVED;
+	case CONTROL_SHUTDOWN:
+	case CONTROL_SHUTDOWN_NOW:
+	case CONTROL_OPS:
+		break;
+	}
+	return HEARTH_SHUTDOWN;
+}
+
 void mc_control(void *state, enum control_op op, session_handle handle)
 {
 	struct mc *mc = state;
@@ -354,9 +381,11 @@ void mc_control(void *state, enum control_op op, session_handle handle)
 
 	if (!turn)
 		return;
+	if (op == CONTROL_SHUTDOWN && turn->state == SESSION_LIVE && mc->commits && waits(mc, turn))
+		return; /* the control thread asks again */
 	device = mc_device(mc, turn);
 	if (turn->state == SESSION_LIVE)
-		mc_end_close(mc, turn, device, op == CONTROL_KICK ? HEARTH_KICKED : HEARTH_REMOVED);
+		mc_end_close(mc, turn, device, reason_of(op));
 	else if (turn->state != SESSION_FREE)
 		mc_void(mc, turn, device);
 }

@@ -78,6 +78,10 @@ void mc_login(struct mc *mc, struct mc_frame *frame)
 		refuse(mc, frame, frame->fault - 1);
 		return;
 	}
+	if (host_draining(host)) {
+		refuse(mc, frame, MC_DROP_DRAINING);
+		return;
+	}
 	if (mc_flap_held(mc, frame, device)) {
 		refuse(mc, frame, MC_DROP_HELD);
 		return;

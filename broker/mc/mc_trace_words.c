@@ -257,6 +257,8 @@ const char *mc_trace_words(unsigned what, uint32_t code)
 		       "another address";
 	case MC_DROP_HELD:
 		return "the device is held down, it reconnected too often";
+	case MC_DROP_DRAINING:
+		return "the node leaves: it takes no device any more";
 	case MC_DROP_TURN:
 		return "too many sessions in one turn";
 	}

@@ -32,6 +32,7 @@ COUNTER_TABLE(stage_info, STAGES);
 #define FAKE_COUNTERS(X)                                                                           \
 	X(FAKE_FRAMES, "rx_frames", "frames received")                                             \
 	X(FAKE_LOGINS, "logins", "logins answered")                                                \
+	X(FAKE_MAIL, "mail", "requests taken")                                                     \
 	X(FAKE_DROP, "drop_padding", "frames whose padding is wrong")                              \
 	X(FAKE_FULL, "table_full", "frames that found no room")
 COUNTER_ENUM(fake_counter, FAKE_COUNTERS, FAKE_COUNTER_COUNT);
@@ -52,7 +53,7 @@ static struct fixture {
 	pthread_t server, worker;
 	bool running, stop, stuck;
 	struct mailbox mail[WORKERS];
-	unsigned ended[2], named;
+	unsigned ended[CONTROL_OPS], named;
 	uint64_t counters[WORKERS][FAKE_COUNTER_COUNT];
 	struct {
 		uint8_t key[SESSION_KEY_BYTES];
@@ -137,6 +138,12 @@ static void worker_end(unsigned number, struct mail mail)
 	__atomic_fetch_add(&fx.ended[mail.op], 1, __ATOMIC_RELAXED);
 }
 
+static void take(unsigned number, struct mail mail)
+{
+	worker_end(number, mail);
+	counter_add(&fx.counters[number][FAKE_MAIL], 1);
+}
+
 static void *worker_main(void *context)
 {
 	struct mail mail;
@@ -146,7 +153,7 @@ static void *worker_main(void *context)
 		for (unsigned i = 0; i < WORKERS; i++) {
 			if (!__atomic_load_n(&fx.stuck, __ATOMIC_RELAXED) &&
 				mailbox_take(&fx.mail[i], &mail))
-				worker_end(i, mail);
+				take(i, mail);
 		}
 		urcu_qsbr_thread_offline();
 		usleep(300);

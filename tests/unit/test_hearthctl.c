@@ -41,9 +41,11 @@ static void test_usage(void **state)
 	assert_int_equal(ctl("kick x --event 0-16"), 2);
 	assert_int_equal(ctl("send x"), 2);
 	assert_err("something is missing after send");
-	assert_int_equal(ctl("drain --deadline 5"), 1);
-	assert_err("drain is not available in this version");
-	assert_int_equal(ctl("drain --help"), 1);
+	assert_int_equal(ctl("drain --deadline soon"), 2);
+	assert_int_equal(ctl("drain --deadline 5 --cancel"), 2);
+	assert_int_equal(ctl("drain --help"), 0);
+	assert_int_equal(ctl("top"), 1);
+	assert_err("top is not available in this version");
 	assert_int_equal(ctl("status --wait 5"), 2);
 	assert_int_equal(ctl("lan-key a"), 2);
 	assert_int_equal(ctl("kick x --quiet"), 2);

@@ -347,6 +347,41 @@ static void answer_finds_its_connection_closed(void **state)
 	expect_event(w, &b, HEARTH_OFFLINE, HEARTH_KICKED);
 }
 
+/* A node that leaves ends a session once what its device asked is answered; or at once. */
+static void session_that_waits_for_a_commit_is_ended_behind_it(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+	session_handle handle = 0;
+
+	live_udp(w, &a, 1);
+	report(w, &a, 2006);
+	for (unsigned i = 0; i < 3; i++) {
+		struct session_turn turn = entry_now(w, &a);
+
+		handle = session_handle_of(w->host.sessions, &turn);
+		mc_protocol.control(w->mc, CONTROL_SHUTDOWN, handle);
+		world_turn(w);
+		expect_silence(w);
+		assert_int_equal(entry_now(w, &a).state, SESSION_LIVE);
+	}
+	expect_event(w, &a, HEARTH_UPLINK, 2006);
+	world_turn(w);
+	expect_answer(w, &a, 2007, 0);
+	mc_protocol.control(w->mc, CONTROL_SHUTDOWN, handle);
+	world_turn(w);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_SHUTDOWN);
+
+	live_udp(w, &a, 1);
+	report(w, &a, 2006);
+	struct session_turn turn = entry_now(w, &a);
+	mc_protocol.control(
+		w->mc, CONTROL_SHUTDOWN_NOW, session_handle_of(w->host.sessions, &turn));
+	world_turn(w);
+	expect_event(w, &a, HEARTH_UPLINK, 2006);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_SHUTDOWN);
+}
+
 /* A consumer that stops: heartbeats go on, reports go unanswered, then are refused at once. It
  * returns: all that was taken is answered, what was refused is taken, nothing is doubled. */
 static void consumer_stops_and_returns(void **state)
@@ -532,6 +567,7 @@ int main(void)
 		TEST(answer_goes_where_the_device_is),
 		TEST(answer_of_a_session_that_has_ended_is_not_sent),
 		TEST(answer_finds_its_connection_closed),
+		TEST(session_that_waits_for_a_commit_is_ended_behind_it),
 		TEST(consumer_stops_and_returns),
 		TEST(room_comes_back_with_the_answer),
 		TEST(what_waits_waits_over_a_restart),

@@ -153,6 +153,49 @@ static void K8_kicked_and_removed_sessions_end_and_their_tokens_are_void(void **
 	assert_int_equal(entry_of(w, &b), SESSION_NONE);
 }
 
+static void node_that_leaves_takes_nobody_and_ends_sessions_by_shutdown(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A, b = SIDE_B;
+	struct frame_text frame;
+	struct session_turn turn;
+	bool draining = false;
+	uint32_t connection;
+
+	live_tcp(w, &a);
+	log_in(w, &b);
+	w->host.draining = &draining;
+	draining = true;
+	/* who is here is served */
+	good_request(w, &a, 2006, 0);
+	expect_event(w, &a, HEARTH_UPLINK, 2006);
+	/* a login, and a connect by a token that was good: as any that fails */
+	connection = tcp_open(w);
+	login_text(&b, now_of(w), &frame);
+	deliver(w, on_login(connection), frame.text, frame.length);
+	expect_silence(w);
+	assert_true(tcp_closed(w, connection));
+	connection = tcp_open(w);
+	send_connect(w, &b, on_tcp(connection), b.sequence, now_of(w));
+	expect_silence(w);
+	assert_true(tcp_closed(w, connection));
+	send_connect(w, &b, on_udp(1), b.sequence, now_of(w));
+	expect_silence(w);
+	assert_int_equal(counted(w, MC_DROP_DRAINING), 3);
+	expect_no_event(w);
+	turn = entry_now(w, &a);
+	mc_protocol.control(w->mc, CONTROL_SHUTDOWN, session_handle_of(w->host.sessions, &turn));
+	world_turn(w);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_SHUTDOWN);
+	assert_true(tcp_closed(w, a.peer.connection));
+	assert_int_equal(entry_of(w, &a), SESSION_NONE);
+	turn = entry_now(w, &b);
+	mc_protocol.control(w->mc, CONTROL_SHUTDOWN, session_handle_of(w->host.sessions, &turn));
+	world_turn(w);
+	assert_int_equal(entry_of(w, &b), SESSION_NONE);
+	expect_no_event(w);
+}
+
 static void session_is_synchronised_4_heartbeats_after_its_latest_report(void **state)
 {
 	struct world *w = *state;
@@ -324,6 +367,7 @@ int main(void)
 		TEST(repeats_and_dropped_frames_are_no_sign_of_life),
 		TEST(errors_that_take_their_number_are_a_sign_of_life),
 		TEST(K8_kicked_and_removed_sessions_end_and_their_tokens_are_void),
+		TEST(node_that_leaves_takes_nobody_and_ends_sessions_by_shutdown),
 		TEST(session_is_synchronised_4_heartbeats_after_its_latest_report),
 		TEST(token_is_void_after_an_end_by_sequence),
 		TEST(session_that_ends_beside_a_newer_login_leaves_no_token),
