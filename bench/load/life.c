@@ -330,6 +330,8 @@ void load_resume(struct load *load, uint32_t device)
 	load->figures.disconnected++;
 	load->logging_in++;
 	d->state = DEVICE_OPENING;
+	/* their answers go to the connection that is left */
+	d->spare = 0;
 	/* its connect may carry the last one's time: then another number makes it the newer one */
 	d->base += d->count + 2;
 	slot = slot_get(load, device, REQUEST_CONNECT, load->now);

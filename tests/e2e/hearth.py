@@ -173,7 +173,7 @@ class Hearth:
         # A poll loop that loses its CPU for a while must not cost datagrams.
         ip("link", "set", self.interface, "txqueuelen", "20000", "up")
 
-    def stop(self, timeout=20):
+    def stop(self, timeout=READY_SECONDS):
         """An orderly end; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
@@ -292,7 +292,7 @@ class Feed:
 
     def stop(self):
         self.process.terminate()
-        status = self.process.wait(10)
+        status = self.process.wait(mcdevice.PATIENCE)
         self.read()
         return status
 
@@ -303,7 +303,7 @@ class Feed:
         self.read()
         self.partial = b""
 
-    def wait_for(self, condition, what="event", seconds=10):
+    def wait_for(self, condition, what="event", seconds=mcdevice.PATIENCE):
         """The first event for which condition holds."""
         seen, end = 0, time.monotonic() + seconds
         while True:
@@ -317,7 +317,7 @@ class Feed:
                     what, seconds, seen, events[-5:]))
             time.sleep(0.02)
 
-    def of(self, device, event=None, code=None, seconds=10):
+    def of(self, device, event=None, code=None, seconds=mcdevice.PATIENCE):
         """The next such event of a device, not taken before."""
         taken = self.__dict__.setdefault("taken", set())
         found = self.wait_for(
@@ -382,7 +382,7 @@ class Fleet:
         print(self.output.read_text()[-3000:])
         return status, json.loads(self.summary_path.read_text())
 
-    def finish(self, timeout=30):
+    def finish(self, timeout=120):
         self.process.terminate()
         return self.wait(timeout)
 

@@ -22,6 +22,13 @@ class Malformed(Exception):
     """Bytes that are no frame, or no content under the key."""
 
 
+# s; how long what must come is waited for. What comes late on a busy machine has come: only a
+# failure takes this long.
+PATIENCE = 30.0
+# s; by UDP a request without an answer for so long goes again.
+REPEAT_AFTER = 5.0
+
+
 class Silence(Exception):
     """Nothing came in time."""
 
@@ -99,7 +106,7 @@ def content(body):
 class Link:
     """One connection or datagram socket, and the frames that come by it."""
 
-    def __init__(self, address, tcp, source=None, timeout=5.0):
+    def __init__(self, address, tcp, source=None, timeout=PATIENCE):
         self.tcp = tcp
         kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -122,7 +129,7 @@ class Link:
     def send(self, raw):
         self.socket.sendall(raw) if self.tcp else self.socket.send(raw)
 
-    def receive(self, timeout=5.0):
+    def receive(self, timeout=PATIENCE):
         """The next whole frame, raw. Silence or Closed if there is none."""
         end = time.monotonic() + timeout
         while True:
@@ -165,6 +172,7 @@ class McDevice:
         self.login_answer = self.connect_answer = None
         self.last = None  # the newest request as sent
         self.platform = []  # requests from the platform that came meanwhile
+        self.repeated = []  # (code, sequence) of answers that may come once more
 
     # -- building
 
@@ -197,7 +205,7 @@ class McDevice:
         body = {name: value for name, value in body.items() if value is not MISSING}
         return frame(1002, encrypt(pin[:16], pin[16:], content(body)), deviceId=self.id)
 
-    def login(self, timeout=5.0, keep_open=False):
+    def login(self, timeout=PATIENCE, keep_open=False):
         """Log in; the answer, checked and remembered."""
         link = Link(self.login_address, True)
         try:
@@ -228,7 +236,7 @@ class McDevice:
         self.link = Link(self.address(host), via == "tcp", source)
         return self.link
 
-    def connect(self, via="tcp", source=None, timeout=5.0, **members):
+    def connect(self, via="tcp", source=None, timeout=PATIENCE, **members):
         """Open and send 1004; the answer."""
         self.open(via, source)
         members.setdefault("devVersion", "001.002.003.004")
@@ -255,18 +263,21 @@ class McDevice:
         self.link.send(self.last)
         return body["sequence"] if "sequence" in body else None
 
-    def receive(self, timeout=5.0):
+    def receive(self, timeout=PATIENCE):
         """(code, body) of the next frame, whatever it is."""
         code, data = parse(self.link.receive(timeout))
         return code, decrypt(self.key, self.key, data)
 
-    def answer_to(self, code, sequence, timeout=5.0):
+    def answer_to(self, code, sequence, timeout=PATIENCE):
         """The answer to a request; platform requests that come first are kept."""
         end = time.monotonic() + timeout
         while True:
             got, body = self.receive(max(0.0, end - time.monotonic()))
             if got in (2001, 2003, 2005, 2015, 2025, 2031):
                 self.platform.append((got, body))
+                continue
+            if (got, body["sequence"]) in self.repeated and body["sequence"] != sequence:
+                self.repeated.remove((got, body["sequence"]))  # each sending may be answered
                 continue
             assert got == code + 1, "answer %d to %d: %r" % (got, code, body)
             assert body["sequence"] == sequence, (body["sequence"], sequence)
@@ -277,14 +288,15 @@ class McDevice:
                 assert "deviceId" in body, body
             return body
 
-    def request(self, code, sequence=None, timeout=5.0, **members):
+    def request(self, code, sequence=None, timeout=PATIENCE, **members):
         """Ask; by UDP twice if need be, as any datagram may be lost."""
         sequence = self.send(code, sequence, **members)
         if not self.link.tcp:
             try:
-                return self.answer_to(code, sequence, timeout / 2)
+                return self.answer_to(code, sequence, min(REPEAT_AFTER, timeout / 2))
             except Silence:
                 self.repeat()
+                self.repeated.append((code + 1, sequence))
         return self.answer_to(code, sequence, timeout)
 
     def repeat(self):
@@ -309,7 +321,7 @@ class McDevice:
                   "time": int(time.time()), **members}
         self.link.send(self.build(code - 1, answer))
 
-    def platform_request(self, timeout=5.0):
+    def platform_request(self, timeout=PATIENCE):
         if self.platform:
             return self.platform.pop(0)
         return self.receive(timeout)
@@ -324,7 +336,7 @@ class McDevice:
             return
         raise AssertionError("unexpected: %r" % got[:80])
 
-    def closed(self, timeout=5.0):
+    def closed(self, timeout=PATIENCE):
         """The peer closes without another byte."""
         try:
             got = self.link.receive(timeout)

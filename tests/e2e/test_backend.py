@@ -36,7 +36,7 @@ class Backend:
 
     def stop(self):
         self.process.terminate()
-        out, err = self.process.communicate(timeout=10)
+        out, err = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, err
         return out, err
 
@@ -53,7 +53,7 @@ class Backend:
         finally:
             database.close()
 
-    def wait(self, query, *values, seconds=10):
+    def wait(self, query, *values, seconds=60):
         """The rows, once there are some."""
         end = time.monotonic() + seconds
         while not (rows := self.rows(query, *values)):

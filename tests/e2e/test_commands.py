@@ -80,7 +80,7 @@ def outcomes(feed, request):
     return [event for event in feed.read() if event.get("request") == request]
 
 
-def outcome(feed, request, seconds=10):
+def outcome(feed, request, seconds=60):
     return feed.wait_for(lambda event: event.get("request") == request,
                          "outcome of request %d" % request, seconds)
 
@@ -89,7 +89,7 @@ def rings(broker):
     return broker.ctl_json("status")["commands"]
 
 
-def wait_until(condition, what, seconds=10):
+def wait_until(condition, what, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, what

@@ -86,7 +86,7 @@ class FileFeed:
         return [json.loads(line) for line in lines]
 
     def wait_for(self, condition):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not condition(self.events() if self.path.exists() else []):
             assert time.monotonic() < end, "it does not come to be in %s" % self.path
             time.sleep(0.05)

@@ -258,7 +258,7 @@ def ordered(tmp_path):
     return run_it
 
 
-def until(condition, seconds=8):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in %s s" % seconds

@@ -58,7 +58,7 @@ class Backend:
         self.feed = self.lib.hearth_feed_open(str(broker.ring).encode(), 0, error, 256)
         assert self.feed, error.value
 
-    def next(self, seconds=5.0):
+    def next(self, seconds=30.0):
         """(record, payload, item) of the next voice request, not committed; or None."""
         item, end = Item(), time.monotonic() + seconds
         while True:
