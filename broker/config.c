@@ -16,7 +16,9 @@
 #define DEVICES_MAX (1 << 28)
 #define SUBDEVICES 65536         /* unless told otherwise, or there are fewer devices */
 #define CONNECTIONS_MAX 16777215 /* a connection's number has 24 bits */
-#define COMMANDS_MAX (1u << 20)  /* COMMAND_BLOCKS_MAX */
+#define CHUNKS_MIN 1024
+#define CHUNKS_MAX (1u << 26)   /* 32 GiB of the smallest */
+#define COMMANDS_MAX (1u << 20) /* COMMAND_BLOCKS_MAX */
 
 static int check_limits(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
@@ -111,6 +113,7 @@ static const struct config_field limits_fields[] = {
 	NUMBER("devices", limits.devices, 1, DEVICES_MAX, "", FIELD_BOUND),
 	NUMBER("sessions", limits.sessions, 1, SESSIONS_MAX, "", FIELD_BOUND),
 	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, "", FIELD_BOUND),
+	NUMBER("chunks", limits.chunks, CHUNKS_MIN, CHUNKS_MAX, "", FIELD_BOUND),
 	NUMBER("pending_logins", limits.pending_logins, 1, SESSIONS_MAX, "", FIELD_BOUND),
 	NUMBER("commands", limits.commands, 64, COMMANDS_MAX, "", FIELD_BOUND),
 	NUMBER("subdevices", limits.subdevices, 1, DEVICES_MAX, "", FIELD_BOUND),

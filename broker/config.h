@@ -57,6 +57,7 @@ struct config {
 	} memory;
 	struct {
 		uint32_t devices, sessions, connections, pending_logins, commands, subdevices;
+		uint32_t chunks; /* of 512 bytes, of all workers; 0: as connections ask for */
 	} limits;
 	unsigned workers[CONFIG_WORKERS_MAX];
 	unsigned worker_count;

@@ -26,18 +26,19 @@ static uint32_t share(uint32_t limit, const struct worker_setup *setup)
 	return (limit + setup->count - 1) / setup->count;
 }
 
-/* Memory follows data in flight: a fraction of the connections has some at any time. */
+/*
+ * Memory follows data in flight: a fraction of the connections has some at any time. Where devices
+ * take long to acknowledge, more of them do, and limits.chunks says how many.
+ */
 static struct chunk_pool_config chunk_config(const struct worker_setup *setup)
 {
-	uint32_t connections = share(setup->config->limits.connections, setup);
+	const uint32_t connections = share(setup->config->limits.connections, setup);
+	const uint32_t given = share(setup->config->limits.chunks, setup);
+	const uint32_t chunks = given ? given : clamp(connections / 4, 8192, 1u << 20);
 
-	return (struct chunk_pool_config){.count =
-						  {
-							  clamp(connections / 4, 8192, 1u << 20),
-							  clamp(connections / 16, 2048, 1u << 18),
-							  clamp(connections / 256, 256, 1u << 14),
-							  clamp(connections / 2048, 64, 1u << 11),
-						  },
+	return (struct chunk_pool_config){
+		.count = {chunks, clamp(chunks / 4, 256, chunks), clamp(chunks / 64, 256, chunks),
+			clamp(chunks / 512, 64, chunks)},
 		.poison = true};
 }
 
@@ -295,7 +296,8 @@ struct worker *worker_new(
 		goto err;
 	return worker;
 err:
-	snprintf(error, size, "worker %u: %s; lower limits.connections or free memory",
+	snprintf(error, size,
+		"worker %u: %s; lower limits.connections or limits.chunks, or free memory",
 		setup->number, strerror(-rc));
 	worker_free(worker);
 	errno = -rc;

@@ -14,6 +14,7 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->limits.subdevices, 65536);
 	assert_int_equal(config->limits.sessions, 100000);
 	assert_int_equal(config->limits.connections, 200000);
+	assert_int_equal(config->limits.chunks, 0); /* as many as the connections ask for */
 	assert_int_equal(config->limits.pending_logins, 20000);
 	assert_int_equal(config->worker_count, 1);
 	assert_int_equal(config->workers[0], 1);
@@ -100,7 +101,7 @@ static void test_every_key(void **state)
 		"\xef\xbb\xbf%YAML 1.1\n---\n"
 		"memory: { mode: no-huge, megabytes: 64 }\n"
 		"limits: { devices: 268435456, sessions: 1073741822, connections: 16777215, "
-		"pending_logins: 1 }\n"
+		"pending_logins: 1, chunks: 67108864 }\n"
 		"workers: [1023]\n"
 		"ports:\n"
 		"  - { device: 0000:03:00.0, addresses: [10.0.0.1/31, 10.1.0.255/16, "
@@ -143,6 +144,7 @@ static void test_every_key(void **state)
 	assert_int_equal(config->limits.sessions, 1073741822);
 	assert_int_equal(config->limits.connections, 16777215);
 	assert_int_equal(config->limits.pending_logins, 1);
+	assert_int_equal(config->limits.chunks, 67108864);
 	assert_int_equal(config->worker_count, 1);
 	assert_int_equal(config->workers[0], 1023);
 	assert_int_equal(config->port_count, 2);

@@ -97,6 +97,9 @@ static const struct {
 	{GOOD "limits: { devices: 0 }\n", 8, "limits.devices is out of range"},
 	{GOOD "limits: { devices: 268435457 }\n", 8, "it must be 1..268435456"},
 	{GOOD "limits: { connections: 16777216 }\n", 8, "it must be 1..16777215"},
+	{GOOD "limits: { chunks: 1023 }\n", 8,
+		"limits.chunks is out of range with \"1023\": it must be 1024..67108864"},
+	{GOOD "limits: { chunks: 67108865 }\n", 8, "limits.chunks is out of range"},
 	{GOOD "limits: { sessions: 1073741824 }\n", 8, "it must be 1..1073741823"},
 	{GOOD "limits:\n  sessions: 1073741823\n  pending_logins: 1\n", 9,
 		"limits.sessions and limits.pending_logins are 1073741824 together: they must stay "

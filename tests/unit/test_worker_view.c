@@ -155,6 +155,23 @@ static void test_pools(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup_new, rig_teardown)
 
+/* As many chunks as limits.chunks says, the larger ones in proportion. */
+static void test_chunks_as_configured(void **state)
+{
+	struct rig *rig = *state;
+	struct worker_setup setup = rig_setup(rig, 0);
+	struct config config = *setup.config;
+	size_t before = worker_bytes(&setup);
+
+	config.limits.chunks = 8192; /* what 1,024 connections have */
+	setup.config = &config;
+	assert_int_equal(worker_bytes(&setup), before);
+	config.limits.chunks = 65536;
+	before += (65536 - 8192) * (512 + 4ull) + (16384 - 2048) * (2048 + 4ull);
+	before += (1024 - 256) * (16384 + 4ull) + (128 - 64) * (67584 + 4ull);
+	assert_int_equal(worker_bytes(&setup), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +179,7 @@ int main(void)
 		TEST(test_every_layer_is_shown),
 		TEST(test_counters_move),
 		TEST(test_pools),
+		TEST(test_chunks_as_configured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
