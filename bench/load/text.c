@@ -121,16 +121,21 @@ static unsigned finish(char *out, char *at, const char digits[10])
 	return (unsigned)(at + 11 - out);
 }
 
-unsigned text_login(const struct identity *identity, uint32_t index, const char digits[10],
-	uint16_t sequence, char *out)
+static char *put_device(
+	char *at, const struct identity *identity, uint32_t index, uint16_t sequence)
 {
-	char *at = out;
-
 	PUT(at, "{\"sequence\":\"");
 	at = put_sequence(at, sequence);
 	PUT(at, "\",\"deviceId\":\"");
 	identity_id(identity, index, at);
-	at += IDENTITY_ID;
+	return at + IDENTITY_ID;
+}
+
+unsigned text_login(const struct identity *identity, uint32_t index, const char digits[10],
+	uint16_t sequence, char *out)
+{
+	char *at = put_device(out, identity, index, sequence);
+
 	PUT(at, "\",\"version\":\"001.000.000.000");
 	return finish(out, at, digits);
 }
@@ -155,13 +160,8 @@ unsigned text_connect(const char token[16], const char digits[10], uint16_t sequ
 unsigned text_bind(const struct identity *identity, uint32_t index, uint32_t about,
 	const char digits[10], uint16_t sequence, char *out)
 {
-	char *at = out;
+	char *at = put_device(out, identity, index, sequence);
 
-	PUT(at, "{\"sequence\":\"");
-	at = put_sequence(at, sequence);
-	PUT(at, "\",\"deviceId\":\"");
-	identity_id(identity, index, at);
-	at += IDENTITY_ID;
 	PUT(at, "\",\"subDeviceId\":\"");
 	identity_id(identity, about, at);
 	at += IDENTITY_ID;

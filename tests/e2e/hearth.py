@@ -427,6 +427,15 @@ def reports_in(events):
             if event["event"] == "uplink" and event["code"] not in UNNUMBERED]
 
 
+def exactly_once(fleet, events):
+    """Every acknowledged report lies in the ring exactly once, and nothing that was not sent.
+    How many reports there are."""
+    reports = collections.Counter(reports_in(events))
+    assert max(reports.values()) == 1
+    assert set(fleet.acknowledged()) <= set(reports) <= set(fleet.sent())
+    return len(reports)
+
+
 def check_feed(events):
     """What must hold for every feed: ids grow per worker, nothing stands under two ids."""
     counts, newest = {}, {}

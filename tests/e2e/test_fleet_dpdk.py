@@ -2,7 +2,6 @@
 # Copyright (c) 2026, the Hearth authors
 """hearth-fleet on a stack of its own: memif to the broker, thousands of sessions, their costs."""
 
-import collections
 import json
 import shutil
 import subprocess
@@ -43,14 +42,6 @@ def provisioned(broker, count, *options, **more):
     return fleet
 
 
-def compare(fleet, events):
-    """Every acknowledged report lies in the ring exactly once, and nothing that was not sent."""
-    reports = collections.Counter(hearth.reports_in(events))
-    assert max(reports.values()) == 1
-    assert set(fleet.acknowledged()) <= set(reports) <= set(fleet.sent())
-    return len(reports)
-
-
 @pytest.mark.parametrize("manners", [
     (), ("--split", 7, "--merge", 3), ("--bytes", 900), ("--merge", 32), ("--like", "firmware"),
 ])
@@ -64,7 +55,7 @@ def test_reports_arrive(memif, manners):
     status, summary = fleet.start().wait()
     assert status == 0, summary
     assert summary["connects_tcp"] == summary["connects_udp"] == 50
-    assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
+    assert hearth.exactly_once(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
     hearth.check_feed(feed.events)
 
 
@@ -80,7 +71,7 @@ def test_reports_arrive_over_ipv6(tmp_path):
         status, summary = fleet.start().wait()
         assert status == 0, summary
         assert summary["connects_tcp"] == summary["connects_udp"] == 50
-        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
+        assert hearth.exactly_once(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
 
 
 def test_many_sessions_and_their_costs(memif):
@@ -96,7 +87,7 @@ def test_many_sessions_and_their_costs(memif):
     for name in ("fleet_cycles_per_report", "broker_cycles_per_report",
                  "fleet_bytes_per_session", "broker_bytes_per_session"):
         assert summary[name] > 0, name
-    assert compare(fleet, feed.quiet(1)) >= summary["acknowledged"]
+    assert hearth.exactly_once(fleet, feed.quiet(1)) >= summary["acknowledged"]
     # Both ends count the same connections; what was closed at the end is gone.
     broker = memif.ctl_json("status")
     assert broker["sessions"]["live_tcp"] == 0
@@ -120,7 +111,7 @@ def test_lost_connections_lead_back(memif):
     status, summary = fleet.finish()
     assert status == 0, summary
     assert summary["relogins_tcp"] >= 10 and summary["connected"] == 50
-    compare(fleet, feed.quiet(0.5))
+    hearth.exactly_once(fleet, feed.quiet(0.5))
 
 
 @pytest.mark.parametrize("fault,kind", [

@@ -2,7 +2,6 @@
 # Copyright (c) 2026, the Hearth authors
 """hearth-twin: what hearthd promises holds on kernel sockets too, or comparing them says nothing."""
 
-import collections
 import json
 import subprocess
 
@@ -42,14 +41,6 @@ def fleet_of(twin, count, *options, **more):
     return fleet
 
 
-def compare(fleet, events):
-    """Every acknowledged report lies in the ring exactly once, and nothing that was not sent."""
-    reports = collections.Counter(hearth.reports_in(events))
-    assert max(reports.values()) == 1
-    assert set(fleet.acknowledged()) <= set(reports) <= set(fleet.sent())
-    return len(reports)
-
-
 @pytest.mark.parametrize("options", [(), ("--level",), ("--spin",)])
 @pytest.mark.parametrize("share", [100, 0])
 def test_reports_arrive(tmp_path, share, options):
@@ -61,7 +52,7 @@ def test_reports_arrive(tmp_path, share, options):
         status, summary = fleet.start().wait()
         assert status == 0, summary
         assert summary["connects_tcp"] == 200 * share // 100
-        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 200 * 13
+        assert hearth.exactly_once(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 200 * 13
         hearth.check_feed(feed.events)
         assert twin.stop() == 0
 
@@ -74,7 +65,7 @@ def test_answers_wait_for_the_commit(tmp_path):
         feed = twin.feed()
         status, summary = fleet.start().wait()
         assert status == 0, summary
-        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 13
+        assert hearth.exactly_once(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 13
 
 
 @pytest.mark.parametrize("manners", [
@@ -90,7 +81,7 @@ def test_ugly_writes(tmp_path, manners, options):
         feed = twin.feed()
         status, summary = fleet.start().wait()
         assert status == 0, summary
-        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
+        assert hearth.exactly_once(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
 
 
 def test_reports_arrive_over_ipv6(tmp_path):
@@ -103,7 +94,7 @@ def test_reports_arrive_over_ipv6(tmp_path):
         status, summary = fleet.start().wait()
         assert status == 0, summary
         assert summary["connects_tcp"] == summary["connects_udp"] == 50
-        assert compare(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
+        assert hearth.exactly_once(fleet, feed.quiet(0.5)) == summary["acknowledged"] == 100 * 23
 
 
 def test_many_sessions(tmp_path):
@@ -117,7 +108,7 @@ def test_many_sessions(tmp_path):
         assert status == 0, summary
         assert summary["all_connected"] and summary["broker_sessions"] == 2500
         assert summary["broker_cycles_per_report"] > 0
-        assert compare(fleet, feed.quiet(1)) >= summary["acknowledged"]
+        assert hearth.exactly_once(fleet, feed.quiet(1)) >= summary["acknowledged"]
         counters = twin.ctl_json("status")["workers"][0]["counters"]
         # a login and a connect each; what was closed at the end is gone
         assert counters["tcp"]["tcp_opened"] == counters["tcp"]["tcp_closed"] == 2500 + 2000
@@ -143,7 +134,7 @@ def test_sessions_go_on_after_a_restart(tmp_path, end):
         assert status == 0, summary
         assert summary["relogins_udp"] == 0 and summary["wrong"] == 0
         events = feed.quiet(1)
-        compare(fleet, events)
+        hearth.exactly_once(fleet, events)
         hearth.check_feed(events)
 
 
