@@ -20,6 +20,9 @@
 
 /* A client that neither sends nor takes a byte for this long makes room for others. */
 #define IDLE_US 60000000
+/* When there is no room for another, the one that has been idle longest has to be so for no longer
+ * than this. */
+#define PRESSED_US 5000000
 #define SAMPLE_US 1000000
 
 /* The directory that the socket lies in, made if only it is missing; locked while we look at what
@@ -177,9 +180,19 @@ void control_close(struct control *control)
 	free(control);
 }
 
-/* A free slot: an unused one, else one whose client has been idle for too long. */
+/* It has asked for nothing that is under way. */
+static bool is_idle(const struct control_client *client, uint64_t now, uint64_t since_us)
+{
+	return client->socket >= 0 && !client->following && !client->watches &&
+	       now - client->active_us > since_us && now > client->active_us;
+}
+
+/* A free slot: an unused one, else one whose client has been idle for too long: half a line, or
+ * answers that nobody reads, keep nobody out. */
 static struct control_client *free_slot(struct control *control, uint64_t now)
 {
+	struct control_client *idle = NULL;
+
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		struct control_client *client = &control->clients[i];
 
@@ -187,8 +200,13 @@ static struct control_client *free_slot(struct control *control, uint64_t now)
 			client_close(control, client);
 		if (client->socket < 0)
 			return client;
+		if (is_idle(client, now, PRESSED_US) &&
+			(!idle || client->active_us < idle->active_us))
+			idle = client;
 	}
-	return NULL;
+	if (idle)
+		client_close(control, idle);
+	return idle;
 }
 
 static void accept_clients(struct control *control, uint64_t now)

@@ -196,6 +196,113 @@ static void test_many_clients(void **state)
 	fail_msg("clients that left still take up room");
 }
 
+/* Ask until there is room; whoever is turned away may find the connection closed already. */
+static void ask_until_served(void)
+{
+	static const char request[] = "{\"verb\":\"device show\",\"id\":\"canary\"}\n";
+	char line[4096];
+	bool served = false;
+
+	while (!served) {
+		int fd = client_connect();
+
+		send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+		served = client_read(fd, line, sizeof(line)) && strstr(line, "\"ok\":true");
+		close(fd);
+		if (!served)
+			usleep(20000);
+	}
+}
+
+/* Every slot held by half a line for ever: the one that has said nothing for longest makes room. */
+static void test_half_lines(void **state)
+{
+	static const char rest[] = "\"device show\",\"id\":\"canary\"}\n";
+	int fds[CONTROL_CLIENTS_MAX];
+	char byte;
+
+	start();
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		fds[i] = client_connect();
+		client_write(fds[i], "{\"verb\":", 8);
+	}
+	ask_until_served();
+	ask_until_served();
+	assert_int_equal(recv(fds[0], &byte, 1, 0), 0);
+	/* the last to come may go on where it was */
+	client_write(fds[CONTROL_CLIENTS_MAX - 1], rest, sizeof(rest) - 1);
+	assert_done(client_answer(fds[CONTROL_CLIENTS_MAX - 1]));
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		close(fds[i]);
+}
+
+static unsigned open_files(void);
+
+/* Thousands come and go, some in the middle of a line, some without taking their answer. */
+static void test_thousands(void **state)
+{
+	static const char *const said[] = {"", "{", "{\"verb\":\"status\"}\n", "\n", "\n\n{"};
+	unsigned before;
+
+	start();
+	ask_until_served();
+	before = open_files();
+	for (unsigned i = 0; i < 3000; i++) {
+		const char *words = said[i % 5];
+		int fd = client_connect();
+
+		send(fd, words, strlen(words), MSG_NOSIGNAL);
+		if (i % 7 == 0) {
+			struct linger reset = {.l_onoff = 1};
+
+			setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		}
+		close(fd);
+	}
+	ask_until_served();
+	/* the server takes notice of the last ones when it comes to them */
+	while (open_files() > before)
+		usleep(5000);
+}
+
+/* An import whose client dies: all rows or none, and nobody else notices. */
+static void test_dying_import(void **state)
+{
+	static const char request[] = "{\"verb\":\"device import\",\"name\":\"x.csv\"}\n";
+	char path[128], id[32];
+	unsigned there = 0;
+	FILE *file;
+	int fd, copy;
+
+	start();
+	snprintf(path, sizeof(path), "%s/import.csv", fx.directory);
+	file = fopen(path, "w");
+	fprintf(file, "device_id,pin,bind_password,model,gateway\n");
+	for (unsigned i = 0; i < 2000; i++)
+		fprintf(file, "import-%u," PIN ",,,\n", i);
+	fclose(file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	copy = client_connect();
+	client_write_files(copy, request, &fd, 1);
+	close(copy); /* at once */
+	close(fd);
+	/* half of a request with its file, and gone */
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	copy = client_connect();
+	client_write_files(copy, "{\"verb\":\"device import\"", &fd, 1);
+	close(copy);
+	close(fd);
+	ask_until_served();
+	for (unsigned i = 0; i < 2000; i++) {
+		struct device_record record;
+
+		snprintf(id, sizeof(id), "import-%u", i);
+		there += store_get(fx.view.store, id, &record) == 0;
+	}
+	assert_true(there == 0 || there == 2000);
+	canary();
+}
+
 /* One that asks and asks and never reads; another that asks and leaves. */
 static void test_no_reader(void **state)
 {
@@ -297,6 +404,9 @@ int main(void)
 		TEST(test_long_lines),
 		TEST(test_pieces),
 		TEST(test_many_clients),
+		TEST(test_half_lines),
+		TEST(test_thousands),
+		TEST(test_dying_import),
 		TEST(test_no_reader),
 		TEST(test_descriptors),
 		TEST(test_random),
