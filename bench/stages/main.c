@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026, the Hearth authors */
 /* main.c - cycles of each stage of a report alone, their sum, how far whole turns are from it */
+#include "option_number.h"
 #include "stages_bench.h"
 
 #include <getopt.h>
@@ -224,16 +225,6 @@ static void usage(int status)
 	exit(status);
 }
 
-static unsigned number(const char *text, unsigned least, unsigned most)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*end || end == text || value < least || value > most)
-		usage(2);
-	return (unsigned)value;
-}
-
 enum { WORD_JSON = 256, WORD_SEED, WORD_SMALL, WORD_NO_PORTS };
 
 static void options_read(int argc, char **argv)
@@ -247,17 +238,17 @@ static void options_read(int argc, char **argv)
 
 	while ((word = getopt_long(argc, argv, "s:b:r:g:h", words, NULL)) != -1) {
 		if (word == 's')
-			options.sessions = number(optarg, STAGE_BATCH, 1000000);
+			options.sessions = option_number(optarg, STAGE_BATCH, 1000000);
 		else if (word == 'b')
-			options.report_bytes = number(optarg, REPORT_LEAST, REPORT_MOST);
+			options.report_bytes = option_number(optarg, REPORT_LEAST, REPORT_MOST);
 		else if (word == 'r')
-			options.rounds = number(optarg, 1, PART_ROUNDS_MAX);
+			options.rounds = option_number(optarg, 1, PART_ROUNDS_MAX);
 		else if (word == 'g')
-			options.group = number(optarg, STAGE_BATCH, DEVICES_GROUP);
+			options.group = option_number(optarg, STAGE_BATCH, DEVICES_GROUP);
 		else if (word == WORD_JSON)
 			options.json = optarg;
 		else if (word == WORD_SEED)
-			options.seed = number(optarg, 1, UINT32_MAX);
+			options.seed = option_number(optarg, 1, UINT32_MAX);
 		else if (word == WORD_SMALL)
 			options.small_only = true;
 		else if (word == WORD_NO_PORTS)

@@ -2,6 +2,7 @@
  * Copyright (c) 2026, the Hearth authors */
 /* main.c - cycles of whole turns of a worker, over a link of plain memory: a report with its event,
  * its answer and the answer's ACK; a login and connect; nothing at all */
+#include "option_number.h"
 #include "own_memory.h"
 #include "traffic.h"
 
@@ -225,16 +226,6 @@ static void usage(int status)
 	exit(status);
 }
 
-static unsigned number(const char *text, unsigned least, unsigned most)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*end || end == text || value < least || value > most)
-		usage(2);
-	return (unsigned)value;
-}
-
 static unsigned one_of(const char *text, const char *const *words, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -262,28 +253,28 @@ static void options_read(int argc, char **argv)
 			options.mode = (enum mode)one_of(optarg, modes, 3);
 			break;
 		case 's':
-			t->sessions = number(optarg, 1, DEVICES_MAX);
+			t->sessions = option_number(optarg, 1, DEVICES_MAX);
 			break;
 		case 't':
 			t->udp = one_of(optarg, transports, 2);
 			break;
 		case 'b':
-			t->report_bytes = number(optarg, REPORT_LEAST, REPORT_MOST);
+			t->report_bytes = option_number(optarg, REPORT_LEAST, REPORT_MOST);
 			break;
 		case 'r':
-			options.rounds = number(optarg, 1, 1000000);
+			options.rounds = option_number(optarg, 1, 1000000);
 			break;
 		case 'g':
-			t->group = number(optarg, 1, DEVICES_GROUP);
+			t->group = option_number(optarg, 1, DEVICES_GROUP);
 			break;
 		case 'n':
-			t->burst = number(optarg, 2, STACK_BURST);
+			t->burst = option_number(optarg, 2, STACK_BURST);
 			break;
 		case 'o':
 			t->random = one_of(optarg, orders, 2);
 			break;
 		case 'w':
-			options.seconds = number(optarg, 1, 100);
+			options.seconds = option_number(optarg, 1, 100);
 			break;
 		case 'd':
 			t->riding = true;
@@ -295,7 +286,7 @@ static void options_read(int argc, char **argv)
 			t->huge = true;
 			break;
 		case 'S':
-			t->seed = number(optarg, 1, UINT32_MAX);
+			t->seed = option_number(optarg, 1, UINT32_MAX);
 			break;
 		case 'j':
 			options.json = optarg;
