@@ -68,6 +68,19 @@ static int read_workers(
 	return 0;
 }
 
+static char *show_workers(const void *object)
+{
+	const struct config *config = object;
+	char text[6 * CONFIG_WORKERS_MAX + 3] = "[";
+	size_t used = 1;
+
+	for (unsigned i = 0; i < config->worker_count; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u", i ? ", " : "",
+			config->workers[i]);
+	snprintf(text + used, sizeof(text) - used, "]");
+	return strdup(text);
+}
+
 static int check_ring_bytes(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object)
 {
@@ -112,11 +125,11 @@ static const struct config_field memory_fields[] = {
 static const struct config_field limits_fields[] = {
 	NUMBER("devices", limits.devices, 1, DEVICES_MAX, "", FIELD_BOUND),
 	NUMBER("sessions", limits.sessions, 1, SESSIONS_MAX, "", FIELD_BOUND),
-	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, "", FIELD_BOUND),
-	NUMBER("chunks", limits.chunks, CHUNKS_MIN, CHUNKS_MAX, "", FIELD_BOUND),
+	NUMBER("connections", limits.connections, 1, CONNECTIONS_MAX, "", FIELD_START),
+	NUMBER("chunks", limits.chunks, CHUNKS_MIN, CHUNKS_MAX, "", FIELD_START),
 	NUMBER("pending_logins", limits.pending_logins, 1, SESSIONS_MAX, "", FIELD_BOUND),
-	NUMBER("commands", limits.commands, 64, COMMANDS_MAX, "", FIELD_BOUND),
-	NUMBER("subdevices", limits.subdevices, 1, DEVICES_MAX, "", FIELD_BOUND),
+	NUMBER("commands", limits.commands, 64, COMMANDS_MAX, "", FIELD_START),
+	NUMBER("subdevices", limits.subdevices, 1, DEVICES_MAX, "", FIELD_START),
 	{.key = NULL},
 };
 
@@ -137,14 +150,8 @@ static const struct config_field connect_fields[] = {
 };
 
 static const struct config_field advertise_fields[] = {
-	{.key = "tcp",
-		.kind = FIELD_TEXT,
-		.offset = offsetof(struct config, mc.advertise_tcp),
-		.when = FIELD_RUN_TIME},
-	{.key = "udp",
-		.kind = FIELD_TEXT,
-		.offset = offsetof(struct config, mc.advertise_udp),
-		.when = FIELD_RUN_TIME},
+	{.key = "tcp", .kind = FIELD_TEXT, .offset = offsetof(struct config, mc.advertise_tcp)},
+	{.key = "udp", .kind = FIELD_TEXT, .offset = offsetof(struct config, mc.advertise_udp)},
 	{.key = NULL},
 };
 
@@ -226,12 +233,13 @@ static const struct config_field control_fields[] = {
 	{.key = NULL},
 };
 
-static const struct config_field root_fields[] = {
+const struct config_field config_fields[] = {
 	MAP("memory", memory_fields),
 	{.key = "limits", .kind = FIELD_MAP, .fields = limits_fields, .read = check_limits},
 	{.key = "workers",
 		.kind = FIELD_READ,
 		.read = read_workers,
+		.show = show_workers,
 		.required = "the CPU of each worker, like workers: [1]"},
 	{.key = "ports",
 		.kind = FIELD_READ,
@@ -318,8 +326,9 @@ static int set_default_texts(const struct config_reader *reader, struct config *
 		       : -ENOMEM;
 }
 
-struct config *config_load(
-	const char *file, void (*warn)(const char *line), char *error, size_t size)
+/* @text: NULL: @file is read. */
+static struct config *load(const char *file, const char *text, size_t length,
+	void (*warn)(const char *line), char *error, size_t size)
 {
 	struct config_reader reader = {.file = file,
 		.needs = "workers, ports and mc at least",
@@ -328,6 +337,7 @@ struct config *config_load(
 		.size = size};
 	const yaml_node_t *root;
 	struct config *config;
+	int rc;
 
 	if (size)
 		error[0] = '\0';
@@ -337,12 +347,14 @@ struct config *config_load(
 		return NULL;
 	}
 	set_defaults(config);
-	if (config_yaml_open(&reader) < 0) {
+	rc = text ? config_yaml_parse(&reader, (const unsigned char *)text, length)
+		  : config_yaml_open(&reader);
+	if (rc < 0) {
 		config_free(config);
 		return NULL;
 	}
 	root = yaml_document_get_root_node(&reader.document);
-	if (config_map(&reader, "", root, root_fields, config) < 0) {
+	if (config_map(&reader, "", root, config_fields, config) < 0) {
 		config_free(config);
 		config = NULL;
 	} else if (set_default_texts(&reader, config) < 0) {
@@ -354,6 +366,18 @@ struct config *config_load(
 		set_default_limits(config);
 	config_yaml_close(&reader);
 	return config;
+}
+
+struct config *config_load(
+	const char *file, void (*warn)(const char *line), char *error, size_t size)
+{
+	return load(file, NULL, 0, warn, error, size);
+}
+
+struct config *config_parse(const char *file, const char *text, size_t length,
+	void (*warn)(const char *line), char *error, size_t size)
+{
+	return load(file, text, length, warn, error, size);
 }
 
 void config_free(struct config *config)

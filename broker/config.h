@@ -68,6 +68,10 @@ struct config {
 		uint16_t connect_tcp, connect_udp;   /* 0: not offered */
 		char *advertise_tcp, *advertise_udp; /* "HOST:PORT", or "" where not offered */
 		uint32_t heartbeat, auth_interval, time_window, token_seconds;
+		/* the longest heartbeat that sessions may have been told which connected up to
+		 * this Unix second, and were not told the one above; 0: it has not changed */
+		uint32_t heartbeat_before;
+		int64_t heartbeat_since;
 		uint32_t frame_tcp, frame_udp; /* bytes */
 		uint32_t udp_gap;
 		uint32_t flap_connects, flap_seconds, flap_hold; /* connects 0: not watched */
@@ -116,6 +120,10 @@ struct config {
  */
 struct config *config_load(
 	const char *file, void (*warn)(const char *line), char *error, size_t size);
+
+/** config_parse() - the same with its text at hand; @file is only its name, and where its paths begin. */
+struct config *config_parse(const char *file, const char *text, size_t length,
+	void (*warn)(const char *line), char *error, size_t size);
 
 /** config_has_ipv6() - has any port an IPv6 address? */
 static inline bool config_has_ipv6(const struct config *config)

@@ -307,3 +307,41 @@ int config_gateways(
 	}
 	return count < 0 ? count : rc;
 }
+
+/* ---- as they may stand in a file ---- */
+
+char *config_show_addresses(const void *object)
+{
+	const struct config_port *port = object;
+	char text[CONFIG_ADDRESSES_MAX * (IP_TEXT + 8) + 3] = "[", one[IP_TEXT];
+	size_t used = 1;
+
+	for (unsigned i = 0; i < port->address_count; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\"%s/%u\"",
+			i ? ", " : "", ip_text(&port->addresses[i].address, one),
+			port->addresses[i].prefix);
+	snprintf(text + used, sizeof(text) - used, "]");
+	return strdup(text);
+}
+
+char *config_show_gateways(const void *object)
+{
+	const struct config_port *port = object;
+	char text[CONFIG_GATEWAYS_MAX * (GATEWAY_TEXT + 4) + 3] = "[", one[IP_TEXT];
+	size_t used = 1;
+
+	for (unsigned i = 0; i < port->gateway_count; i++) {
+		const struct config_gateway *gateway = &port->gateways[i];
+		const uint8_t *mac = gateway->mac;
+
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\"%s", i ? ", " : "",
+			ip_text(&gateway->address, one));
+		if (gateway->fixed)
+			used += (size_t)snprintf(text + used, sizeof(text) - used,
+				" %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+				mac[4], mac[5]);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "\"");
+	}
+	snprintf(text + used, sizeof(text) - used, "]");
+	return strdup(text);
+}

@@ -87,8 +87,7 @@ static bool parse_number(const char *text, bool sized, uint64_t *value)
 	return !*text;
 }
 
-/* A limit as a person would write it. */
-static const char *show_bytes(uint64_t bytes, char out[32])
+const char *config_bytes_text(uint64_t bytes, char out[32])
 {
 	static const char *const units[] = {"", "KiB", "MiB", "GiB"};
 	unsigned unit = 0;
@@ -109,8 +108,8 @@ int config_number(struct config_reader *reader, const char *name, const yaml_nod
 	bool negative = text[0] == '-' && parse_number(text + 1, sized, value);
 
 	if (sized) {
-		show_bytes(minimum, low);
-		show_bytes(maximum, high);
+		config_bytes_text(minimum, low);
+		config_bytes_text(maximum, high);
 	} else {
 		snprintf(low, sizeof(low), "%" PRIu64, minimum);
 		snprintf(high, sizeof(high), "%" PRIu64, maximum);

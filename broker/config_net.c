@@ -54,7 +54,7 @@ static int check_host_port(
 	return 0;
 }
 
-static const struct config_field port_fields[] = {
+const struct config_field config_port_fields[] = {
 	{.key = "device",
 		.kind = FIELD_TEXT,
 		.offset = offsetof(struct config_port, device),
@@ -62,8 +62,12 @@ static const struct config_field port_fields[] = {
 	{.key = "addresses",
 		.kind = FIELD_READ,
 		.read = config_addresses,
+		.show = config_show_addresses,
 		.required = "its addresses like [\"198.18.0.1/24\"]"},
-	{.key = "gateways", .kind = FIELD_READ, .read = config_gateways},
+	{.key = "gateways",
+		.kind = FIELD_READ,
+		.read = config_gateways,
+		.show = config_show_gateways},
 	{.key = "vlan",
 		.kind = FIELD_NUMBER,
 		.width = sizeof(((struct config_port *)0)->vlan),
@@ -128,7 +132,7 @@ int config_ports(
 
 		snprintf(item, sizeof(item), "%s[%u]", name, i);
 		config->port_count = i + 1;
-		rc = config_map(reader, item, port, port_fields, &config->ports[i]);
+		rc = config_map(reader, item, port, config_port_fields, &config->ports[i]);
 		if (rc == 0)
 			rc = check_port(reader, item, port, config, i);
 		if (rc < 0)

@@ -6,6 +6,9 @@
 #include "config.h"
 #include "config_yaml.h"
 
+/** config_port_fields - one port, into a struct config_port */
+extern const struct config_field config_port_fields[];
+
 /** config_ports() - reads the list of ports into a struct config. */
 int config_ports(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object);
@@ -25,6 +28,10 @@ int config_addresses(
 /** config_gateways() - the same of its next hops; the addresses are there already. */
 int config_gateways(
 	struct config_reader *reader, const char *name, const yaml_node_t *node, void *object);
+
+/** config_show_addresses(), config_show_gateways() - the same as lists, malloc'ed */
+char *config_show_addresses(const void *object);
+char *config_show_gateways(const void *object);
 
 /** config_small() - decimal digits up to @maximum, no leading zero. */
 bool config_small(const char *text, unsigned maximum, unsigned *value);

@@ -91,7 +91,7 @@ static bool parse_listen(const char *text, struct ip_address *address, uint16_t 
 	return ip_parse(host, address) && ip_is_v4(address) == !brackets;
 }
 
-static bool is_loopback(const struct ip_address *address)
+bool config_is_loopback(const struct ip_address *address)
 {
 	const uint32_t *word = address->word;
 
@@ -114,7 +114,7 @@ int config_check_http(
 			"%s.listen is %s: it must be an address of this machine and a port, like "
 			"\"127.0.0.1:9464\" or \"[::1]:9464\"",
 			name, quoted);
-	if (!is_loopback(&config->http.address) && !config->http.token_file)
+	if (!config_is_loopback(&config->http.address) && !config->http.token_file)
 		return config_refuse(reader, listen,
 			"%s.listen is %s, which others can reach, without a %s.token_file: give "
 			"one, or listen on 127.0.0.1 or [::1]",

@@ -32,12 +32,18 @@
 		.key = name, .kind = FIELD_MAP, .fields = table                                    \
 	}
 
+/** config_fields - the whole file */
+extern const struct config_field config_fields[];
+
 /** config_http_fields and so on - what operators look through and change by (config_operate.c) */
 extern const struct config_field config_http_fields[];
 extern const struct config_field config_log_fields[];
 extern const struct config_field config_capture_fields[];
 extern const struct config_field config_drain_fields[];
 extern const char *const config_idle_words[];
+
+/** config_is_loopback() - can nobody else reach this address? */
+bool config_is_loopback(const struct ip_address *address);
 
 /** config_check_http() - an address of our own, and never one for others without a token. */
 int config_check_http(

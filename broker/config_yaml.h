@@ -36,7 +36,7 @@ enum field_kind {
 	FIELD_TEXT,   /* a string; stored as malloc'ed copy */
 	FIELD_PATH,   /* the same; relative to the configuration file */
 	FIELD_MAP,    /* a mapping of @fields into the same struct, then @read, if any, checks it */
-	FIELD_READ    /* whatever @read makes of it */
+	FIELD_READ    /* whatever @read makes of it, and @show shows */
 };
 
 /** enum field_when - when a changed value takes effect, for files that are read again */
@@ -52,6 +52,7 @@ enum field_when {
  * @offset, @width: where its value goes; bytes of an unsigned integer (FIELD_NUMBER and the like)
  * @minimum, @maximum, @least, @most: the range, of FIELD_REAL the latter two
  * @unit: what a number counts, for messages
+ * @show: a value as it may stand in a file, malloc'ed, for FIELD_READ; NULL: no memory
  * @required: what to write when it is missing; NULL if it may be
  * @when: of all but FIELD_MAP
  *
@@ -70,6 +71,7 @@ struct config_field {
 	const struct config_field *fields;
 	int (*read)(struct config_reader *reader, const char *name, const yaml_node_t *node,
 		void *object);
+	char *(*show)(const void *object);
 	const char *required;
 	enum field_when when;
 };
@@ -130,6 +132,9 @@ int config_real(struct config_reader *reader, const char *name, const yaml_node_
 
 /** config_quote() - a node's value for messages: cut to fit, strange bytes as '?'. */
 const char *config_quote(const yaml_node_t *node, char out[48]);
+
+/** config_bytes_text() - a number of bytes as a person would write it. Return: @out. */
+const char *config_bytes_text(uint64_t bytes, char out[32]);
 
 /** config_path() - @path as it is seen from the working directory, malloc'ed; NULL: no memory. */
 char *config_path(const struct config_reader *reader, const char *path);
