@@ -107,6 +107,18 @@ uint32_t worker_attached(const struct worker *worker);
  */
 bool worker_turn(struct worker *worker, const struct turn_clock *now);
 
+/**
+ * worker_configure() - another configuration from its next turn on; called by the control thread
+ * @config: borrowed, until worker_config() shows another one
+ *
+ * Keys that are not FIELD_RUN_TIME or FIELD_BOUND (config_yaml.h) are as they were.
+ */
+void worker_configure(struct worker *worker, const struct config *config);
+
+/** worker_config() - the configuration that it has in use; any thread. Once that is another one, the
+ * one before is not looked at again. */
+const struct config *worker_config(const struct worker *worker);
+
 /** worker_post() - hand it a request; called by the control thread only. 0 or -EAGAIN. */
 int worker_post(struct worker *worker, enum control_op op, session_handle handle);
 

@@ -13,9 +13,6 @@
 #include <string.h>
 
 #define NEIGHBOURS 4096
-/* A connection on which nothing valid came for so long is reset: longer than any heartbeat rule. */
-#define IDLE_US(heartbeat) ((3ull * (heartbeat) + 10 + 60) * 1000000)
-
 static uint32_t clamp(uint32_t value, uint32_t least, uint32_t most)
 {
 	return value < least ? least : value > most ? most : value;
@@ -80,7 +77,7 @@ static void stack_setup(const struct worker_setup *setup, struct stack_config *s
 		.receive_window = 65535,
 		.send_bytes = WORKER_SEND_BYTES,
 		.mss = 1460,
-		.idle_us = IDLE_US(config->mc.heartbeat),
+		.idle_us = WORKER_IDLE_US(config->mc.heartbeat),
 	};
 }
 
@@ -282,6 +279,8 @@ struct worker *worker_new(
 	};
 	if (!worker->host.aes)
 		goto err;
+	worker->configured = setup->config;
+	worker->entries = setup->config->limits.sessions + setup->config->limits.pending_logins;
 	worker->number = setup->number;
 	worker->count = setup->count;
 	worker->mesh = setup->mesh;

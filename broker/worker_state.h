@@ -34,6 +34,9 @@
 /* What a connection may have under way to its device: one frame of the longest kind. */
 #define WORKER_SEND_BYTES 65536
 
+/* A connection on which nothing valid came for so long is reset: longer than any heartbeat rule. */
+#define WORKER_IDLE_US(heartbeat) ((3ull * (heartbeat) + 10 + 60) * 1000000)
+
 /** struct connection - what the worker keeps in each TCP connection (TCP_USER_BYTES) */
 struct connection {
 	session_handle handle; /* the session it is bound to, 0 if none */
@@ -101,6 +104,9 @@ struct worker {
 	unsigned number, count, first_box;
 	uint32_t blocks; /* of sessions that it sweeps: of all ranges where there are several */
 	uint32_t attached;
+	const struct config
+		*configured; /* by the control thread: host.config from the next turn on */
+	uint32_t entries;    /* sessions that there was made room for, of all workers */
 	struct pace sweep, look;
 	uint64_t timed;            /* when timers and sweeps were looked at last, microseconds */
 	struct command_pool *pool; /* of all workers */
@@ -123,6 +129,9 @@ struct worker {
 	void *chunk_memory;
 	size_t chunk_bytes;
 };
+
+/** worker_take_config() - take over what worker_configure() left (worker_config.c) */
+void worker_take_config(struct worker *worker);
 
 /** worker_stack_user() - fill in what the stack calls up */
 void worker_stack_user(struct worker *worker, struct stack_user *user);

@@ -372,6 +372,12 @@ void kernel_tcp_sweep(struct tcp *tcp)
 
 /* ---- tcp.h ---- */
 
+void tcp_set_idle(struct tcp *tcp, uint64_t idle_us)
+{
+	if (idle_us > tcp->config.idle_us)
+		tcp->config.idle_us = idle_us;
+}
+
 void tcp_set_deadline(struct tcp *tcp, tcp_id id, uint64_t at)
 {
 	struct kernel_connection *c = kernel_find(tcp, id);

@@ -333,6 +333,10 @@ void mc_end_bound(struct mc *mc, uint32_t connection);
 /** mc_void() - a session that is not live (any more) is no longer good for a connect. */
 void mc_void(struct mc *mc, struct session_turn *turn, struct device *device);
 
+/** mc_heartbeat() - the heartbeat that a session was told when it connected, in seconds; a longer one
+ * where the configuration's has changed since, more than once or in that second. */
+uint32_t mc_heartbeat(const struct mc *mc, const struct session_turn *turn);
+
 /** mc_expired() - has a token come to its end (mc.token_seconds)? */
 bool mc_expired(const struct mc *mc, const struct session_turn *turn);
 

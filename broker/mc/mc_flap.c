@@ -61,7 +61,7 @@ bool mc_flap_look(
 bool mc_flap_alive(const struct mc *mc, const struct session_turn *turn, uint32_t *ago)
 {
 	*ago = mc->host->clock.tick - turn->heard;
-	return turn->state == SESSION_LIVE && *ago <= ALIVE_SECONDS(mc->host->config->mc.heartbeat);
+	return turn->state == SESSION_LIVE && *ago <= ALIVE_SECONDS(mc_heartbeat(mc, turn));
 }
 
 unsigned mc_flap_connected(struct mc *mc, const struct mc_frame *frame,

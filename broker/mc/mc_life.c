@@ -25,15 +25,25 @@ bool mc_lapsed(const struct mc *mc, const struct session_turn *turn)
 	return (int32_t)(mc->host->clock.tick - turn->heard) > MC_LOGIN_SECONDS;
 }
 
-/* 3 x heartBeat + 10 s without a fresh frame (section 5.4.2.3). */
-static int32_t silence(const struct mc *mc)
+uint32_t mc_heartbeat(const struct mc *mc, const struct session_turn *turn)
 {
-	return 3 * mc->host->config->mc.heartbeat + 10;
+	const struct config *config = mc->host->config;
+
+	if (turn->connect_time > config->mc.heartbeat_since ||
+		config->mc.heartbeat_before < config->mc.heartbeat)
+		return config->mc.heartbeat;
+	return config->mc.heartbeat_before;
+}
+
+/* 3 x heartBeat + 10 s without a fresh frame (section 5.4.2.3). */
+static int32_t silence(const struct mc *mc, const struct session_turn *turn)
+{
+	return 3 * mc_heartbeat(mc, turn) + 10;
 }
 
 static bool is_silent(const struct mc *mc, const struct session_turn *turn)
 {
-	return (int32_t)(mc->host->clock.tick - turn->heard) > silence(mc);
+	return (int32_t)(mc->host->clock.tick - turn->heard) > silence(mc, turn);
 }
 
 bool mc_settle(struct mc *mc, struct session_turn *turn, const struct device *device)
@@ -172,7 +182,7 @@ static bool is_complete(const struct mc *mc, const struct session_turn *turn)
 	uint16_t since = (uint16_t)mc->host->clock.tick - turn->report_tick;
 
 	return (turn->flags & (SESSION_REPORTED | SESSION_SYNCHRONISED)) == SESSION_REPORTED &&
-	       since >= 4 * mc->host->config->mc.heartbeat;
+	       since >= 4 * mc_heartbeat(mc, turn);
 }
 
 enum due { DUE_NOTHING, DUE_LAPSED, DUE_VOID, DUE_END, DUE_COMPLETE };
@@ -266,9 +276,9 @@ static uint32_t left(const struct mc *mc, const struct session_turn *turn)
 		return least(seconds,
 			(int64_t)turn->login_time + config->mc.token_seconds + 1 - mc_now(mc));
 	case SESSION_LIVE:
-		seconds = least(seconds, silence(mc) + 1 - heard);
+		seconds = least(seconds, silence(mc, turn) + 1 - heard);
 		if ((turn->flags & (SESSION_REPORTED | SESSION_SYNCHRONISED)) == SESSION_REPORTED)
-			seconds = least(seconds, 4 * (int64_t)config->mc.heartbeat - reported);
+			seconds = least(seconds, 4 * (int64_t)mc_heartbeat(mc, turn) - reported);
 		return seconds;
 	case SESSION_FREE:
 		break;

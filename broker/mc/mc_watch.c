@@ -26,6 +26,23 @@ size_t mc_watch_bytes(const struct mc_watch_config *config)
 	return sizeof(struct mc_watch) + device_bytes(config) + bucket_bytes(config);
 }
 
+void mc_watch_configure(struct mc_watch *watch, const struct mc_watch_config *config)
+{
+	struct mc_watch_config *own = &watch->config;
+	uint64_t interval = 0;
+
+	if (config->failures)
+		interval = config->per_seconds * 1000ull / config->failures;
+	__atomic_store_n(&watch->interval, interval, __ATOMIC_RELAXED);
+	__atomic_store_n(&watch->most, config->failures ? (config->failures - 1) * interval : 0,
+		__ATOMIC_RELAXED);
+	__atomic_store_n(&own->failures, config->failures, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->per_seconds, config->per_seconds, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->connects, config->connects, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->seconds, config->seconds, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->hold, config->hold, __ATOMIC_RELAXED);
+}
+
 struct mc_watch *mc_watch_new(const struct mc_watch_config *config, struct random *random)
 {
 	struct mc_watch *watch = calloc(1, sizeof(*watch));
@@ -33,10 +50,7 @@ struct mc_watch *mc_watch_new(const struct mc_watch_config *config, struct rando
 	if (!watch)
 		return NULL;
 	watch->config = *config;
-	if (config->failures) {
-		watch->interval = config->per_seconds * 1000ull / config->failures;
-		watch->most = (config->failures - 1) * watch->interval;
-	}
+	mc_watch_configure(watch, config);
 	watch->devices = memory_map(device_bytes(config), false);
 	watch->buckets = memory_map(bucket_bytes(config), false);
 	if (!watch->devices || !watch->buckets) {
@@ -61,7 +75,7 @@ void mc_watch_free(struct mc_watch *watch)
 
 bool mc_watch_budgets(const struct mc_watch *watch)
 {
-	return watch && watch->config.failures;
+	return watch && watch_limit(watch->config.failures);
 }
 
 /* An IPv4 address whole, of an IPv6 one the network: whoever has one has 2^64 of them. */
@@ -125,7 +139,7 @@ bool mc_watch_spent(const struct mc_watch *watch, uint64_t name, uint64_t ms)
 		const uint64_t bucket = __atomic_load_n(&set[i], __ATOMIC_RELAXED);
 
 		if (is_of(bucket, name))
-			return until_full(bucket, ms) > watch->most;
+			return until_full(bucket, ms) > watch_limit(watch->most);
 	}
 	return false;
 }
@@ -159,9 +173,10 @@ void mc_watch_failed(struct mc_watch *watch, uint64_t name, uint64_t ms)
 		const bool own = is_of(before, name);
 
 		left = own ? until_full(before, ms) : 0;
-		if (left > watch->most)
+		if (left > watch_limit(watch->most))
 			return;
-		after = (name & ~BUCKET_TIME) | ((ms + left + watch->interval) & BUCKET_TIME);
+		after = (name & ~BUCKET_TIME) |
+			((ms + left + watch_limit(watch->interval)) & BUCKET_TIME);
 		if (!__atomic_compare_exchange_n(
 			    at, &before, after, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			continue;
@@ -194,7 +209,7 @@ struct mc_watch_fill mc_watch_fill(const struct mc_watch *watch, uint32_t tick, 
 		const uint64_t left = until_full(bucket, ms);
 
 		fill.buckets_used += left > 0;
-		fill.spent += left > watch->most;
+		fill.spent += left > watch_limit(watch->most);
 	}
 	return fill;
 }

@@ -79,6 +79,14 @@ struct mc_watch;
 /** mc_watch_new() - empty tables, their keys drawn from @random. NULL with errno set: no memory. */
 struct mc_watch *mc_watch_new(const struct mc_watch_config *config, struct random *random);
 
+/**
+ * mc_watch_configure() - other limits from now on; one thread. Sizes stay as they are.
+ *
+ * Workers go on meanwhile: what they count with may for a moment be of either. Who is held down
+ * stays so for as long as was said.
+ */
+void mc_watch_configure(struct mc_watch *watch, const struct mc_watch_config *config);
+
 /** mc_watch_free() - NULL is allowed. */
 void mc_watch_free(struct mc_watch *watch);
 

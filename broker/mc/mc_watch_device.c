@@ -68,7 +68,8 @@ static uint64_t worth(
 		rank = 3;
 	else if (device->before && within(device->cloned, tick, MC_WATCH_BACK_SECONDS))
 		rank = 2;
-	else if (device->connects > 1 && within(device->began, tick, watch->config.seconds))
+	else if (device->connects > 1 &&
+		 within(device->began, tick, watch_limit(watch->config.seconds)))
 		rank = 1;
 	return rank << 32 | newness;
 }
@@ -129,23 +130,23 @@ static unsigned count_connect(
 	const struct mc_watch *watch, struct watch_device *device, uint32_t tick)
 {
 	const struct mc_watch_config *config = &watch->config;
+	const uint32_t most = watch_limit(config->connects), hold = watch_limit(config->hold);
 	unsigned connects = device->connects;
 
-	if (!config->connects || is_held(device->held, tick))
+	if (!most || is_held(device->held, tick))
 		return 0;
-	if (device->held || !within(device->began, tick, config->seconds)) {
+	if (device->held || !within(device->began, tick, watch_limit(config->seconds))) {
 		__atomic_store_n(&device->held, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&device->began, tick, __ATOMIC_RELAXED);
 		connects = 0;
 	}
-	if (connects++ < config->connects) {
+	if (connects++ < most) {
 		__atomic_store_n(&device->connects, (uint8_t)connects, __ATOMIC_RELAXED);
 		return 0;
 	}
 	__atomic_store_n(&device->connects, 0, __ATOMIC_RELAXED);
 	/* 0 would say that it is not held: one second is nothing */
-	__atomic_store_n(
-		&device->held, tick + config->hold ? tick + config->hold : 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&device->held, tick + hold ? tick + hold : 1, __ATOMIC_RELEASE);
 	return MC_WATCH_FLAPPING;
 }
 

@@ -56,6 +56,9 @@ struct mc_watch {
 	uint64_t devices_evicted, buckets_evicted;
 };
 
+/* Limits change while workers read them: each is one word. */
+#define watch_limit(member) __atomic_load_n(&(member), __ATOMIC_RELAXED)
+
 /** mc_watch_name() - a name of one kind. */
 static inline uint64_t mc_watch_name(
 	const struct mc_watch *watch, enum watch_kind kind, uint64_t a, uint64_t b)

@@ -158,9 +158,12 @@ static uint32_t reclaim(struct session_worker *worker)
 /* An entry for a new login, off its list and void; SESSION_NONE when there is none. */
 static uint32_t take_entry(struct session_worker *worker)
 {
+	const struct session_counts *counts = &worker->counts;
 	uint32_t index = worker->free_head;
 	struct slab_entry *entry;
 
+	if (counts->login + counts->live_tcp + counts->live_udp >= worker->limit)
+		return SESSION_NONE;
 	if (index != SESSION_NONE) {
 		worker->free_head = (uint32_t)worker->entries[index].place;
 		return index;

@@ -183,6 +183,10 @@ struct session_worker *session_worker(struct session_table *table, unsigned work
 /** session_range() - the worker in whose range an entry lies. */
 struct session_worker *session_range(struct session_table *table, uint32_t index);
 
+/** session_worker_limit() - give no entry to a login while so many are live or logging in;
+ * UINT32_MAX: all there are. The owner's turn. */
+void session_worker_limit(struct session_worker *worker, uint32_t limit);
+
 /** session_worker_random() - draw this worker's keys and tokens from @random from now on. */
 void session_worker_random(struct session_worker *worker, struct random *random);
 

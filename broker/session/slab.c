@@ -265,6 +265,7 @@ static int workers_new(struct session_table *table, struct random *random)
 		worker->number = i;
 		worker->first = i * table->per_worker;
 		worker->count = table->per_worker;
+		worker->limit = UINT32_MAX;
 		worker->free_head = worker->resting_head = worker->resting_tail = SESSION_NONE;
 		table->workers[i] = worker;
 		worker->due = calloc(slab_blocks(table->count), sizeof(*worker->due));

@@ -141,6 +141,7 @@ struct session_worker {
 	uint32_t cursor;
 	uint32_t touched;
 	uint32_t leaving_count;
+	uint32_t limit; /* of sessions that are live or logging in */
 	uint32_t sequence;
 	struct session_counts counts;
 	uint64_t counters[SESSION_COUNTER_COUNT];

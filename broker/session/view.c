@@ -111,6 +111,11 @@ struct session_worker *session_range(struct session_table *table, uint32_t index
 	return table->workers[index / table->per_worker];
 }
 
+void session_worker_limit(struct session_worker *worker, uint32_t limit)
+{
+	worker->limit = limit;
+}
+
 void session_worker_random(struct session_worker *worker, struct random *random)
 {
 	worker->random = random;

@@ -374,6 +374,12 @@ struct tcp_info {
 bool tcp_info(struct tcp *tcp, tcp_id id, struct tcp_info *info);
 
 /**
+ * tcp_set_idle() - another config.idle_us from now on, never a shorter one: connections are looked
+ * at when the time that they were given then is over
+ */
+void tcp_set_idle(struct tcp *tcp, uint64_t idle_us);
+
+/**
  * tcp_set_deadline() - have TCP_UP_DEADLINE reported once @at has passed
  * @at: microseconds on tcp_input()'s clock, at most 2^31 ms ahead; 0 clears it. Kept in
  *	milliseconds; reported by tcp_sweep(), so late by at most one sweep of the table.

@@ -124,6 +124,12 @@ bool tcp_info(struct tcp *tcp, tcp_id id, struct tcp_info *info)
 	return true;
 }
 
+void tcp_set_idle(struct tcp *tcp, uint64_t idle_us)
+{
+	if (idle_us > tcp->config.idle_us && idle_us / MS <= INT32_MAX)
+		tcp->config.idle_us = idle_us;
+}
+
 void tcp_set_deadline(struct tcp *tcp, tcp_id id, uint64_t at)
 {
 	struct tcp_connection *c = tcp_find_open(tcp, id);

@@ -312,6 +312,44 @@ static void heartbeat_and_auth_interval_are_the_configured_ones(void **state)
 	}
 }
 
+/* A device is held to the heartbeat that it was told, whatever it is for those that come later. */
+static void heartbeat_that_changes_is_for_sessions_that_connect_later(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A, b = SIDE_B;
+
+	live_udp(w, &a, 1);
+	w->config.mc.heartbeat = 10;
+	w->config.mc.heartbeat_before = 45;
+	w->config.mc.heartbeat_since = now_of(w) + 1;
+	world_pass(w, 2);
+	live_udp(w, &b, 2);
+	world_pass(w, 40);
+	expect_no_event(w);
+	world_pass(w, 1);
+	expect_event(w, &b, HEARTH_OFFLINE, HEARTH_TIMEOUT);
+	world_pass(w, 145 - 43);
+	expect_no_event(w);
+	world_pass(w, 1);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_TIMEOUT);
+}
+
+/* In the second of a change a session may have been told either: the longer one counts. */
+static void heartbeat_of_the_second_of_a_change_is_the_longer_one(void **state)
+{
+	struct world *w = *state;
+	struct device_side a = SIDE_A;
+
+	live_udp(w, &a, 1);
+	w->config.mc.heartbeat = 60;
+	w->config.mc.heartbeat_before = 45;
+	w->config.mc.heartbeat_since = now_of(w) + 1;
+	world_pass(w, 190);
+	expect_no_event(w);
+	world_pass(w, 1);
+	expect_event(w, &a, HEARTH_OFFLINE, HEARTH_TIMEOUT);
+}
+
 /* A 2006 that was refused reports nothing; nothing is asked for and nothing ends without one. */
 static void session_is_not_synchronised_by_a_report_that_was_refused(void **state)
 {
@@ -373,6 +411,8 @@ int main(void)
 		TEST(session_that_ends_beside_a_newer_login_leaves_no_token),
 		TEST(session_outlives_a_newer_login_that_lapses),
 		TEST(heartbeat_and_auth_interval_are_the_configured_ones),
+		TEST(heartbeat_that_changes_is_for_sessions_that_connect_later),
+		TEST(heartbeat_of_the_second_of_a_change_is_the_longer_one),
 		TEST(session_is_not_synchronised_by_a_report_that_was_refused),
 		TEST(answers_without_room_are_lost_and_the_repeat_is_answered),
 	};

@@ -264,6 +264,41 @@ static void K19_flapping_is_not_what_a_device_in_trouble_does(void **state)
 	mc_watch_free(watch);
 }
 
+/* Other limits from now on: what was counted stays, and is held against them. */
+static void limits_change_while_they_are_watched(void **state)
+{
+	struct mc_watch_config config = usual;
+	struct mc_watch *watch = watch_with(&config);
+	uint64_t name = mc_watch_device(watch, 3, 1), id = mc_watch_id(watch, 77);
+
+	for (unsigned i = 0; i < 5; i++)
+		mc_watch_failed(watch, id, 1000);
+	assert_false(mc_watch_spent(watch, id, 1000));
+	config.failures = 2;
+	config.connects = 0;
+	mc_watch_configure(watch, &config);
+	assert_false(mc_watch_spent(watch, id, 1000 + 60000));
+	mc_watch_failed(watch, id, 61000);
+	mc_watch_failed(watch, id, 61000);
+	assert_true(mc_watch_spent(watch, id, 61000));
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(connect_at(watch, name, 1), 0);
+	config.failures = 0;
+	config.connects = 2;
+	config.hold = 9;
+	mc_watch_configure(watch, &config);
+	assert_false(mc_watch_budgets(watch));
+	assert_int_equal(connect_at(watch, name, 2), 0);
+	assert_int_equal(connect_at(watch, name, 2), 0);
+	assert_int_equal(connect_at(watch, name, 2), MC_WATCH_FLAPPING);
+	assert_int_equal(mc_watch_held(watch, name, 2), 9);
+	/* who is held stays so for as long as was said */
+	config.hold = 1;
+	mc_watch_configure(watch, &config);
+	assert_int_equal(mc_watch_held(watch, name, 2), 9);
+	mc_watch_free(watch);
+}
+
 static void K19_flapping_can_be_switched_off(void **state)
 {
 	struct mc_watch_config config = usual;
@@ -612,6 +647,7 @@ int main(void)
 		cmocka_unit_test(K6_budget_of_one_failure),
 		cmocka_unit_test(K6_budgets_are_of_ipv4_addresses_and_ipv6_networks),
 		cmocka_unit_test(K6_budgets_can_be_switched_off),
+		cmocka_unit_test(limits_change_while_they_are_watched),
 		cmocka_unit_test(K6_budgets_that_are_empty_outlive_any_number_of_others),
 		cmocka_unit_test(K6_100000_addresses_at_once),
 		cmocka_unit_test(K22_budgets_over_the_end_of_their_clock),
