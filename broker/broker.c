@@ -109,17 +109,6 @@ static int open_ports(struct broker *broker, char *error, size_t size)
 
 /* ---- workers ---- */
 
-static struct mc_watch_config watch_config(const struct config *config)
-{
-	return (struct mc_watch_config){.failures = config->mc.budget_failures,
-		.per_seconds = config->mc.budget_seconds,
-		.connects = config->mc.flap_connects,
-		.seconds = config->mc.flap_seconds,
-		.hold = config->mc.flap_hold,
-		.devices = MC_WATCH_DEVICES,
-		.buckets = MC_WATCH_BUCKETS};
-}
-
 /* "name LIMIT (MiB), ..." of what each worker has. */
 static void pools_text(const struct worker *worker, char *out, size_t size)
 {
@@ -139,7 +128,7 @@ static void say_memory(struct broker *broker, const struct worker_setup *setup)
 	const size_t sessions =
 		session_entries(broker->table, NULL) * session_entry_bytes(broker->table);
 	const size_t between = worker_mesh_bytes(setup->count);
-	const struct mc_watch_config watch = watch_config(config);
+	const struct mc_watch_config watch = broker_watch_config(config);
 	const size_t pool = command_pool_bytes(broker->command_pool);
 	char pools[768], forward[64] = "";
 
@@ -210,7 +199,7 @@ static int make_mesh(struct broker *broker, struct worker_setup *setup, char *er
 
 static int make_watch(struct broker *broker, struct worker_setup *setup, char *error, size_t size)
 {
-	const struct mc_watch_config config = watch_config(broker->config);
+	const struct mc_watch_config config = broker_watch_config(broker->config);
 
 	broker->watch = mc_watch_new(&config, broker->random);
 	broker->view.watch = setup->watch = broker->watch;
@@ -391,10 +380,14 @@ struct broker *broker_start(const struct config *config, char **eal_words, char 
 	return broker;
 }
 
-void broker_run(struct broker *broker, const volatile bool *stop)
+void broker_run(struct broker *broker, const volatile bool *stop, volatile bool *hangup)
 {
 	http_set_state(broker->http, HTTP_READY);
 	while (!*stop && !control_drained(broker->control, NULL)) {
+		if (*hangup) {
+			*hangup = false;
+			broker_hangup(broker);
+		}
 		control_serve(broker->control, CONTROL_SLICE_MS);
 		http_set_state(broker->http, broker->view.draining ? HTTP_DRAINING : HTTP_READY);
 		clock_set_wall(&broker->clock);
@@ -402,6 +395,7 @@ void broker_run(struct broker *broker, const volatile bool *stop)
 		broker_keep_ids_ahead(broker);
 		broker_keep_commands(broker);
 		log_tick();
+		broker_keep_configs(broker);
 	}
 	broker_audit(broker, "stop");
 }
@@ -425,6 +419,7 @@ void broker_stop(struct broker *broker)
 		worker_free(broker->threads[i].worker);
 		random_system_free(broker->threads[i].random);
 	}
+	broker_free_configs(broker);
 	worker_mesh_free(broker->mesh);
 	mc_watch_free(broker->watch);
 	trace_free(broker->trace);

@@ -22,8 +22,9 @@ struct broker;
 struct broker *broker_start(
 	const struct config *config, char **eal_words, char *error, size_t size);
 
-/** broker_run() - serve until @stop becomes true (a signal handler may set it). */
-void broker_run(struct broker *broker, const volatile bool *stop);
+/** broker_run() - serve until @stop becomes true; @hangup: read the configuration file again. A signal
+ * handler may set them. */
+void broker_run(struct broker *broker, const volatile bool *stop, volatile bool *hangup);
 
 /** broker_stop() - end workers and ports; sessions and ring stay for the next start. */
 void broker_stop(struct broker *broker);

@@ -24,8 +24,9 @@ struct broker_thread {
 };
 
 struct broker {
-	struct broker_view view; /* first: the control thread's calls come back with it */
-	const struct config *config;
+	struct broker_view view;       /* first: the control thread's calls come back with it */
+	const struct config *config;   /* of the start */
+	struct broker_config *configs; /* of reloads; the newest is in force */
 	struct random *random;
 	struct clock clock;
 	struct store *store;
@@ -59,6 +60,21 @@ void broker_view_init(struct broker *broker);
 
 /** broker_audit() - note a moment of the broker's own life in the audit log, if one is kept */
 void broker_audit(struct broker *broker, const char *verb);
+
+/** broker_watch_config() - the limits of reconnects and failed logins */
+struct mc_watch_config broker_watch_config(const struct config *config);
+
+/** broker_configure() - put another configuration in force, see struct broker_view */
+void broker_configure(struct broker_view *view, struct config *next, char *warning, size_t size);
+
+/** broker_hangup() - SIGHUP: read the file again, and log what came of it */
+void broker_hangup(struct broker *broker);
+
+/** broker_keep_configs() - free configurations that no worker has in use any more */
+void broker_keep_configs(struct broker *broker);
+
+/** broker_free_configs() - all of reloads; the workers have ended */
+void broker_free_configs(struct broker *broker);
 
 /** broker_open_files() - take the locks; they refuse cheaply, before anything else is started */
 int broker_open_files(struct broker *broker, char *error, size_t size);

@@ -65,6 +65,8 @@ void broker_view_init(struct broker *broker)
 {
 	broker->view = (struct broker_view){
 		.config = broker->config,
+		.started = broker->config,
+		.configure = broker_configure,
 		.store = broker->store,
 		.table = broker->table,
 		.feed = broker->feed,

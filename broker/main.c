@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static volatile bool stopping;
+static volatile bool stopping, hangup;
 
 static const char help[] =
 	"hearthd - a kernel-bypass connection broker for smart-home devices\n"
@@ -25,14 +25,19 @@ static const char help[] =
 	"  --help     this text\n"
 	"\n"
 	"Stays in the foreground. SIGTERM or SIGINT ends it for a restart: sessions and the event\n"
-	"ring stay, and the next start attaches to them. Words after -- go to DPDK's EAL as they\n"
+	"ring stay, and the next start attaches to them. SIGHUP reads the configuration again, as\n"
+	"hearthctl reload does; what came of it is in the log. Words after -- go to DPDK's EAL as "
+	"they\n"
 	"are; none are needed.\n"
 	"\n"
 	"Exit status: 0 ended by a signal, 2 refused to start (one line on stderr says why).\n";
 
 static void on_signal(int signal)
 {
-	stopping = true;
+	if (signal == SIGHUP)
+		hangup = true;
+	else
+		stopping = true;
 }
 
 static void warn(const char *line)
@@ -66,6 +71,7 @@ static void catch_signals(void)
 
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 }
 
 static int run(const char *file, char **eal_words, bool check)
@@ -89,7 +95,7 @@ static int run(const char *file, char **eal_words, bool check)
 		config_free(config);
 		return refuse(error);
 	}
-	broker_run(broker, &stopping);
+	broker_run(broker, &stopping, &hangup);
 	log_info("ending: sessions and ring stay for the next start");
 	broker_stop(broker);
 	log_close();

@@ -30,6 +30,8 @@ static const struct option long_options[] = {
 	{"from", required_argument, NULL, OPTION_FROM},
 	{"cancel", no_argument, NULL, OPTION_CANCEL},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{"strict", no_argument, NULL, OPTION_STRICT},
+	{"expect", required_argument, NULL, OPTION_EXPECT},
 	{NULL, 0, NULL, 0},
 };
 

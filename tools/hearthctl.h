@@ -93,6 +93,8 @@ enum ctl_option {
 	OPTION_FROM,
 	OPTION_CANCEL,
 	OPTION_QUIET,
+	OPTION_STRICT,
+	OPTION_EXPECT,
 	OPTION_COUNT
 };
 
@@ -163,3 +165,14 @@ const char *ctl_wrong_drain(const struct ctl_command *command);
 /** ctl_run_send(), ctl_wrong_send() - the verb send (hearthctl_send.c) */
 json_t *ctl_run_send(const struct ctl_command *command);
 const char *ctl_wrong_send(const struct ctl_command *command);
+
+/** ctl_run_reload() and so on - the verbs reload and config (hearthctl_config.c) */
+json_t *ctl_run_reload(const struct ctl_command *command);
+json_t *ctl_run_config_check(const struct ctl_command *command);
+json_t *ctl_run_config_diff(const struct ctl_command *command);
+json_t *ctl_run_config_show(const struct ctl_command *command);
+const char *ctl_wrong_reload(const struct ctl_command *command);
+void ctl_print_reload(const json_t *answer);
+void ctl_print_config_check(const json_t *answer);
+void ctl_print_config_diff(const json_t *answer);
+void ctl_print_config_show(const json_t *answer);

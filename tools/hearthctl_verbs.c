@@ -226,8 +226,34 @@ const struct ctl_verb ctl_verbs[] = {
 		"characters, a secret. RANDOM: the app's 16 characters 0-9, A-Z, a-z.\n"
 		"With --json also liveTime, how many seconds the app may use it.",
 		2, false, 0, run_lan_key, print_lan_key, NULL},
-	{.words = {"reload", NULL}},
-	{.words = {"config", NULL}},
+	{{"reload", NULL}, "[--strict] [--expect N]",
+		"Has the broker read its configuration file again. Keys that may change while it "
+		"runs\n"
+		"take effect at once; what waits for a restart is named. No connection ends. A "
+		"file "
+		"that\n"
+		"is refused changes nothing. --strict: refuse it, too, if a key would wait for a "
+		"restart.\n"
+		"--expect N: only while generation N is in force (config show, config diff).",
+		0, false, CTL_BIT(OPTION_STRICT) | CTL_BIT(OPTION_EXPECT), ctl_run_reload,
+		ctl_print_reload, ctl_wrong_reload},
+	{{"config", "check"}, "FILE",
+		"Reads and checks a configuration file, without a broker; what is wrong is said "
+		"with\n"
+		"file and line.",
+		1, false, 0, ctl_run_config_check, ctl_print_config_check, NULL},
+	{{"config", "diff"}, "FILE",
+		"Shows what a file would change in the running broker: key, value now, value "
+		"there, and\n"
+		"whether a reload is enough or a restart is needed.",
+		1, false, 0, ctl_run_config_diff, ctl_print_config_diff, NULL},
+	{{"config", "show"}, "",
+		"Shows the configuration in force, defaults filled in, as a file that can be used "
+		"again.\n"
+		"With --json: every key with its value and when a change takes effect (run-time, "
+		"restart,\n"
+		"or bound: at once, up to the value of the start).",
+		0, false, 0, ctl_run_config_show, ctl_print_config_show, NULL},
 	{{"drain", NULL}, "[--deadline S | --cancel]",
 		"Takes the node out for good: no login is accepted any more, sessions are ended at "
 		"the\n"

@@ -14,7 +14,7 @@
 
 struct kernel_options kernel_options;
 
-static volatile bool stopping;
+static volatile bool stopping, hangup;
 
 static const char help[] =
 	"hearth-twin - hearthd on kernel sockets and epoll, for comparison\n"
@@ -33,7 +33,10 @@ static const char help[] =
 
 static void on_signal(int signal)
 {
-	stopping = true;
+	if (signal == SIGHUP)
+		hangup = true;
+	else
+		stopping = true;
 }
 
 static void warn(const char *line)
@@ -64,6 +67,7 @@ static void catch_signals(void)
 
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
 }
@@ -84,7 +88,7 @@ static int run(const char *file)
 		config_free(config);
 		return refuse(error);
 	}
-	broker_run(broker, &stopping);
+	broker_run(broker, &stopping, &hangup);
 	log_info("ending: sessions and ring stay for the next start");
 	broker_stop(broker);
 	config_free(config);

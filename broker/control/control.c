@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A client that neither sends nor takes a byte for this long makes room for others. */
@@ -142,6 +143,9 @@ struct control *control_open(struct broker_view *view, char *error, size_t size)
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control->clients[i] =
 			(struct control_client){.socket = -1, .file = -1, .output_file = -1};
+	control->generation =
+		(struct control_generation){.number = 1, .by = "start", .when = time(NULL)};
+	control->generation.waiting = json_array();
 	control->path = strdup(view->config->control_socket);
 	control->asks = control_asks_new();
 	if (!control->path || !control->asks)
@@ -174,6 +178,7 @@ void control_close(struct control *control)
 	if (control->inode && lstat(control->path, &there) == 0 &&
 		there.st_dev == control->device && there.st_ino == control->inode)
 		unlink(control->path);
+	json_decref(control->generation.waiting);
 	aes_burst_free(control->aes);
 	control_asks_free(control->asks);
 	free(control->path);

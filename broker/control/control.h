@@ -25,7 +25,8 @@
 /** struct broker_view - what the control thread may look at and ask for; implemented by main.c
  * on the running broker, by tests on plain memory */
 struct broker_view {
-	const struct config *config;
+	const struct config *config;  /* in force; another one after any verb */
+	const struct config *started; /* NULL: the configuration cannot be changed */
 	struct store *store;
 	struct registry *registry;
 	struct binding_table *bindings;
@@ -49,6 +50,11 @@ struct broker_view {
 	void (*port)(struct broker_view *view, unsigned port, struct port_view *out);
 	/* hand a request to the worker that owns the session; -EAGAIN when its mailbox is full */
 	int (*control)(struct broker_view *view, enum control_op op, session_handle handle);
+	/* put another configuration in force; it is the view's from then on. NULL: that in force stays,
+	 * and the files that it names are read again. @warning: receives what did not work, or "".
+	 * May be NULL if @started is */
+	void (*configure)(
+		struct broker_view *view, struct config *next, char *warning, size_t size);
 	/* address of a live TCP session as "a.b.c.d:port" or "[v6]:port"; "" when it is not known;
 	 * may be NULL */
 	void (*peer_text)(struct broker_view *view, uint32_t index, char *out, size_t size);
@@ -81,6 +87,13 @@ bool control_drained(const struct control *control, bool *clean);
 
 /** control_drain_events() - bytes of events that consumers have not committed. */
 uint64_t control_drain_events(const struct broker_view *view);
+
+/**
+ * control_hangup() - read the configuration file again (SIGHUP), by the control thread
+ * @line: receives what came of it, for the log
+ * Return: false: it was refused, and nothing has changed.
+ */
+bool control_hangup(struct control *control, char *line, size_t size);
 
 /** control_close() - end all clients, remove the socket. NULL is allowed. */
 void control_close(struct control *control);

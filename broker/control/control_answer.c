@@ -32,6 +32,9 @@ static const struct {
 	{"audit", control_audit},
 	{"drain", control_drain},
 	{"send", send_noted},
+	{"reload", control_reload},
+	{"config-diff", control_config_diff},
+	{"config-show", control_config_show},
 };
 
 static json_t *run_verb(struct control *control, json_t *request, const char *verb, int file)
@@ -65,7 +68,9 @@ static json_t *run(
 	answer = control_audit_asked(control, request, actor, &number);
 	if (answer)
 		return answer;
+	control->actor = actor;
 	answer = run_verb(control, request, verb, file);
+	control->actor = NULL;
 	return control_audit_done(control, request, actor, number, answer);
 }
 

@@ -18,7 +18,8 @@ static const char *const acts[] = {"device add", "device import", "device remove
 /* Members that are told as they are; of all others only that they were there. What is not known to
  * be harmless is taken for a secret. */
 static const char *const told[] = {"id", "name", "code", "bytes", "model", "gateway", "backend",
-	"secrets", "deadline", "cancel", "device", "port", "seconds", "decrypted", "file"};
+	"secrets", "deadline", "cancel", "device", "port", "seconds", "decrypted", "file", "strict",
+	"expect"};
 
 static bool among(const char *name, const char *const *names, size_t count)
 {

@@ -98,11 +98,25 @@ struct drain {
 };
 
 /**
+ * struct control_generation - which configuration is in force
+ * @number: 1 at the start, one more with each change
+ * @by, @when: who changed it last, in Unix seconds
+ * @waiting: what the file that was read last says and a restart is needed for
+ */
+struct control_generation {
+	uint64_t number;
+	char by[96];
+	time_t when;
+	json_t *waiting;
+};
+
+/**
  * struct control
  * @answer_file: descriptor that a verb wants to go with its answer, -1 if none
  * @aes: made when it is needed first
  * @asks: requests of other threads
  * @samples: figures of the last minute, the newest first, for what has grown; @sampled: when, us
+ * @actor: who asks for the verb that is being carried out
  */
 struct control {
 	struct broker_view *view;
@@ -112,6 +126,8 @@ struct control {
 	struct control_asks *asks;
 	json_t *samples[CONTROL_SAMPLES];
 	uint64_t sampled;
+	const struct control_actor *actor;
+	struct control_generation generation;
 	char *path;
 	dev_t device; /* of the socket file, so that only our own is removed */
 	ino_t inode;
@@ -226,6 +242,11 @@ json_t *control_status(struct control *control, json_t *request, int file);
 json_t *control_session(struct control *control, json_t *request, int file);
 json_t *control_sessions(struct control *control, json_t *request, int file);
 json_t *control_kick(struct control *control, json_t *request, int file);
+
+/** control_reload(), control_config_diff(), control_config_show() - (control_config.c) */
+json_t *control_reload(struct control *control, json_t *request, int file);
+json_t *control_config_diff(struct control *control, json_t *request, int file);
+json_t *control_config_show(struct control *control, json_t *request, int file);
 
 /** control_commands(), control_lan_key() - (control_command.c) */
 json_t *control_commands(struct control *control, json_t *request, int file);

@@ -25,7 +25,7 @@ static const char correct_it[] = "no row was added: correct the file and try aga
  * struct import - an import under way
  * @registry: the running broker's table, NULL if there is none
  * @limit: most rows, 0: no limit
- * @rows: that were taken
+ * @rows: that were taken; @there: devices before
  * @wrong: what is wrong with a row; "": nothing is
  * @staging: what the table said
  */
@@ -35,7 +35,7 @@ struct import {
 	const char *name;
 	struct device_record record;
 	struct registry *registry;
-	uint32_t limit, rows;
+	uint32_t limit, rows, there;
 	char wrong[512];
 	int staging;
 };
@@ -95,6 +95,9 @@ static int stage_row(void *context, const struct device_record *record)
 {
 	struct import *import = context;
 
+	/* limits.devices may have been lowered, below what the store and the table can hold */
+	if (import->there + import->rows > import->limit)
+		return -ENOSPC;
 	import->staging = registry_stage(import->registry, record);
 	return import->staging;
 }
@@ -180,7 +183,8 @@ json_t *device_import(struct store *store, struct broker_view *view, json_t *req
 {
 	struct import import = {.name = "file",
 		.registry = view ? view->registry : NULL,
-		.limit = view ? view->config->limits.devices : 0};
+		.limit = view ? view->config->limits.devices : 0,
+		.there = (uint32_t)store_count(store)};
 	json_t *answer = NULL;
 	const char *verb;
 

@@ -35,6 +35,12 @@ static json_t *refuse_publish(int rc)
 		"stored, but the running broker could not take it over (%s)", strerror(-rc));
 }
 
+/* limits.devices may have been lowered, below what the store can hold. */
+static bool is_full(struct store *store, const struct broker_view *view)
+{
+	return view && store_count(store) >= view->config->limits.devices;
+}
+
 static json_t *add(struct store *store, struct broker_view *view, json_t *request, int file)
 {
 	const char *verb, *id, *pin, *bind = "", *model = "", *gateway = "", *wrong;
@@ -64,7 +70,7 @@ static json_t *add(struct store *store, struct broker_view *view, json_t *reques
 		answer = control_refuse("correct it and try again", "device not added: %s", wrong);
 		goto out;
 	}
-	rc = store_add(store, &record, 1, &failed);
+	rc = is_full(store, view) ? -ENOSPC : store_add(store, &record, 1, &failed);
 	if (rc == -EEXIST)
 		answer = control_refuse("remove it first, or choose another id",
 			"device \"%s\" is provisioned already", id);
