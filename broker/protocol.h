@@ -94,6 +94,8 @@ struct mc_watch;      /* mc/mc_watch.h */
  * @waiting: messages that wait for their session, see host_keep()
  * @following: a bit for each device that somebody follows, the same throughout a turn
  * @trace: where to tell what they say; may be NULL while @following is 0
+ * @answered: the protocol adds how many frames of this turn it has answered
+ * @answered_late: committed() adds how many answers it has made
  *
  * The calls below this struct are implemented by the worker (and by tests on plain memory).
  */
@@ -115,6 +117,7 @@ struct host {
 	unsigned waiting;
 	uint32_t following;
 	struct trace_side *trace;
+	uint32_t answered, answered_late;
 	void *context; /* the worker's own */
 };
 

@@ -27,7 +27,7 @@ void stages_begin(struct stages *stages)
 			__atomic_store_n(&total->gap_longest_cycles, gap, __ATOMIC_RELAXED);
 	}
 	memset(stages->turn, 0, sizeof(stages->turn));
-	stages->mark = now;
+	stages->begun = stages->mark = now;
 	stages->current = STAGE_RECEIVE;
 }
 

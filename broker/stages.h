@@ -16,12 +16,13 @@
  * struct stages - one worker's turn accounting
  * @total: what others see (struct turn_view), written with counter_add()
  * @turn: this turn's cycles by stage
+ * @begun: when this turn did
  * @mark: when the current stage began, or the last turn ended
  */
 struct stages {
 	struct turn_view total;
 	uint64_t turn[STAGE_COUNT];
-	uint64_t mark;
+	uint64_t begun, mark;
 	uint64_t gap_cycles;
 	enum stage current;
 };

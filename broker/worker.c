@@ -351,6 +351,7 @@ static bool slices(struct worker *worker)
 
 bool worker_turn(struct worker *worker, const struct turn_clock *now)
 {
+	unsigned frames;
 	bool busy;
 
 	stages_begin(&worker->stages);
@@ -362,7 +363,8 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	if (worker->host.waiting)
 		worker_waits(worker);
 	busy = stack_receive(worker->stack, now->us);
-	busy |= worker->message_count != 0;
+	frames = worker->message_count;
+	busy |= frames != 0;
 	stages_enter(&worker->stages, STAGE_FRAME);
 	decide(worker);
 	worker_end_connections(worker);
@@ -384,6 +386,8 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	busy |= stack_transmit(worker->stack, now->us) != 0;
 	feed_answered(worker->host.feed);
 	stages_enter(&worker->stages, STAGE_SLICES);
+	if (busy)
+		worker_figures_turn(worker, frames);
 	urcu_qsbr_quiescent_state();
 	stages_end(&worker->stages, busy);
 	return busy;

@@ -135,3 +135,7 @@ unsigned worker_pools(const struct worker *worker, struct pool_view *views);
 
 /** worker_turns() - its turn accounting; any thread. */
 void worker_turns(const struct worker *worker, struct turn_view *view);
+
+/** worker_histograms() - of its busy turns and the answers in them; any thread. Return: views
+ * filled, at most WORKER_HISTOGRAMS_MAX. */
+unsigned worker_histograms(const struct worker *worker, struct histogram_view *views);

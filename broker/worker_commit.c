@@ -21,8 +21,13 @@ static bool committed(void *context, const struct hearth_item *item)
 	struct worker *worker = context;
 	unsigned slot;
 	const struct protocol *protocol = protocol_of(item->record, &slot);
+	bool done = !protocol || protocol->committed(worker->states[slot], item);
 
-	return !protocol || protocol->committed(worker->states[slot], item);
+	if (worker->host.answered_late) {
+		worker_figures_late(worker, item->record->time, worker->host.answered_late);
+		worker->host.answered_late = 0;
+	}
+	return done;
 }
 
 bool worker_committed(struct worker *worker)

@@ -288,6 +288,7 @@ struct worker *worker_new(
 	worker->blocks = session_blocks(setup->table);
 	worker->sweep.last = worker->timed = now->us;
 	stages_init(&worker->stages, setup->tsc_hz);
+	worker_figures_init(&worker->figures, setup->tsc_hz);
 	rc = start_protocols(worker);
 	if (!rc)
 		rc = start_stack(worker, setup, now->us);

@@ -7,6 +7,7 @@
 #include "mailbox.h"
 #include "stages.h"
 #include "stream.h"
+#include "turn_histogram.h"
 #include "worker.h"
 #include "worker_mesh.h"
 
@@ -91,6 +92,23 @@ struct pace {
 	uint64_t credit; /* entries times microseconds */
 };
 
+/** struct late_answers - answers of this turn to requests whose records have the time @unix_ms */
+struct late_answers {
+	uint64_t unix_ms;
+	uint32_t answers;
+};
+
+/**
+ * struct worker_figures - histograms of busy turns (worker_figures.c)
+ * @scale: nanoseconds per cycle, a fixed-point number
+ */
+struct worker_figures {
+	uint64_t scale;
+	struct turn_histogram answers, turns, frames;
+	unsigned late_count;
+	struct late_answers late[WORKER_ANSWERS_MAX];
+};
+
 struct worker {
 	struct host host; /* first: a protocol's calls come back with it */
 	struct stack *stack;
@@ -111,6 +129,7 @@ struct worker {
 	uint64_t timed;            /* when timers and sweeps were looked at last, microseconds */
 	struct command_pool *pool; /* of all workers */
 	struct stages stages;
+	struct worker_figures figures;
 	struct stream_sink sink;
 	/* the connection or datagram whose frames are being cut */
 	struct peer peer;
@@ -158,6 +177,18 @@ int worker_uncommitted(struct worker *worker);
  * @most. */
 uint32_t worker_pace(
 	struct pace *pace, uint64_t now, uint32_t entries, uint64_t period_us, uint32_t most);
+
+/* worker_figures.c */
+
+/** worker_figures_init() - @tsc_hz: cycles of the time-stamp counter per second */
+void worker_figures_init(struct worker_figures *figures, uint64_t tsc_hz);
+
+/** worker_figures_late() - @answers of this turn are to requests of the turn at @unix_ms. */
+void worker_figures_late(struct worker *worker, uint64_t unix_ms, uint32_t answers);
+
+/** worker_figures_turn() - what a busy turn sent is with the port, at stages.mark. @frames: that it
+ * decided on */
+void worker_figures_turn(struct worker *worker, unsigned frames);
 
 /* worker_command.c */
 

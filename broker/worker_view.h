@@ -6,6 +6,7 @@
 #include "counter.h"
 #include "pool_view.h"
 #include "protocol.h"
+#include "turn_histogram.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,9 @@ struct turn_view {
 
 /** Pools that one worker has, at most. */
 #define WORKER_POOLS_MAX 16
+
+/** Histograms that one worker has, at most. */
+#define WORKER_HISTOGRAMS_MAX 4
 
 /** Counters that a port has, at most. */
 #define PORT_VIEW_COUNTERS 16

@@ -68,6 +68,7 @@ static void answer(struct mc *mc, const struct session_turn *turn, const struct 
 		reply.device =
 			(struct mc_text){(const uint8_t *)device_id(device), device->id_length};
 	mc_count(mc, MC_COMMIT_ANSWERS);
+	mc->host->answered_late++;
 	mc_answer_session(mc, turn, &reply);
 }
 

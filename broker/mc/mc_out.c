@@ -112,8 +112,22 @@ static void send(struct mc *mc, const struct mc_out *out)
 	mc_count(mc, MC_ANSWERS);
 }
 
+/*
+ * How many frames of this turn have their answer now: all that left but those that have a session's
+ * key for themselves, which answer nothing, or something that came earlier (mc_out_session()).
+ */
+static void count_answered(struct mc *mc, uint64_t before)
+{
+	const uint64_t left = mc->counters[MC_ANSWERS] - before;
+
+	if (left > mc->out_key_count)
+		mc->host->answered += (uint32_t)left - mc->out_key_count;
+}
+
 void mc_out_send(struct mc *mc)
 {
+	const uint64_t before = mc->counters[MC_ANSWERS];
+
 	host_stage(mc->host, STAGE_AES);
 	for (unsigned i = 0; i < mc->out_count; i++) {
 		const struct mc_out *out = &mc->out[i];
@@ -128,6 +142,7 @@ void mc_out_send(struct mc *mc)
 	host_stage(mc->host, STAGE_ANSWER);
 	for (unsigned i = 0; i < mc->out_count; i++)
 		send(mc, &mc->out[i]);
+	count_answered(mc, before);
 	mc->out_count = 0;
 	mc->out_key_count = 0;
 	mc->out_used = 0;
