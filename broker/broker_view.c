@@ -39,6 +39,20 @@ static void view_port(struct broker_view *view, unsigned port, struct port_view 
 	port_counters(of(view)->ports[port], out->values);
 }
 
+static bool view_queue(
+	struct broker_view *view, unsigned port, unsigned worker, struct queue_view *out)
+{
+	*out = (struct queue_view){.info = port_counter_info, .count = PORT_QUEUE_COUNTERS};
+	out->values = port_queue_counters(of(view)->ports[port], worker, &out->queue);
+	return out->values != NULL;
+}
+
+static unsigned view_histograms(
+	struct broker_view *view, unsigned worker, struct histogram_view *views)
+{
+	return worker_histograms(of(view)->threads[worker].worker, views);
+}
+
 static int view_control(struct broker_view *view, enum control_op op, session_handle handle)
 {
 	unsigned worker = session_owner(view->table, session_handle_index(handle));
@@ -79,6 +93,8 @@ void broker_view_init(struct broker *broker)
 		.turns = view_turns,
 		.pools = view_pools,
 		.port = view_port,
+		.queue = view_queue,
+		.histograms = view_histograms,
 		.control = view_control,
 		.peer_text = view_peer,
 	};

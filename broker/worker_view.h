@@ -47,6 +47,17 @@ struct port_view {
 	uint64_t values[PORT_VIEW_COUNTERS];
 };
 
+/**
+ * struct queue_view - what a worker's link to a port counts itself
+ * @queue: its queue pair, or the one of another worker that it sends through
+ */
+struct queue_view {
+	unsigned queue;
+	const struct counter_info *info;
+	const uint64_t *values;
+	unsigned count;
+};
+
 /** struct counter_view - one layer's counters of one worker, for status */
 struct counter_view {
 	const char *layer;

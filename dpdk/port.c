@@ -474,6 +474,14 @@ bool port_is_up(const struct port *port)
 	       link.link_status == RTE_ETH_LINK_UP;
 }
 
+const uint64_t *port_queue_counters(const struct port *port, unsigned worker, unsigned *queue)
+{
+	if (worker >= port->worker_count)
+		return NULL;
+	*queue = port->queues[worker].number;
+	return port->queues[worker].counters;
+}
+
 void port_counters(const struct port *port, uint64_t counters[PORT_COUNTER_COUNT])
 {
 	struct rte_eth_stats stats;

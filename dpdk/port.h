@@ -33,10 +33,8 @@ struct port_config {
 };
 
 #define PORT_COUNTERS(X)                                                                           \
-	X(PORT_RX_MISSED, "port_rx_missed", "frames the port dropped: no descriptor was free")     \
-	X(PORT_RX_ERRORS, "port_rx_errors", "frames the port found broken")                        \
-	X(PORT_RX_NO_BUFFER, "port_rx_no_buffer", "receptions that found no free buffer")          \
-	X(PORT_TX_ERRORS, "port_tx_errors", "frames the port failed to send")                      \
+	X(PORT_RX_FRAMES, "port_rx_frames", "frames taken from the port's queues")                 \
+	X(PORT_TX_FRAMES, "port_tx_frames", "frames that the port's queues took")                  \
 	X(PORT_RX_SEGMENTED, "port_rx_segmented",                                                  \
 		"received frames dropped: spread over buffers and too long for one")               \
 	X(PORT_RX_VLAN, "port_rx_vlan",                                                            \
@@ -45,8 +43,14 @@ struct port_config {
 	X(PORT_TX_RELAYED, "port_tx_relayed",                                                      \
 		"frames sent through another worker's queue: the port has fewer than workers")     \
 	X(PORT_TX_RELAY_FULL, "port_tx_relay_full",                                                \
-		"frames to send that found no room on their way to another worker's queue")
+		"frames to send that found no room on their way to another worker's queue")        \
+	X(PORT_RX_MISSED, "port_rx_missed", "frames the port dropped: no descriptor was free")     \
+	X(PORT_RX_ERRORS, "port_rx_errors", "frames the port found broken")                        \
+	X(PORT_RX_NO_BUFFER, "port_rx_no_buffer", "receptions that found no free buffer")          \
+	X(PORT_TX_ERRORS, "port_tx_errors", "frames the port failed to send")
 COUNTER_ENUM(port_counter, PORT_COUNTERS, PORT_COUNTER_COUNT);
+/** Those that each link counts itself stand before those that a port counts as a whole. */
+#define PORT_QUEUE_COUNTERS PORT_RX_MISSED
 extern const struct counter_info port_counter_info[PORT_COUNTER_COUNT];
 
 struct port;
@@ -81,6 +85,13 @@ const char *port_name(const struct port *port);
 
 /** port_is_up() - does the link have a carrier now? For control threads. */
 bool port_is_up(const struct port *port);
+
+/**
+ * port_queue_counters() - what worker @worker's link counts itself; for control threads
+ * @queue: receives the queue pair that it has, or sends through
+ * Return: PORT_QUEUE_COUNTERS counters; NULL: no such link.
+ */
+const uint64_t *port_queue_counters(const struct port *port, unsigned worker, unsigned *queue);
 
 /** port_counters() - read the counters of the port and its queues; for control threads. */
 void port_counters(const struct port *port, uint64_t counters[PORT_COUNTER_COUNT]);

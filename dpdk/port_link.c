@@ -46,6 +46,8 @@ static unsigned link_receive(struct link *link, struct frame *frames, unsigned m
 		port_relay_send(queue);
 	burst = rte_eth_rx_burst(queue->port, queue->number, queue->received + first,
 		(uint16_t)(max < room ? max : room));
+	if (burst)
+		counter_add(&queue->counters[PORT_RX_FRAMES], burst);
 	for (unsigned i = 0; i < burst; i++) {
 		struct rte_mbuf *mbuf = queue->received[first + i];
 
@@ -138,6 +140,7 @@ unsigned port_transmit(struct port_queue *queue, struct rte_mbuf **mbufs, unsign
 			rte_pktmbuf_free(mbufs[at++]);
 	}
 	rte_pktmbuf_free_bulk(mbufs + at, count - at);
+	counter_add(&queue->counters[PORT_TX_FRAMES], sent);
 	if (sent < count)
 		counter_add(&queue->counters[PORT_TX_REFUSED], count - sent);
 	return sent;

@@ -65,7 +65,7 @@ struct ctl_column {
 };
 
 /** ctl_print_drops() - what was not taken, by reason: the most frequent first, zeros not at all. */
-void ctl_print_drops(const json_t *sums, const json_t *help);
+void ctl_print_drops(const json_t *all, const json_t *help);
 
 /** ctl_print_pools() - the pools of all workers together. */
 void ctl_print_pools(const json_t *workers, const json_t *help);

@@ -15,19 +15,6 @@ struct drop {
 	long long sum;
 };
 
-/* Counters that say that something was not taken. */
-static bool is_drop(const char *name)
-{
-	static const char *const parts[] = {
-		"drop", "full", "refuse", "bad", "limit", "no_chunk", "close_frame", "no_buffer"};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (strstr(name, parts[i]))
-			return true;
-	}
-	return false;
-}
-
 /* The most frequent first, then by name. */
 static int by_sum(const void *left, const void *right)
 {
@@ -39,17 +26,17 @@ static int by_sum(const void *left, const void *right)
 	return order ? order : strcmp(a->name, b->name);
 }
 
-static unsigned collect(const json_t *sums, const json_t *help, struct drop *drops)
+static unsigned collect(const json_t *all, const json_t *help, struct drop *drops)
 {
 	const char *layer, *name, *why;
 	json_t *counters, *value;
 	unsigned count = 0;
 
-	json_object_foreach((json_t *)sums, layer, counters)
+	json_object_foreach((json_t *)all, layer, counters)
 	{
 		json_object_foreach(counters, name, value)
 		{
-			if (!json_integer_value(value) || !is_drop(name) || count == DROPS_MAX)
+			if (!json_integer_value(value) || count == DROPS_MAX)
 				continue;
 			why = json_string_value(
 				json_object_get(json_object_get(help, layer), name));
@@ -62,10 +49,10 @@ static unsigned collect(const json_t *sums, const json_t *help, struct drop *dro
 	return count;
 }
 
-void ctl_print_drops(const json_t *sums, const json_t *help)
+void ctl_print_drops(const json_t *all, const json_t *help)
 {
 	struct drop drops[DROPS_MAX];
-	unsigned count = collect(sums, help, drops);
+	unsigned count = collect(all, help, drops);
 
 	qsort(drops, count, sizeof(drops[0]), by_sum);
 	printf("\ndrops\n");

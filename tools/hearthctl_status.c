@@ -186,5 +186,5 @@ void ctl_print_status(const json_t *answer)
 	print_feed(json_object_get(answer, "feed"));
 	print_commands(json_object_get(answer, "commands"));
 	ctl_print_pools(json_object_get(answer, "workers"), json_object_get(answer, "pools_help"));
-	ctl_print_drops(json_object_get(answer, "counters"), json_object_get(answer, "help"));
+	ctl_print_drops(json_object_get(answer, "drops"), json_object_get(answer, "help"));
 }

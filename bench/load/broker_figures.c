@@ -119,8 +119,9 @@ bool broker_is_loss(const char *counter)
 {
 	static const char *const heads[] = {"drop_", "tcp_drop_", "tcp_full_", "tcp_timed_out",
 		"tcp_retransmit", "tcp_syn_", "tcp_reset_", "tcp_cookie_bad", "tcp_send_no_chunk",
-		"port_rx_", "port_tx_errors", "port_tx_refused", "port_tx_relay_full", "result_",
-		"offline_"};
+		"port_rx_missed", "port_rx_errors", "port_rx_no_buffer", "port_rx_segmented",
+		"port_rx_vlan", "port_tx_errors", "port_tx_refused", "port_tx_relay_full",
+		"result_", "offline_"};
 
 	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
 		if (!strncmp(counter, heads[i], strlen(heads[i])))

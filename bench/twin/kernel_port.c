@@ -49,6 +49,11 @@ bool port_is_up(const struct port *port)
 	return true;
 }
 
+const uint64_t *port_queue_counters(const struct port *port, unsigned worker, unsigned *queue)
+{
+	return NULL;
+}
+
 void port_counters(const struct port *port, uint64_t counters[PORT_COUNTER_COUNT])
 {
 	memset(counters, 0, PORT_COUNTER_COUNT * sizeof(*counters));

@@ -179,6 +179,7 @@ void control_close(struct control *control)
 		there.st_dev == control->device && there.st_ino == control->inode)
 		unlink(control->path);
 	json_decref(control->generation.waiting);
+	history_free(control->history);
 	aes_burst_free(control->aes);
 	control_asks_free(control->asks);
 	free(control->path);

@@ -48,6 +48,13 @@ struct broker_view {
 	unsigned (*pools)(struct broker_view *view, unsigned worker, struct pool_view *pools);
 	/* a port's state and counters; may be NULL */
 	void (*port)(struct broker_view *view, unsigned port, struct port_view *out);
+	/* what a worker's link to a port counts; false: it has none there; may be NULL */
+	bool (*queue)(
+		struct broker_view *view, unsigned port, unsigned worker, struct queue_view *out);
+	/* histograms of a worker; returns how many views were filled (at most
+	 * WORKER_HISTOGRAMS_MAX); may be NULL */
+	unsigned (*histograms)(
+		struct broker_view *view, unsigned worker, struct histogram_view *views);
 	/* hand a request to the worker that owns the session; -EAGAIN when its mailbox is full */
 	int (*control)(struct broker_view *view, enum control_op op, session_handle handle);
 	/* put another configuration in force; it is the view's from then on. NULL: that in force stays,

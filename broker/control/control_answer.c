@@ -23,6 +23,7 @@ static const struct {
 	json_t *(*run)(struct control *control, json_t *request, int file);
 } verbs[] = {
 	{"status", control_status},
+	{"history", control_history},
 	{"session", control_session},
 	{"sessions", control_sessions},
 	{"kick", control_kick},

@@ -5,6 +5,7 @@
 
 #include "control/control.h"
 #include "control/control_ask.h"
+#include "control/history.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -132,6 +133,7 @@ struct control {
 	dev_t device; /* of the socket file, so that only our own is removed */
 	ino_t inode;
 	struct rate_sample start, before, now; /* the last full second is before..now */
+	struct history *history;               /* NULL before the first sample, or without memory */
 	unsigned followers;
 	struct drain drain;
 	struct control_client *serving; /* whose request is being carried out */
@@ -238,6 +240,9 @@ void client_serve(struct control *control, struct control_client *client);
 /** control_status() - workers, ports, sessions, rates, ring fill (control_status.c) */
 json_t *control_status(struct control *control, json_t *request, int file);
 
+/** control_history() - the last seconds of what sparklines show (history.c) */
+json_t *control_history(struct control *control, json_t *request, int file);
+
 /** control_session(), control_sessions(), control_kick() - (control_session.c) */
 json_t *control_session(struct control *control, json_t *request, int file);
 json_t *control_sessions(struct control *control, json_t *request, int file);
@@ -276,6 +281,53 @@ void control_problems(struct control *control, json_t *status);
 
 /** control_rates() - growth per second between two samples. */
 json_t *control_rates(const struct rate_sample *from, const struct rate_sample *to);
+
+/** control_rate_name() - of enum rate. */
+const char *control_rate_name(unsigned rate);
+
+/* ---- figures for status and history ---- */
+
+/**
+ * struct feed_lag - how far the consumer is behind on a ring
+ * @bytes: written and not committed
+ * @seconds: age of the oldest record among them, by the wall clock; 0: there are none
+ * @fill: @bytes of the ring's
+ */
+struct feed_lag {
+	struct feed_fill cursors;
+	uint64_t bytes;
+	double seconds, fill;
+};
+
+/** control_feed_lag() - of worker @worker's ring (control_status.c) */
+struct feed_lag control_feed_lag(struct broker_view *view, unsigned worker);
+
+/** control_drops() - {layer: {name: sum}} of the counters of @sums, and of the ports (layer "port"),
+ * that say that something was not taken (control_drops.c) */
+json_t *control_drops(const json_t *sums, const json_t *ports);
+
+/** control_drops_of() - the sum of those counters in one layer. */
+uint64_t control_drops_of(const struct counter_info *info, const uint64_t *values, unsigned count);
+
+/** control_outcomes() - {outcome: sum} of platform requests: "answered", or why not. */
+json_t *control_outcomes(const json_t *sums);
+
+/** control_worker_histograms() - {name: {"count", "sum", "buckets"}} (control_histograms.c) */
+json_t *control_worker_histograms(struct broker_view *view, unsigned worker);
+
+/** control_histograms() - of all workers together: {name: {"count", "sum", "buckets", "bounds",
+ * "divisor", "help", "p50", "p99", "p999"}}; quantiles in the unit of the name, bounds and sum in
+ * that by the divisor */
+json_t *control_histograms(struct broker_view *view);
+
+/** control_histogram() - the sum of the workers' histograms @name. Return: is there one? */
+bool control_histogram(struct broker_view *view, const char *name, struct turn_histogram *sum,
+	struct histogram_view *what);
+
+/** control_quantile() - of 0..1, in between the bounds of the bucket that it falls into; the last
+ * bound if beyond it, 0 if there are no values. */
+double control_quantile(const struct turn_histogram *values, const uint64_t *bounds, unsigned count,
+	double quantile);
 
 /* ---- sessions of a device (control_session.c) ---- */
 

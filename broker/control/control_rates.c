@@ -39,6 +39,15 @@ void control_sample(struct control *control, uint64_t us)
 		control->start = control->now = sample;
 	control->before = control->now;
 	control->now = sample;
+	if (!control->history)
+		control->history = history_new(control->view->workers);
+	if (control->history && control->before.us != control->now.us)
+		history_take(control->history, control->view, &control->before, &control->now);
+}
+
+const char *control_rate_name(unsigned rate)
+{
+	return rate_names[rate];
 }
 
 json_t *control_rates(const struct rate_sample *from, const struct rate_sample *to)

@@ -89,7 +89,7 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 {
 	struct turn_view turns = {0};
 	uint64_t busy = 0;
-	json_t *stages = json_object();
+	json_t *stages = json_object(), *cycles_by_stage = json_object(), *json;
 	double total;
 
 	view->turns(view, worker, &turns);
@@ -100,9 +100,11 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 
 		busy += turns.busy_cycles[i];
 		json_object_set_new(stages, stage_info[i].name, json_real(cycles));
+		json_object_set_new(cycles_by_stage, stage_info[i].name,
+			json_integer((json_int_t)turns.busy_cycles[i]));
 	}
 	total = (double)busy + (double)turns.idle_cycles;
-	return json_pack(
+	json = json_pack(
 		"{s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:f, s:f, s:o, s:o, s:o}",
 		"worker", (int)worker, "cpu",
 		worker < view->config->worker_count ? (int)view->config->workers[worker] : -1,
@@ -114,6 +116,29 @@ static json_t *worker_json(struct broker_view *view, unsigned worker)
 		"gap_longest_us", microseconds(turns.gap_longest_cycles, &turns), "pools",
 		pools_json(view, worker, false), "counters", counters_json(view, worker, false),
 		"sessions", owned_json(view, worker));
+	json_object_set_new(json, "stage_cycles", cycles_by_stage);
+	json_object_set_new(json, "histograms", control_worker_histograms(view, worker));
+	return json;
+}
+
+/* [{"queue", "worker", "counters"}]: what each worker's link counts itself. */
+static json_t *queues_json(struct broker_view *view, unsigned number)
+{
+	json_t *queues = json_array(), *counters;
+	struct queue_view queue;
+
+	for (unsigned worker = 0; worker < view->workers; worker++) {
+		if (!view->queue || !view->queue(view, number, worker, &queue))
+			continue;
+		counters = json_object();
+		for (unsigned i = 0; i < queue.count; i++)
+			json_object_set_new(counters, queue.info[i].name,
+				json_integer((json_int_t)counter_read(&queue.values[i])));
+		json_array_append_new(
+			queues, json_pack("{s:i, s:i, s:o}", "queue", (int)queue.queue, "worker",
+					(int)worker, "counters", counters));
+	}
+	return queues;
 }
 
 /* State and counters of a port that is open. */
@@ -132,6 +157,7 @@ static void add_port_state(struct broker_view *view, unsigned number, json_t *po
 	json_object_set_new(port, "line", json_string(now.line));
 	json_object_set_new(port, "counters", counters);
 	json_object_set_new(port, "help", help);
+	json_object_set_new(port, "queues", queues_json(view, number));
 }
 
 /* "198.18.0.254", or with the Ethernet address that it was given. */
@@ -194,24 +220,41 @@ static json_t *sessions_json(struct broker_view *view)
 		"pending_logins_limit", (json_int_t)config->limits.pending_logins);
 }
 
+struct feed_lag control_feed_lag(struct broker_view *view, unsigned worker)
+{
+	const struct feed_ring *ring = feed_ring(view->feed, worker);
+	struct feed_lag lag = {.cursors = feed_fill(ring)};
+	uint64_t since = feed_uncommitted_since(ring), now;
+	struct timespec wall;
+
+	/* the commit cursor is the consumer's: it may be anything */
+	lag.bytes = lag.cursors.head - lag.cursors.commit;
+	if (lag.bytes > lag.cursors.bytes)
+		lag.bytes = lag.cursors.bytes;
+	if (lag.cursors.bytes)
+		lag.fill = (double)lag.bytes / (double)lag.cursors.bytes;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	now = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
+	if (since && now > since) /* the wall clock may have been set back since */
+		lag.seconds = (double)(now - since) / 1000;
+	return lag;
+}
+
 static json_t *feed_json(struct broker_view *view)
 {
 	json_t *rings = json_array();
 
 	for (unsigned i = 0; i < view->workers; i++) {
-		struct feed_fill fill = feed_fill(feed_ring(view->feed, i));
-		/* the commit cursor is the consumer's: it may be anything */
-		uint64_t lag = fill.head - fill.commit;
+		struct feed_lag lag = control_feed_lag(view, i);
 
-		if (lag > fill.bytes)
-			lag = fill.bytes;
 		json_array_append_new(
-			rings, json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "worker",
-				       (int)i, "head", (json_int_t)fill.head, "applied",
-				       (json_int_t)fill.applied, "commit", (json_int_t)fill.commit,
-				       "answered", (json_int_t)fill.answered, "bytes",
-				       (json_int_t)fill.bytes, "lag", (json_int_t)lag, "fill",
-				       fill.bytes ? (double)lag / (double)fill.bytes : 0.0));
+			rings, json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "worker",
+				       (int)i, "head", (json_int_t)lag.cursors.head, "applied",
+				       (json_int_t)lag.cursors.applied, "commit",
+				       (json_int_t)lag.cursors.commit, "answered",
+				       (json_int_t)lag.cursors.answered, "bytes",
+				       (json_int_t)lag.cursors.bytes, "lag", (json_int_t)lag.bytes,
+				       "lag_seconds", lag.seconds, "fill", lag.fill));
 	}
 	return rings;
 }
@@ -257,6 +300,39 @@ static json_t *process_json(void)
 	return process;
 }
 
+/* What every figure is, {layer: {name: text}}; the ports' under "port". */
+static json_t *help_json(struct broker_view *view, const json_t *ports)
+{
+	json_t *help = view->workers ? counters_json(view, 0, true) : json_object();
+	json_t *port = json_object_get(json_array_get(ports, 0), "help");
+
+	if (port)
+		json_object_set(help, "port", port);
+	return help;
+}
+
+static void add_help(struct broker_view *view, json_t *answer)
+{
+	json_t *stages = json_object();
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		json_object_set_new(stages, stage_info[i].name, json_string(stage_info[i].help));
+	json_object_set_new(answer, "help", help_json(view, json_object_get(answer, "ports")));
+	json_object_set_new(answer, "stages_help", stages);
+	if (view->workers)
+		json_object_set_new(answer, "pools_help", pools_json(view, 0, true));
+}
+
+static void add_sums(struct broker_view *view, json_t *answer)
+{
+	json_t *sums = sums_json(view);
+
+	json_object_set_new(answer, "counters", sums);
+	json_object_set_new(answer, "drops", control_drops(sums, json_object_get(answer, "ports")));
+	json_object_set_new(answer, "outcomes", control_outcomes(sums));
+	json_object_set_new(answer, "histograms", control_histograms(view));
+}
+
 json_t *control_status(struct control *control, json_t *request, int file)
 {
 	struct broker_view *view = control->view;
@@ -271,21 +347,22 @@ json_t *control_status(struct control *control, json_t *request, int file)
 	workers = json_array();
 	for (unsigned i = 0; i < view->workers; i++)
 		json_array_append_new(workers, worker_json(view, i));
-	answer = json_pack("{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, "
+	answer = json_pack("{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, "
 			   "s:o, s:o, s:o, s:o}",
 		"ok", 1, "started", (json_int_t)view->started_unix, "uptime",
 		(json_int_t)(now > (time_t)view->started_unix ? now - (time_t)view->started_unix
 							      : 0),
 		"memory", view->memory_line ? view->memory_line : "", "process", process_json(),
-		"workers", workers, "counters", sums_json(view), "ports", ports_json(view),
-		"sessions", sessions_json(view), "registry", "devices",
-		(json_int_t)registry_count(view->registry), "limit",
+		"workers", workers, "ports", ports_json(view), "sessions", sessions_json(view),
+		"registry", "devices", (json_int_t)registry_count(view->registry), "limit",
 		(json_int_t)view->config->limits.devices, "bytes",
 		(json_int_t)registry_bytes(view->registry), "grace_periods",
 		(json_int_t)registry_grace_periods(view->registry), "feed", feed_json(view),
 		"commands", control_command_rings(view), "rates",
 		control_rates(&control->before, &control->now), "rates_since_start",
 		control_rates(&control->start, &control->now));
+	if (answer)
+		add_sums(view, answer);
 	if (answer && view->watch)
 		json_object_set_new(answer, "watch", watch_json(view));
 	if (answer) {
@@ -294,10 +371,8 @@ json_t *control_status(struct control *control, json_t *request, int file)
 		json_object_set_new(answer, "audit", control_audit_status(view));
 		json_object_set_new(answer, "log", control_log_status());
 	}
-	if (answer && help && view->workers) {
-		json_object_set_new(answer, "help", counters_json(view, 0, true));
-		json_object_set_new(answer, "pools_help", pools_json(view, 0, true));
-	}
+	if (answer && help)
+		add_help(view, answer);
 	if (answer)
 		control_problems(control, answer);
 	return answer;

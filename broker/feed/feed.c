@@ -223,6 +223,26 @@ struct feed_fill feed_fill(const struct feed_ring *ring)
 	return fill;
 }
 
+uint64_t feed_uncommitted_since(const struct feed_ring *ring)
+{
+	struct hearth_record record;
+	struct feed_fill fill;
+
+	/* What lies between tail and head is not written over: if tail did not pass the record
+	 * meanwhile, it is what was copied. A consumer that commits all the time is not behind. */
+	for (unsigned tries = 0; tries < 8; tries++) {
+		fill = feed_fill(ring);
+		if (fill.commit == fill.head)
+			return 0;
+		memcpy(&record, ring->data + fill.commit % ring->bytes, sizeof(record));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (feed_load(&ring->cursors->tail.value) <= fill.commit &&
+			record.id == fill.commit)
+			return record.time;
+	}
+	return 0;
+}
+
 void feed_raise_limit(struct feed *feed, uint64_t id_limit)
 {
 	for (unsigned i = 0; i < feed->header.workers; i++) {

@@ -155,6 +155,10 @@ struct feed_fill {
 /** feed_fill() - may be called by any thread. */
 struct feed_fill feed_fill(const struct feed_ring *ring);
 
+/** feed_uncommitted_since() - Unix milliseconds of the oldest record that is not committed, 0: there
+ * is none. Any thread. */
+uint64_t feed_uncommitted_since(const struct feed_ring *ring);
+
 /** feed_raise_limit() - ids below @id_limit may be used from now on. Any thread. */
 void feed_raise_limit(struct feed *feed, uint64_t id_limit);
 

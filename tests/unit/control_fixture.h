@@ -55,6 +55,7 @@ static struct fixture {
 	struct mailbox mail[WORKERS];
 	unsigned ended[CONTROL_OPS], named;
 	uint64_t counters[WORKERS][FAKE_COUNTER_COUNT];
+	struct turn_histogram histograms[WORKERS];
 	struct {
 		uint8_t key[SESSION_KEY_BYTES];
 		char token[SESSION_TOKEN_CHARS];
@@ -69,6 +70,8 @@ static unsigned fake_counters(struct broker_view *view, unsigned worker, struct 
 	return 1;
 }
 
+static const uint64_t fake_bounds[] = {1, 10, 100};
+static const struct counter_info fake_queue_info[] = {{"port_rx_frames", "frames it took"}};
 static const struct counter_info fake_port_info[] = {{"port_rx_missed", "frames it dropped"}};
 
 static inline void fake_port(struct broker_view *view, unsigned port, struct port_view *out)
@@ -104,6 +107,28 @@ static unsigned fake_pools(struct broker_view *view, unsigned worker, struct poo
 		.used = POOL_USED_UNKNOWN,
 		.bytes = 1 << 19};
 	return 2;
+}
+
+static inline bool fake_queue(
+	struct broker_view *view, unsigned port, unsigned worker, struct queue_view *out)
+{
+	static const uint64_t values[WORKERS] = {70, 50};
+
+	*out = (struct queue_view){
+		.queue = 0, .info = fake_queue_info, .values = &values[worker], .count = 1};
+	return true;
+}
+
+static inline unsigned fake_histograms(
+	struct broker_view *view, unsigned worker, struct histogram_view *views)
+{
+	views[0] = (struct histogram_view){.name = "answer_seconds",
+		.help = "how soon answers left",
+		.divisor = 1000,
+		.bounds = fake_bounds,
+		.count = 3,
+		.values = &fx.histograms[worker]};
+	return 1;
 }
 
 static int fake_control(struct broker_view *view, enum control_op op, session_handle handle)
@@ -270,6 +295,8 @@ static void fixture_open(void)
 		.turns = fake_turns,
 		.pools = fake_pools,
 		.port = fake_port,
+		.queue = fake_queue,
+		.histograms = fake_histograms,
 		.control = fake_control,
 		.peer_text = fake_peer};
 	fx.view.store = store_open(path, 5000, error, sizeof(error));

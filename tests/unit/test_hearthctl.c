@@ -218,7 +218,8 @@ static void test_sessions(void **state)
 	assert_out("connected (UTC)  2023-11-14 22:13:21\n");
 	assert_int_equal(ctl("--socket %s status", fx.socket), 0);
 	assert_out("live 1 over TCP, 1 over UDP");
-	assert_out("\ndrops\n            10  fake.table_full: frames that found no room\n"
+	assert_out("\ndrops\n            11  port.port_rx_missed: frames it dropped\n"
+		   "            10  fake.table_full: frames that found no room\n"
 		   "             9  fake.drop_padding: frames whose padding is wrong\n");
 	assert_null(strstr(out, "fake.rx_frames"));
 	assert_out("fake_records    21   2000  2.0  records of a fake\n");
