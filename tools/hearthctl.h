@@ -56,6 +56,7 @@ void ctl_print_session(const json_t *answer);
 void ctl_print_sessions(const json_t *answer);
 void ctl_print_kicked(const json_t *answer);
 void ctl_print_status(const json_t *answer);
+void ctl_print_metrics(const json_t *answer);
 void ctl_print_sent(const json_t *answer);
 
 /** struct ctl_column - of a table: a member of each row */

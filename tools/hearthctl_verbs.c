@@ -91,6 +91,15 @@ static json_t *run_status(const struct ctl_command *command)
 	return answer;
 }
 
+static json_t *run_metrics(const struct ctl_command *command)
+{
+	json_t *request = json_pack("{s:s, s:b}", "verb", "status", "help", 1);
+	json_t *answer = ctl_request(&command->target, request, -1, WAIT_SECONDS);
+
+	json_decref(request);
+	return answer;
+}
+
 /* Ask page after page until @limit rows have come or there are no more. @cursor: the request's
  * member that "next" goes into. Return: the last answer, with all rows in it. */
 static json_t *run_pages(const struct ctl_command *command, json_t *request, const char *rows_key,
@@ -185,6 +194,11 @@ const struct ctl_verb ctl_verbs[] = {
 		"rings\n"
 		"are. Drops that did not happen are left out; --json has every counter.",
 		0, false, 0, run_status, ctl_print_status, NULL},
+	{{"metrics", NULL}, "",
+		"Prints every figure of status in the text format that Prometheus reads: for its "
+		"node\n"
+		"exporter's textfile collector, say, where the broker itself serves no HTTP.",
+		0, false, 0, run_metrics, ctl_print_metrics, NULL},
 	{{"session", NULL}, "ID [--follow]",
 		"Shows a device's session; never a key or a token. --follow: prints what the "
 		"device\n"
