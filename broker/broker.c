@@ -7,6 +7,7 @@
 #include "control/control_ask.h"
 #include "eal.h"
 #include "feed/command_ring.h"
+#include "telemetry.h"
 #include "log/log.h"
 
 #include <errno.h>
@@ -353,7 +354,12 @@ static int start(struct broker *broker, char **words, char *error, size_t size)
 		return rc;
 	broker->view.bindings = broker->bindings;
 	rc = make_workers(broker, error, size);
-	return rc ? rc : launch(broker, error, size);
+	if (rc || (rc = launch(broker, error, size)))
+		return rc;
+	rc = telemetry_start(broker->control);
+	if (rc)
+		snprintf(error, size, "DPDK takes no telemetry commands: %s", strerror(-rc));
+	return rc;
 }
 
 struct broker *broker_start(const struct config *config, char **eal_words, char *error, size_t size)
@@ -411,8 +417,11 @@ void broker_stop(struct broker *broker)
 		control_ask_end(broker->control);
 	http_close(broker->http);
 	urcu_qsbr_thread_online();
-	if (broker->control)
+	if (broker->control) {
+		control_ask_end(broker->control);
+		telemetry_stop();
 		broker_remove_drained(broker);
+	}
 	control_close(broker->control);
 	audit_close(broker->audit);
 	for (unsigned i = 0; i < broker->config->worker_count; i++) {

@@ -29,6 +29,7 @@
 /* DPDK is one per process, and so is this. */
 static struct {
 	bool started;
+	bool telemetry;
 	bool quiet; /* its messages are kept, not shown */
 	int identity_fd;
 	unsigned worker_count;
@@ -202,6 +203,19 @@ static void add_own_words(struct words *words, const char *text)
 	}
 }
 
+static bool has_word(const char *text, const char *word)
+{
+	const size_t length = strlen(word);
+	const char *at = text;
+
+	while (at && (at = strstr(at, word))) {
+		if ((at == text || strchr(" \t\n", at[-1])) && strchr(" \t\n", at[length]))
+			return true; /* strchr() finds the end of the text, too */
+		at += length;
+	}
+	return false;
+}
+
 static int build_words(
 	struct words *words, const struct eal_config *config, char *error, size_t size)
 {
@@ -231,7 +245,9 @@ static int build_words(
 		add_word(words, "-m");
 		add_word(words, "%u", config->megabytes);
 	}
-	if (!config->telemetry)
+	/* Its thread and its socket are only there for who asks for them. */
+	eal.telemetry = config->telemetry || has_word(config->words, "--telemetry");
+	if (!eal.telemetry)
 		add_word(words, "--no-telemetry");
 	add_word(words, "--log-level=*:warning");
 	result = add_devices(words, config, error, size);
@@ -383,6 +399,20 @@ int eal_wait(void)
 	return first;
 }
 
+/* DPDK removes its telemetry socket when the process exits, and then nobody is left to remove the
+ * folder. */
+static void remove_runtime(void)
+{
+	char path[sizeof(eal.runtime) + 32];
+
+	if (!eal.runtime[0])
+		return;
+	snprintf(path, sizeof(path), "%s/dpdk_telemetry.v2", eal.runtime);
+	if (eal.telemetry)
+		unlink(path);
+	rmdir(eal.runtime);
+}
+
 void eal_stop(void)
 {
 	uint16_t port;
@@ -404,8 +434,7 @@ void eal_stop(void)
 	for (unsigned i = 0; i < eal.socket_count; i++)
 		eal_remove_stale_socket(eal.sockets[i]);
 	eal.socket_count = 0;
-	if (eal.runtime[0])
-		rmdir(eal.runtime); /* telemetry, when wanted, lived there */
+	remove_runtime();
 	eal_pages_give_back(&eal.pages);
 	if (eal.identity_fd >= 0)
 		close(eal.identity_fd);

@@ -20,7 +20,8 @@ enum eal_memory { EAL_MEMORY_AUTO, EAL_MEMORY_HUGE, EAL_MEMORY_NO_HUGE };
  * @memory, @megabytes: mode and size of DPDK's memory
  * @devices: DPDK device strings ("net_tap0,iface=hearth0") or PCI addresses
  * @words: more words for DPDK, separated by blanks; NULL: none
- * @telemetry: let DPDK open its telemetry socket
+ * @telemetry: let DPDK open its telemetry socket, as the word --telemetry in @words does:
+ *	/var/run/dpdk/hearth-HASH/dpdk_telemetry.v2
  */
 struct eal_config {
 	const char *identity;

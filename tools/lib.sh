@@ -18,6 +18,7 @@ PACKAGES_CHECK=(clang clang-format libclang-rt-14-dev liblwip-dev dpdk-dev pytho
 	chromium chromium-driver fonts-wqy-microhei
 	strace ethtool iputils-ping)
 PACKAGES_PEERS=(redis-server mosquitto)
+PACKAGES_METRICS=(prometheus) # promtool, and a server for a test
 PACKAGES_FULL=(valgrind) # of a full benchmark: instructions are counted
 
 say() {
@@ -55,12 +56,12 @@ install_missing() {
 	rm -f "$log"
 }
 
-# install_peers - servers out of packages to compare with; that a package brings a system service which
-# starts at once, and with the machine, is not what is wanted of them
-install_peers() {
+# install_servers PACKAGE... - servers out of packages, to compare or to test with; that a package brings
+# a system service which starts at once, and with the machine, is not what is wanted of them
+install_servers() {
 	local package policy=/usr/sbin/policy-rc.d made='' new=() status
 
-	for package in "${PACKAGES_PEERS[@]}"; do
+	for package in "$@"; do
 		[[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
 			new+=("$package")
 	done
