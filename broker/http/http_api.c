@@ -107,19 +107,6 @@ enum MHD_Result http_api(struct http_request *request, const char *path)
 
 /* ---- drops ---- */
 
-/* Counters that say that something was not taken; as hearthctl status shows them. */
-static bool is_drop(const char *name)
-{
-	static const char *const parts[] = {
-		"drop", "full", "refuse", "bad", "limit", "no_chunk", "close_frame", "no_buffer"};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (strstr(name, parts[i]))
-			return true;
-	}
-	return false;
-}
-
 static json_int_t count_of(const json_t *row)
 {
 	return json_integer_value(json_object_get(row, "count"));
@@ -143,17 +130,12 @@ json_t *http_drops(const json_t *status)
 	const char *layer, *name;
 	size_t count;
 
-	json_object_foreach(json_object_get(status, "counters"), layer, counters)
+	json_object_foreach(json_object_get(status, "drops"), layer, counters)
 	{
-		json_object_foreach(counters, name, value)
-		{
-			if (is_drop(name))
-				json_array_append_new(
-					found, json_pack("{s:s, s:s, s:O, s:O?}", "layer", layer,
-						       "name", name, "count", value, "help",
-						       json_object_get(json_object_get(help, layer),
-							       name)));
-		}
+		json_object_foreach(counters, name, value) json_array_append_new(
+			found, json_pack("{s:s, s:s, s:O, s:O?}", "layer", layer, "name", name,
+				       "count", value, "help",
+				       json_object_get(json_object_get(help, layer), name)));
 	}
 	count = json_array_size(found);
 	rows = calloc(count + 1, sizeof(json_t *));

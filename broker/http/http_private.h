@@ -133,6 +133,7 @@ const char *http_query(const struct http_request *request, const char *key);
 
 enum MHD_Result http_route(struct http_request *request);
 enum MHD_Result http_api(struct http_request *request, const char *path);
+enum MHD_Result http_metrics(struct http_request *request);
 enum MHD_Result http_api_kick(struct http_request *request, const char *id);
 
 /** http_drops() - [{"layer", "name", "count", "help"}], the most frequent first */

@@ -116,10 +116,12 @@ enum MHD_Result http_route(struct http_request *request)
 			"the token is missing or wrong");
 	if (!strncmp(request->path, "/api/v1/", 8))
 		return http_api(request, request->path + 8);
+	if (!post && is(request, "/metrics"))
+		return http_metrics(request);
 	if (post && is(request, "/device/kick"))
 		return page_kick(request);
 	if (!post && page_serve(request, &rc))
 		return rc;
 	return http_error(request, post ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
-		"see /, /api/v1/status, /healthz, /readyz", "there is nothing here");
+		"see /, /api/v1/status, /metrics, /healthz, /readyz", "there is nothing here");
 }

@@ -61,13 +61,22 @@ def broker(tmp_path_factory, request):
         yield instance.start()
 
 
+def still(ports):
+    """Without what a stray frame of the host's own kernel moves."""
+    moving = ("port_rx_frames", "port_tx_frames")
+    return [{**{key: port[key] for key in ("device", "addresses", "state", "line")},
+             "counters": {name: value for name, value in port["counters"].items()
+                          if name not in moving}} for port in ports]
+
+
 def without_time(status):
-    """Figures that do not move while nothing happens."""
-    return {"ports": status["ports"], "sessions": status["sessions"],
+    """Figures that do not move while nothing happens; what nobody commits only grows older."""
+    return {"ports": still(status["ports"]), "sessions": status["sessions"],
             "registry": {key: status["registry"][key] for key in ("devices", "limit")},
             "mc": status["counters"]["mc"], "commands": status["commands"],
             "started": status["started"], "memory": status["memory"],
-            "feed": status["feed"]}
+            "feed": [{key: value for key, value in ring.items() if key != "lag_seconds"}
+                     for ring in status["feed"]]}
 
 
 def test_documents_are_those_of_hearthctl(broker):
@@ -77,7 +86,7 @@ def test_documents_are_those_of_hearthctl(broker):
     while (status := api("status")) and without_time(status) != want:
         assert time.monotonic() < end, (without_time(status), want)
     assert api("workers")["workers"][0]["counters"]["mc"] == want["mc"]
-    assert api("ports")["ports"] == want["ports"]
+    assert still(api("ports")["ports"]) == want["ports"]
     drops = api("drops")["drops"]
     counts = [drop["count"] for drop in drops]
     assert counts == sorted(counts, reverse=True) and all(drop["help"] for drop in drops)
