@@ -416,12 +416,10 @@ void broker_stop(struct broker *broker)
 	if (broker->control)
 		control_ask_end(broker->control);
 	http_close(broker->http);
+	telemetry_stop();
 	urcu_qsbr_thread_online();
-	if (broker->control) {
-		control_ask_end(broker->control);
-		telemetry_stop();
+	if (broker->control)
 		broker_remove_drained(broker);
-	}
 	control_close(broker->control);
 	audit_close(broker->audit);
 	for (unsigned i = 0; i < broker->config->worker_count; i++) {

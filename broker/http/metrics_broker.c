@@ -134,11 +134,23 @@ static void put_sessions(struct metrics_out *out, const json_t *status)
 #define PUT_OBJECT(out, object, members)                                                           \
 	metrics_put_object(out, object, members, METRICS_COUNT(members))
 
+static void put_drain(struct metrics_out *out, const json_t *status)
+{
+	const char *state =
+		json_string_value(json_object_get(json_object_get(status, "drain"), "state"));
+
+	if (!state)
+		return;
+	metrics_family(out, METRICS_GAUGE, "draining", NULL, "does the node leave for good");
+	metrics_number(out, "", strcmp(state, "off") != 0);
+}
+
 void metrics_broker(struct metrics_out *out, const json_t *status)
 {
 	const json_t *watch = json_object_get(status, "watch");
 
 	PUT_OBJECT(out, status, broker_members);
+	put_drain(out, status);
 	metrics_put_words(out, json_object_get(status, "process"), &process_memory);
 	put_sessions(out, status);
 	PUT_OBJECT(out, json_object_get(status, "sessions"), session_members);
