@@ -300,6 +300,16 @@ static json_t *process_json(void)
 	return process;
 }
 
+/* Which configuration is in force; "waiting": keys that need a restart. */
+static json_t *configuration_json(const struct control *control)
+{
+	const struct control_generation *generation = &control->generation;
+
+	return json_pack("{s:I, s:I, s:i}", "generation", (json_int_t)generation->number,
+		"changed_time", (json_int_t)generation->when, "waiting",
+		(int)json_array_size(generation->waiting));
+}
+
 /* What every figure is, {layer: {name: text}}; the ports' under "port". */
 static json_t *help_json(struct broker_view *view, const json_t *ports)
 {
@@ -370,6 +380,7 @@ json_t *control_status(struct control *control, json_t *request, int file)
 		json_object_set_new(answer, "drain", control_drain_status(control));
 		json_object_set_new(answer, "audit", control_audit_status(view));
 		json_object_set_new(answer, "log", control_log_status());
+		json_object_set_new(answer, "configuration", configuration_json(control));
 	}
 	if (answer && help)
 		add_help(view, answer);

@@ -81,6 +81,15 @@ static const struct metrics_member failed_members[] = {
 		"ids and addresses no longer counted, to make room for others", 0},
 };
 
+static const struct metrics_member configuration_members[] = {
+	{"generation", G, "config_generation", NULL,
+		"configurations since the start, this one included", 0},
+	{"changed_time", G, "config_changed_time_seconds", "seconds",
+		"when this configuration came into force, Unix time", 0},
+	{"waiting", G, "config_waiting_keys", "keys",
+		"keys of the file that was loaded last that need a restart", 0},
+};
+
 static const struct metrics_member log_members[] = {
 	{"said", C, "log_lines", NULL, "lines logged", 0},
 	{"held", C, "log_held_lines", NULL,
@@ -158,6 +167,7 @@ void metrics_broker(struct metrics_out *out, const json_t *status)
 	PUT_OBJECT(out, json_object_get(status, "bindings"), binding_members);
 	PUT_OBJECT(out, json_object_get(watch, "devices"), watched_members);
 	PUT_OBJECT(out, json_object_get(watch, "failed_logins"), failed_members);
+	PUT_OBJECT(out, json_object_get(status, "configuration"), configuration_members);
 	PUT_OBJECT(out, json_object_get(status, "log"), log_members);
 	PUT_OBJECT(out, json_object_get(status, "audit"), audit_members);
 	metrics_put_rows(out,

@@ -128,6 +128,10 @@ static void test_status_has_them(void **state)
 	assert_int_equal(json_array_size(part), WORKERS);
 	part = json_object_get(json_array_get(part, 1), "counters");
 	assert_int_equal(number_at(part, "port_rx_frames"), 50);
+	part = json_object_get(answer, "configuration");
+	assert_int_equal(number_at(part, "generation"), 1);
+	assert_int_equal(number_at(part, "waiting"), 0);
+	assert_true(number_at(part, "changed_time") > 0);
 	assert_done(answer);
 }
 
