@@ -23,6 +23,12 @@ static void view_turns(struct broker_view *view, unsigned worker, struct turn_vi
 	worker_turns(of(view)->threads[worker].worker, turns);
 }
 
+static unsigned view_gaps(
+	struct broker_view *view, unsigned worker, struct gap *gaps, uint64_t *count)
+{
+	return worker_gaps(of(view)->threads[worker].worker, gaps, count);
+}
+
 static unsigned view_pools(struct broker_view *view, unsigned worker, struct pool_view *pools)
 {
 	return worker_pools(of(view)->threads[worker].worker, pools);
@@ -91,6 +97,7 @@ void broker_view_init(struct broker *broker)
 		.memory_line = broker->memory_line,
 		.counters = view_counters,
 		.turns = view_turns,
+		.gaps = view_gaps,
 		.pools = view_pools,
 		.port = view_port,
 		.queue = view_queue,

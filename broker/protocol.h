@@ -227,7 +227,8 @@ enum control_op {
  * @acknowledged: another worker's ring had such a record of a session of this one: request @count
  *	waits no more
  * @sweep: a bounded slice of time-outs, lapsed logins, owed events: so many blocks of sessions
- * @finish: the turn has decided: what is still to be sent goes to the transports now
+ * @finish: the turn has decided: what is still to be sent goes to the transports now. Return: did it
+ *	work off a slice of something that no frame of this turn brought?
  * @look: look at one session of this worker as a sweep does
  * @release: another worker has a connect for this session: end what binds it to this one.
  *	Return: may it go?
@@ -254,7 +255,7 @@ struct protocol {
 	bool (*committed)(void *state, const struct hearth_item *item);
 	void (*acknowledged)(void *state, session_handle handle, uint32_t count);
 	void (*sweep)(void *state, uint32_t budget);
-	void (*finish)(void *state);
+	bool (*finish)(void *state);
 	void (*look)(void *state, uint32_t index);
 	bool (*release)(void *state, uint32_t index);
 	void (*control)(void *state, enum control_op op, session_handle handle);

@@ -335,24 +335,24 @@ static bool timers(struct worker *worker)
 }
 
 /* Step 5 of a turn, the slices: what they decide is published with the same turn. */
-static bool slices(struct worker *worker)
+static void slices(struct worker *worker, struct stages_work *work)
 {
-	bool busy = timers(worker);
+	bool ended = timers(worker);
 
 	stages_enter(&worker->stages, STAGE_SLICES);
-	busy |= worker_mail(worker);
-	busy |= worker_jobs(worker);
-	busy |= worker_committed(worker);
-	busy |= worker_commands(worker);
+	work->sliced |= worker_mail(worker);
+	work->sliced |= worker_jobs(worker);
+	work->sliced |= worker_committed(worker);
+	work->sliced |= worker_commands(worker);
+	work->busy |= ended | work->sliced;
 	for (unsigned i = 0; i < protocol_count; i++)
-		protocols[i]->finish(worker->states[i]);
-	return busy;
+		work->sliced |= protocols[i]->finish(worker->states[i]);
 }
 
 bool worker_turn(struct worker *worker, const struct turn_clock *now)
 {
-	unsigned frames;
-	bool busy;
+	struct stages_work work = {0};
+	unsigned taken, sent;
 
 	stages_begin(&worker->stages);
 	worker->host.clock = *now;
@@ -362,13 +362,14 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 		worker->host.following = trace_turn(worker->host.trace);
 	if (worker->host.waiting)
 		worker_waits(worker);
-	busy = stack_receive(worker->stack, now->us);
-	frames = worker->message_count;
-	busy |= frames != 0;
+	work.frames = stack_receive(worker->stack, now->us);
+	taken = worker->message_count;
+	work.frames += taken;
+	work.busy = work.frames != 0;
 	stages_enter(&worker->stages, STAGE_FRAME);
 	decide(worker);
 	worker_end_connections(worker);
-	busy |= slices(worker);
+	slices(worker, &work);
 
 	/* The crash order: records readable, sessions stored, both marked, and only then
 	 * answers. */
@@ -379,18 +380,26 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 	binding_commit(worker->host.bindings);
 	feed_applied(worker->host.feed);
 	binding_applied(worker->host.bindings);
-	busy |= worker_commands_take(worker);
+	if (worker_commands_take(worker))
+		work.busy = work.sliced = true;
 	if (worker->mesh)
 		worker_hand_over(worker);
 	stages_enter(&worker->stages, STAGE_TRANSMIT);
-	busy |= stack_transmit(worker->stack, now->us) != 0;
+	sent = stack_transmit(worker->stack, now->us);
+	work.frames += sent;
+	work.busy |= sent != 0;
 	feed_answered(worker->host.feed);
 	stages_enter(&worker->stages, STAGE_SLICES);
-	if (busy)
-		worker_figures_turn(worker, frames);
+	if (work.busy)
+		worker_figures_turn(worker, taken);
 	urcu_qsbr_quiescent_state();
-	stages_end(&worker->stages, busy);
-	return busy;
+	stages_end(&worker->stages, work);
+	return work.busy;
+}
+
+unsigned worker_gaps(const struct worker *worker, struct gap gaps[GAP_LOG], uint64_t *count)
+{
+	return gap_log_read(&worker->stages.log, gaps, count);
 }
 
 void worker_turns(const struct worker *worker, struct turn_view *view)

@@ -139,3 +139,6 @@ void worker_turns(const struct worker *worker, struct turn_view *view);
 /** worker_histograms() - of its busy turns and the answers in them; any thread. Return: views
  * filled, at most WORKER_HISTOGRAMS_MAX. */
 unsigned worker_histograms(const struct worker *worker, struct histogram_view *views);
+
+/** worker_gaps() - gap_log_read() of it; any thread. */
+unsigned worker_gaps(const struct worker *worker, struct gap gaps[GAP_LOG], uint64_t *count);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "counter.h"
+#include "gap_log.h"
 #include "pool_view.h"
 #include "protocol.h"
 #include "turn_histogram.h"

@@ -66,7 +66,7 @@ static char *read_line(int fd)
 
 json_t *control_status(const char *path)
 {
-	static const char question[] = "{\"verb\":\"status\"}\n";
+	static const char question[] = "{\"verb\":\"status\",\"gaps\":true}\n";
 	int fd = connect_to(path);
 	json_t *status = NULL;
 	char *line;

@@ -69,6 +69,8 @@ void broker_read(const json_t *status, struct broker_figures *figures)
 
 	*figures = (struct broker_figures){.taken = true,
 		.us = microseconds(),
+		.clock = gaps_clock(),
+		.gap_log = json_array(),
 		.stages = json_object(),
 		.counters = all_counters(status),
 		.process = json_incref(json_object_get(status, "process")),
@@ -84,6 +86,8 @@ void broker_read(const json_t *status, struct broker_figures *figures)
 		figures->tsc_hz = whole(worker, "tsc_hz");
 		figures->gap_us += json_number_value(json_object_get(worker, "gap_us"));
 		add_stages(figures->stages, worker);
+		if (json_object_get(worker, "gap_log"))
+			json_array_append(figures->gap_log, json_object_get(worker, "gap_log"));
 	}
 	mc = json_object_get(figures->counters, "mc");
 	figures->requests = whole(mc, "requests");
@@ -112,6 +116,7 @@ void broker_free(struct broker_figures *figures)
 	json_decref(figures->stages);
 	json_decref(figures->counters);
 	json_decref(figures->process);
+	json_decref(figures->gap_log);
 	memset(figures, 0, sizeof(*figures));
 }
 

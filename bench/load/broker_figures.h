@@ -3,6 +3,8 @@
 /* broker_figures.h - what the broker says of itself, before and after a trial */
 #pragma once
 
+#include "gaps.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +24,8 @@
  * @requests, @heartbeats, @connects: accepted
  * @live, @limit: sessions now, and how many there can be; @devices: provisioned
  * @bytes: memory, everything counted
+ * @clock: when the counter of @gap_log had which value
+ * @gap_log: of each worker, {"count", "log": [[begin, end], ..]}; owned
  * @stages: {stage: cycles}; @counters: {layer: {name: value}}, sums; owned
  * @process: {kind: bytes}; owned
  */
@@ -35,6 +39,8 @@ struct broker_figures {
 	uint64_t live, limit, devices;
 	uint64_t bytes;
 	json_t *stages, *counters, *process;
+	struct gaps_clock clock;
+	json_t *gap_log;
 };
 
 /** broker_take() - ask the broker at @path. Return: 0, or -EIO with one line on stderr. */

@@ -5,6 +5,7 @@
 
 #include "accounts.h"
 #include "crypto/aes.h"
+#include "gaps.h"
 #include "hearth_feed.h"
 #include "histogram.h"
 #include "load.h"

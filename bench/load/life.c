@@ -161,8 +161,11 @@ static void take_latency(struct load *load, const struct slot *s)
 
 	if (trial->latency)
 		histogram_add(trial->latency, took);
-	if (trial->latency_clean && s->due >= load->wake_end)
-		histogram_add(trial->latency_clean, took);
+	if (!trial->latency_clean || s->due < load->wake_end)
+		return;
+	if (trial->slow && took > SLOW_NS && slow_keep(trial->slow, s->due, load->stamp))
+		return;
+	histogram_add(trial->latency_clean, took);
 }
 
 static void report_answered(struct load *load, const struct slot *s, uint32_t result)

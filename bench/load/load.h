@@ -147,6 +147,7 @@ const char *load_wrong_help(enum load_wrong wrong);
  * @latency, @latency_clean: receive ns from intended sending to checked answer; all of them, and
  *	those that no gap of our own touched, nor what it had kept waiting; of reports (with
  *	@heartbeats_only, heartbeats) due in the measured time. May be NULL.
+ * @slow: takes those of @latency_clean that took longer than it says, instead of that; may be NULL
  * @turn: called once a millisecond or so between two turns, for what a scenario does besides
  */
 struct load_trial {
@@ -156,6 +157,7 @@ struct load_trial {
 	bool heartbeats_only, prepared;
 	uint32_t quiet_ms;
 	struct histogram *latency, *latency_clean;
+	struct slow *slow;
 	void (*turn)(void *context, struct load *load, uint64_t now);
 	void *context;
 };

@@ -51,6 +51,7 @@ struct outcome_rules {
  * @broker: over the whole of it, warm-up and drain too
  * @broker_busy, @busy: shares of the measured time that worker and generator needed
  * @stolen: the larger share of both cores that others had
+ * @gaps: of both cores, of a trial that is reported
  * @betrayed: answers to strangers, who should not learn that there is a broker
  * @verdict, @why: passed, or why not, in a line
  * @faults: what the scenario did besides; owned, may be NULL
@@ -61,6 +62,7 @@ struct outcome {
 	struct load_result result;
 	struct outcome_latency raw, clean;
 	struct broker_change broker;
+	struct gaps gaps;
 	double broker_busy, busy, stolen;
 	uint64_t betrayed;
 	enum search_verdict verdict;

@@ -103,6 +103,8 @@ json_t *outcome_json(const struct outcome *trial)
 	json_object_set_new(object, "tsc_hz", json_integer((json_int_t)result->tsc_hz));
 	json_object_set_new(object, "latency", latency_json(&trial->raw));
 	json_object_set_new(object, "latency_clean", latency_json(&trial->clean));
+	json_object_set_new(
+		object, "gaps", gaps_json(&trial->gaps, result->stolen_gaps, trial->raw.count));
 	json_object_set_new(object, "broker", broker_json(trial));
 	if (trial->faults)
 		json_object_set(object, "faults", trial->faults);

@@ -4,6 +4,7 @@
 #include "stages.h"
 
 #include "faults.h"
+#include "gaps.h"
 #include "histogram.h"
 
 #include <errno.h>
@@ -27,6 +28,8 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 static struct histogram raw, clean, storm;
+/* of a trial that is reported; written before, so that none of it is new memory while measuring */
+static struct slow slow;
 
 static void on_login(void *context, uint32_t live, double rate)
 {
@@ -108,13 +111,13 @@ static void tell(struct instrument *run, struct load *load, uint64_t now)
  * @purpose, @share: as struct outcome's
  * @rate: 0: heartbeats only, or a closed loop
  * @faults: the scenario's happen in it
- * @tell: a line each second
+ * @tell: a line each second; @reported: what gaps of the broker's core touched is looked for
  */
 struct plan {
 	const char *purpose;
 	double share, rate, seconds;
 	struct outcome_rules rules;
-	bool faults, tell;
+	bool faults, tell, reported;
 };
 
 /** struct moment - what a trial's turns need */
@@ -167,6 +170,33 @@ static bool well_placed_again(struct instrument *run)
 	return again;
 }
 
+/* What gaps of the broker's core touched goes, too; what else was slow comes to the clean ones. */
+static void leave_out(const struct instrument *run, const struct plan *plan,
+	const struct broker_figures *before, const struct broker_figures *after,
+	struct outcome *trial)
+{
+	struct gaps *gaps = &trial->gaps;
+	struct gap_span *spans = NULL;
+	size_t count = 0;
+
+	gaps->own_left_out = raw.total - clean.total - slow.count;
+	gaps->own_share =
+		trial->result.seconds > 0 ? trial->result.stolen_s / trial->result.seconds : 0;
+	/* through the kernel a turn waits for it, and answers do: nobody's theft */
+	gaps->known = plan->reported && !run->wire->kernel && before->taken && after->taken &&
+		      after->turns >= before->turns && after->clock.ns > before->clock.ns &&
+		      json_array_size(after->gap_log);
+	if (gaps->known) {
+		count = gaps_between(before->gap_log, &before->clock, after->gap_log, &after->clock,
+			&spans, gaps);
+		gaps->share = (double)gaps->ns / (double)(after->clock.ns - before->clock.ns) /
+			      (double)json_array_size(after->gap_log);
+		gaps->unkept = slow.more;
+	}
+	gaps->left_out = gaps_leave_out(&slow, spans, count, &clean);
+	free(spans);
+}
+
 static int make_trial(struct instrument *run, const struct plan *plan, struct outcome *trial)
 {
 	const struct scenario *scenario = &run->scenario;
@@ -179,6 +209,7 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		.quiet_ms = drain_quiet_ms(run, plan),
 		.latency = &raw,
 		.latency_clean = &clean,
+		.slow = plan->reported ? &slow : NULL,
 		.turn = on_turn};
 	struct moment moment = {.run = run, .plan = plan};
 	struct outcome_rules rules = plan->rules;
@@ -194,6 +225,9 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 	histogram_reset(&raw);
 	histogram_reset(&clean);
 	histogram_reset(&storm);
+	if (plan->reported)
+		memset(&slow, 0, sizeof(slow));
+	slow.count = slow.more = 0;
 	order.context = &moment;
 	if (plan->faults)
 		faults_begin(&moment.faults, scenario, run->wire, &order, &storm);
@@ -212,9 +246,10 @@ static int make_trial(struct instrument *run, const struct plan *plan, struct ou
 		broker_between(&before, &after, false, &trial->broker);
 		trial->broker_busy = broker_busy(
 			&after, &trial->broker, trial->result.rate + heartbeats_per_second(run));
-		broker_free(&after);
+		leave_out(run, plan, &before, &after, trial);
 		outcome_latency(&raw, &trial->raw);
 		outcome_latency(&clean, &trial->clean);
+		broker_free(&after);
 		rules.kernel = run->wire->kernel;
 		outcome_judge(trial, &rules);
 		if (trial->verdict == SEARCH_FAILED && well_placed_again(run)) {
@@ -385,6 +420,8 @@ static int measure(struct instrument *run)
 		.faults = true,
 		.rules = faults_rules(scenario)};
 
+	/* where answers are late by intent a wake would have no end */
+	plan.reported = !plan.rules.late && !plan.rules.ends;
 	if (scenario->load == SCENARIO_CLOSED) {
 		plan.purpose = "closed loop";
 		plan.rate = 0;
@@ -405,7 +442,8 @@ static int latencies(struct instrument *run, double found)
 			.share = scenario->latency_at[i],
 			.rate = found * scenario->latency_at[i],
 			.seconds = scenario->seconds,
-			.tell = true};
+			.tell = true,
+			.reported = true};
 
 		snprintf(purpose, sizeof(purpose), "at %.4g %%", 100 * plan.share);
 		rc = report_trial(run, &plan);

@@ -113,6 +113,47 @@ static void row_stolen(const struct outcome *trial, char cell[CELL])
 	cell_share(cell, trial->stolen);
 }
 
+static void cell_left_out(char cell[CELL], uint64_t left_out, const struct outcome *trial)
+{
+	cell_share(cell, trial->raw.count ? (double)left_out / (double)trial->raw.count : 0);
+}
+
+static void row_own_left_out(const struct outcome *trial, char cell[CELL])
+{
+	cell_left_out(cell, trial->gaps.own_left_out, trial);
+}
+
+static void row_left_out(const struct outcome *trial, char cell[CELL])
+{
+	if (trial->gaps.known)
+		cell_left_out(cell, trial->gaps.left_out, trial);
+	else
+		strcpy(cell, "-");
+}
+
+static void row_own_stolen(const struct outcome *trial, char cell[CELL])
+{
+	cell_share(cell, trial->gaps.own_share);
+}
+
+static void row_gaps_stolen(const struct outcome *trial, char cell[CELL])
+{
+	if (trial->gaps.known)
+		cell_share(cell, trial->gaps.share);
+	else
+		strcpy(cell, "-");
+}
+
+static void row_unseen(const struct outcome *trial, char cell[CELL])
+{
+	cell_count(cell, trial->gaps.unseen);
+}
+
+static void row_unkept(const struct outcome *trial, char cell[CELL])
+{
+	cell_count(cell, trial->gaps.unkept);
+}
+
 static void row_gap(const struct outcome *trial, char cell[CELL])
 {
 	snprintf(cell, CELL, "%.0f us", trial->result.stolen_longest_s * 1e6);
@@ -152,6 +193,16 @@ static const struct row counts[] = {
 	{"  answered", row_heartbeats_answered, false},
 	{"of sub-devices", row_of_subdevices, false},
 	{"checked twice", row_checked, false},
+};
+
+/* What is not in the latencies without gaps, and what these took of either core. */
+static const struct row left_out[] = {
+	{"left out, ours", row_own_left_out, true},
+	{"  stolen", row_own_stolen, true},
+	{"left out, broker", row_left_out, true},
+	{"  stolen", row_gaps_stolen, true},
+	{"  gaps unseen", row_unseen, false},
+	{"  not looked at", row_unkept, false},
 };
 
 static const struct row loads[] = {
@@ -275,7 +326,8 @@ void summary_trials(const struct summary *summary, FILE *out)
 	table_row(out, "", cells, summary->trial_count);
 	print_rows(summary, counts, sizeof(counts) / sizeof(*counts), out);
 	print_latency(summary, false, "latency in us, from when a report was due", out);
-	print_latency(summary, true, "latency in us, without what gaps of our own touched", out);
+	print_latency(summary, true, "latency in us, without what gaps touched", out);
+	print_rows(summary, left_out, sizeof(left_out) / sizeof(*left_out), out);
 	print_rows(summary, loads, sizeof(loads) / sizeof(*loads), out);
 	if (summary->trials[0].broker.known)
 		print_stages(summary, out);

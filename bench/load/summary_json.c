@@ -99,10 +99,11 @@ static json_t *latencies_json(const struct summary *summary)
 
 		snprintf(share, sizeof(share), "%.4g", trial->share > 0 ? trial->share : 1);
 		json_object_set_new(object, share,
-			json_pack("{s:f, s:s, s:f, s:O, s:O}", "rate", trial->offered, "verdict",
-				search_verdict_name(trial->verdict), "stolen_share", trial->stolen,
-				"raw", json_object_get(whole, "latency"), "clean",
-				json_object_get(whole, "latency_clean")));
+			json_pack("{s:f, s:s, s:f, s:O, s:O, s:O}", "rate", trial->offered,
+				"verdict", search_verdict_name(trial->verdict), "stolen_share",
+				trial->stolen, "raw", json_object_get(whole, "latency"), "clean",
+				json_object_get(whole, "latency_clean"), "gaps",
+				json_object_get(whole, "gaps")));
 		json_decref(whole);
 	}
 	return object;

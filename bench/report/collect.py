@@ -102,17 +102,41 @@ def left_out(result):
     return 1 - latency["clean"]["count"] / latency["raw"]["count"]
 
 
+def left_out_by(core):
+    """The share that gaps of one core ("own": the instrument's, "broker") and what they kept waiting touched."""
+    return lambda result: half_load(result)["gaps"][core]["left_out_share"]
+
+
+def unseen(result):
+    """Gaps of the broker's core that its log held no more, and slow answers that no gap was looked up for."""
+    broker = half_load(result)["gaps"]["broker"]
+    return broker["unseen"] + broker["unkept"]
+
+
+def in_words(what, share):
+    return "" if share is None else what % (100 * share)
+
+
+def gaps_note(results):
+    """What is not in the latencies without gaps."""
+    def median(one):
+        return maths.median(attempt(one, result) for result in results)
+
+    broker = median(left_out_by("broker"))
+    note = "stolen gaps left out, and what they had kept waiting%s%s%s%s" % (
+        in_words(": %.2f %% of the reports", median(left_out)),
+        in_words(" (the instrument's core %.2f %%", median(left_out_by("own"))) if broker is not None else "",
+        in_words(", the broker's %.2f %%)", broker) if broker is not None else "; those of the broker's core are in it",
+        in_words("; stolen: %.2f %% of the time", median(lambda r: half_load(r)["stolen_share"])))
+    if any(attempt(unseen, result) for result in results):
+        note += "; some gaps of the broker's core were not seen and are in it"
+    return note
+
+
 def of_latency(found, name):
     figure = of_runs(found, "hearth-tcp", latency_of(name))
     if figure["value"] is not None:
-        stolen = maths.median(attempt(lambda r: half_load(r)["stolen_share"], result)
-                              for result in found.results("hearth-tcp").values())
-        without = maths.median(attempt(left_out, result)
-                               for result in found.results("hearth-tcp").values())
-        figure["note"] = "the instrument's stolen gaps left out, and what they had kept waiting%s%s; those of " \
-            "the broker's core are in it" % (
-                "" if without is None else ": %.2f %% of the reports" % (100 * without),
-                "" if stolen is None else "; stolen: %.2f %% of the time" % (100 * stolen))
+        figure["note"] = gaps_note(list(found.results("hearth-tcp").values()))
     return figure
 
 

@@ -44,6 +44,9 @@ struct broker_view {
 	unsigned (*counters)(struct broker_view *view, unsigned worker, struct counter_view *views);
 	/* turn accounting of a worker: cycles by stage, turns, idle cycles, tsc per second, gaps */
 	void (*turns)(struct broker_view *view, unsigned worker, struct turn_view *turns);
+	/* the last times that something else had a worker's core: gap_log_read(); may be NULL */
+	unsigned (*gaps)(
+		struct broker_view *view, unsigned worker, struct gap *gaps, uint64_t *count);
 	/* pools of a worker; returns how many views were filled (at most WORKER_POOLS_MAX) */
 	unsigned (*pools)(struct broker_view *view, unsigned worker, struct pool_view *pools);
 	/* a port's state and counters; may be NULL */

@@ -141,6 +141,21 @@ static json_t *queues_json(struct broker_view *view, unsigned number)
 	return queues;
 }
 
+/* {"count", "log": [[begin, end], ..]}, of the time-stamp counter: who asks has the same one, and
+ * knows better how long its second is */
+static json_t *gaps_json(struct broker_view *view, unsigned worker)
+{
+	static struct gap gaps[GAP_LOG]; /* the control thread's: 16 KiB less on its stack */
+	uint64_t all = 0;
+	unsigned count = view->gaps(view, worker, gaps, &all);
+	json_t *log = json_array();
+
+	for (unsigned i = 0; i < count; i++)
+		json_array_append_new(log,
+			json_pack("[I, I]", (json_int_t)gaps[i].begin, (json_int_t)gaps[i].end));
+	return json_pack("{s:I, s:o}", "count", (json_int_t)all, "log", log);
+}
+
 /* State and counters of a port that is open. */
 static void add_port_state(struct broker_view *view, unsigned number, json_t *port)
 {
@@ -346,17 +361,22 @@ static void add_sums(struct broker_view *view, json_t *answer)
 json_t *control_status(struct control *control, json_t *request, int file)
 {
 	struct broker_view *view = control->view;
-	json_t *refusal, *workers, *answer;
+	json_t *refusal, *workers, *worker, *answer;
 	time_t now = time(NULL);
 	const char *verb;
-	int help = 0;
+	int help = 0, gaps = 0;
 
-	refusal = control_unpack(request, "{s:s, s?b}", "verb", &verb, "help", &help);
+	refusal = control_unpack(
+		request, "{s:s, s?b, s?b}", "verb", &verb, "help", &help, "gaps", &gaps);
 	if (refusal)
 		return refusal;
 	workers = json_array();
-	for (unsigned i = 0; i < view->workers; i++)
-		json_array_append_new(workers, worker_json(view, i));
+	for (unsigned i = 0; i < view->workers; i++) {
+		worker = worker_json(view, i);
+		if (gaps && view->gaps)
+			json_object_set_new(worker, "gap_log", gaps_json(view, i));
+		json_array_append_new(workers, worker);
+	}
 	answer = json_pack("{s:b, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, "
 			   "s:o, s:o, s:o, s:o}",
 		"ok", 1, "started", (json_int_t)view->started_unix, "uptime",

@@ -231,7 +231,7 @@ uint32_t mc_frame_limit(const struct mc *mc, const struct session_turn *turn);
 struct peer mc_peer_of(const struct mc *mc, const struct session_turn *turn);
 
 /** mc_finish() - struct protocol. */
-void mc_finish(void *state);
+bool mc_finish(void *state);
 
 /* mc_commit.c */
 

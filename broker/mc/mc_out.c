@@ -148,12 +148,14 @@ void mc_out_send(struct mc *mc)
 	mc->out_used = 0;
 }
 
-void mc_finish(void *state)
+bool mc_finish(void *state)
 {
 	struct mc *mc = state;
+	bool sliced = mc->leaving.count || mc->voices.used;
 
 	mc_subdevices_turn(mc);
 	mc_voice_time(mc);
 	if (mc->out_count)
 		mc_out_send(mc);
+	return sliced;
 }

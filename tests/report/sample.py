@@ -38,7 +38,9 @@ def hearth(rate, scale=1.0):
                 trial(rate)]},
             "trials": [trial(rate * 0.5, share=0.5), trial(rate * 0.9, share=0.9)],
             "latency": {share: {"rate": rate, "verdict": "passed", "stolen_share": 0.0002,
-                                "raw": latency(scale), "clean": dict(latency(scale), count=99500)}
+                                "raw": latency(scale), "clean": dict(latency(scale), count=99500),
+                                "gaps": {"own": {"left_out_share": 0.003},
+                                         "broker": {"left_out_share": 0.002, "unseen": 0, "unkept": 0}}}
                         for share in ("0.5", "0.9")},
             "broker": {"workers": 1, "sessions": 100000, "memory_bytes": 90e6, "bytes_per_session": 900.0,
                        "memory": {"anonymous": 40e6, "shared": 30e6, "huge_pages": 20e6}}}

@@ -94,6 +94,14 @@ static void fake_turns(struct broker_view *view, unsigned worker, struct turn_vi
 	turns->busy_cycles[STAGE_AES] = 1000;
 }
 
+static unsigned fake_gaps(
+	struct broker_view *view, unsigned worker, struct gap *gaps, uint64_t *count)
+{
+	*count = 1000 + worker;
+	gaps[0] = (struct gap){UINT64_C(82000000000000001), UINT64_C(82000000000000777)};
+	return 1;
+}
+
 static unsigned fake_pools(struct broker_view *view, unsigned worker, struct pool_view *pools)
 {
 	pools[0] = (struct pool_view){.name = "fake_records",
@@ -293,6 +301,7 @@ static void fixture_open(void)
 		.memory_line = "memory: little",
 		.counters = fake_counters,
 		.turns = fake_turns,
+		.gaps = fake_gaps,
 		.pools = fake_pools,
 		.port = fake_port,
 		.queue = fake_queue,

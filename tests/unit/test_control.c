@@ -299,6 +299,15 @@ static void test_status(void **state)
 	part = json_object_get(answer, "pools_help");
 	assert_string_equal(text_at(part, "fake_slots"), "slots of a fake");
 	assert_done(answer);
+	/* asked for only: cycles of the counter, to the last one */
+	answer = ask("{\"verb\":\"status\",\"gaps\":true}");
+	part = json_array_get(json_object_get(answer, "workers"), 1);
+	part = json_object_get(part, "gap_log");
+	assert_int_equal(number_at(part, "count"), 1001);
+	part = json_array_get(json_object_get(part, "log"), 0);
+	assert_int_equal(json_integer_value(json_array_get(part, 0)), 82000000000000001);
+	assert_int_equal(json_integer_value(json_array_get(part, 1)), 82000000000000777);
+	assert_done(answer);
 }
 
 /* Growth per second, from samples a second apart. */
