@@ -63,7 +63,7 @@ static inline void stages_enter(struct stages *stages, enum stage stage)
 /**
  * struct stages_work - what a turn did, to tell a gap from it
  * @busy: it had something to do
- * @sliced: some of that were control requests, notes, jobs or commands
+ * @sliced: some of that were control requests, notes, jobs or commands, or another configuration
  * @frames: received, decided and sent, one by one
  */
 struct stages_work {

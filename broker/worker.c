@@ -356,8 +356,10 @@ bool worker_turn(struct worker *worker, const struct turn_clock *now)
 
 	stages_begin(&worker->stages);
 	worker->host.clock = *now;
-	if (__atomic_load_n(&worker->configured, __ATOMIC_ACQUIRE) != worker->host.config)
+	if (__atomic_load_n(&worker->configured, __ATOMIC_ACQUIRE) != worker->host.config) {
 		worker_take_config(worker);
+		work.sliced = true;
+	}
 	if (worker->host.trace)
 		worker->host.following = trace_turn(worker->host.trace);
 	if (worker->host.waiting)
