@@ -43,7 +43,9 @@ enum {
 	BRACKET = OBJECT | ARRAY | OBJECT_END | ARRAY_END,
 };
 
-static const _Alignas(64) uint8_t kinds_of[128] = {
+/* Texts with other bytes than ASCII's are left to json.c, but what comes behind a number is looked at
+ * before that is known: none of them is of a kind. */
+static const _Alignas(64) uint8_t kinds_of[256] = {
 	[0 ... '\t' - 1] = OTHER,
 	['\t'] = 0,
 	['\n'] = 0,

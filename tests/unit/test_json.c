@@ -456,6 +456,28 @@ static void test_long_escaped_keys(void **state)
 	}
 }
 
+/* Tokens are checked by 64, and a number's end then lies where nobody has looked. */
+static void test_behind_a_number_stands_no_ascii(void **state)
+{
+	char text[512];
+	size_t length;
+
+	for (unsigned spaces = 0; spaces < 64; spaces++) {
+		length = (size_t)snprintf(text, sizeof(text), "{%*s", (int)spaces, "");
+		for (unsigned i = 0; i < 40; i++)
+			length += (size_t)snprintf(text + length, sizeof(text) - length,
+				"\"%c%u\":%u%c", 'a' + i % 26, i, i, i == 39 ? '}' : ',');
+		assert_int_equal(scan_exact(text, length), 0);
+		for (size_t at = 64; at < length; at += 64) {
+			const char kept = text[at];
+
+			text[at] = '\xad'; /* it begins no character of UTF-8, either */
+			assert_int_equal(scan_exact(text, length), -EINVAL);
+			text[at] = kept;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_K12_many_keys),
 		cmocka_unit_test(test_K12_duplicates_everywhere),
 		cmocka_unit_test(test_long_escaped_keys),
+		cmocka_unit_test(test_behind_a_number_stands_no_ascii),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
