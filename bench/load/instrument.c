@@ -251,8 +251,8 @@ int instrument_run(const struct instrument_options *options)
 
 	run = (struct instrument){.options = options,
 		.out = stdout,
-		.cores = {options->cpu,
-			options->beside < 0 ? options->cpu : (unsigned)options->beside}};
+		.cores = {.one = options->cpu,
+			.other = options->beside < 0 ? options->cpu : (unsigned)options->beside}};
 	if (options->json && !strcmp(options->json, "-"))
 		run.out = stderr;
 	run.summary.scenario = &run.scenario;
