@@ -228,7 +228,8 @@ class Hearth:
                     walk(item)
 
         status = self.ctl_json("status")
-        status.pop("counters")  # the sums of what each worker has
+        for sums in ("counters", "drops", "outcomes", "histograms"):  # of what each worker has
+            status.pop(sums)
         walk(status)
         return found
 

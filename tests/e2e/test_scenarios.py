@@ -16,6 +16,9 @@ import paths
 SCENARIOS = paths.ROOT / "bench" / "scenarios"
 DEVICES = 200
 LIMITS = {"devices": 1000, "sessions": 1000, "connections": 4000, "pending_logins": 1000}
+# How a search may end, on any machine.
+OUTCOMES = ("found", "beyond the highest rate", "no rate without loss", "no rate held",
+            "void: others had too much of the machine")
 
 
 def device(directory, role):
@@ -115,8 +118,7 @@ def test_search(memif):
                                             load__search__seconds=0.2, latency_at="[0.5]"))
     run.check()
     search = run.found["search"]
-    assert search["outcome"] in ("found", "beyond the highest rate", "no rate without loss",
-                                 "no rate held", "void: others had too much of the machine")
+    assert search["outcome"] in OUTCOMES
     assert search["steps"] and search["voids"] == sum(
         step["verdict"] == "void" for step in search["steps"])
     assert search["rate"] <= 1000 and run.found["rate"] == search["rate"]
@@ -230,10 +232,13 @@ def test_overload_of_the_peak_that_was_found(memif):
                                           load__search__seconds=0.2, load__search__precision=0.5,
                                           offered=3, drain=1))
     trial = run.check(everything=False)
-    assert trial["purpose"] == "overload"
-    assert trial["rate"] == 3 * run.found["rate"]
+    assert run.found["search"]["outcome"] in OUTCOMES
     assert all(step["repeated"] == 0 for step in run.found["search"]["steps"])
-    assert trial["disconnected"] == trial["offline"] == 0
+    assert (trial is not None) == (run.found["rate"] > 0)
+    if trial:
+        assert trial["purpose"] == "overload"
+        assert trial["rate"] == 3 * run.found["rate"]
+        assert trial["disconnected"] == trial["offline"] == 0
 
 
 def test_overload(memif):
