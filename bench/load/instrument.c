@@ -182,6 +182,7 @@ static int start_engine(struct instrument *run)
 		.in_order = scenario->order == SCENARIO_IN_ORDER,
 		.outstanding = LOAD_OUTSTANDING_MAX,
 		.prepared = scenario->prepared,
+		.disturbed = scenario_disturbed(scenario),
 		.subdevices = scenario->faults.hot_gateway.subdevices,
 		.gateway_share = scenario->faults.hot_gateway.share,
 		.feed = run->feed};

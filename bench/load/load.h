@@ -49,6 +49,8 @@ struct load_wire;
  *	shows the platform their PINs after each connect
  * @gateway_share: of all reports that are theirs, once all are bound
  * @prepared: UDP: there is room for trials that are prepared; at most 100,000 devices or so
+ * @disturbed: devices stop reading, or lose connections, by intent: over TCP more may be under way
+ *	than our end has room for the answers of
  * @feed: path of the event rings; NULL: nobody reads them here, lost and doubled stay 0
  */
 struct load_config {
@@ -68,6 +70,7 @@ struct load_config {
 	uint32_t subdevices;
 	double gateway_share;
 	bool prepared;
+	bool disturbed;
 	const char *feed;
 };
 

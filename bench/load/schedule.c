@@ -87,13 +87,18 @@ static bool send_report(struct load *load, uint64_t due, bool measured)
 	return false;
 }
 
-/* Has our port room for the answers to what is under way? Over TCP a lost one is sent again; of
- * datagrams each that our own ring could not hold would look as if the platform had lost it. */
+/*
+ * Has our port room for the answers to what is under way? Of datagrams each that our own ring could
+ * not hold would look as if the platform had lost it. Over TCP it comes again, but hundreds of
+ * milliseconds later, and all that its connection has to say behind it: one gap of ours, and the
+ * rest of a trial is about repeats.
+ */
 static bool room_for_answers(const struct load *load)
 {
 	uint32_t room = load->wire->answers;
 
-	return load->config.tcp || room == 0 || load->slot_count - load->free_count < room;
+	return room == 0 || (load->config.tcp && load->config.disturbed) ||
+	       load->slot_count - load->free_count < room;
 }
 
 static bool open_loop(struct load *load)
