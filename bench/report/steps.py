@@ -61,7 +61,7 @@ class Steps:
         """A search; those after the first of its kind begin near what that one found."""
         last = self.found.get(kind)
         bounds = ("load.search.from=%d" % first,) if not last else (
-            "load.search.from=%d" % (0.85 * last), "load.search.to=%d" % (1.5 * last))
+            "load.search.from=%d" % (0.85 * last), "load.search.to=%d" % (4 * last))
         found = self.hearth(scenario, (*self.settings, *bounds), **how)
         if found.get("rate"):
             self.found[kind] = found["rate"]
